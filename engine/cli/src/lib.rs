@@ -1,0 +1,1 @@
+//! Arguments, commands, rendering and exit codes

@@ -1,0 +1,32 @@
+//! The pure machine of Runwright: what a runbook is, what happened to a run, and what the world owes it.
+//!
+//! A run's history is a list of [`Event`]s and its state ([`Run`]) is the fold of them: [`Run::apply`] is the one
+//! transition table, used live and on replay alike. [`Run::due`] says what must happen next as a list of [`Effect`]s.
+//! Nothing here reads a clock, a file or a random source; time, ids and random values are arguments.
+//!
+//! ```
+//! let name: runwright_core::ActionName = "vm/restart".parse().unwrap();
+//! assert_eq!((name.plugin(), name.action()), ("vm", "restart"));
+//! ```
+
+mod action;
+mod event;
+mod head;
+mod id;
+mod recovery;
+mod runbook;
+mod time;
+
+pub use action::{ActionFacts, Catalog, EffectClass, Pin, PluginFacts};
+pub use event::{
+    Answer, By, Cause, Direction, Event, Failure, FailureKind, Note, Outcome, Record, Settlement, SkipReason, Verdict,
+};
+pub use head::{Head, RunStatus};
+pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
+pub use recovery::{Recovery, recovery};
+pub use runbook::{Input, InputKind, OnFailure, OnUnknown, Retry, Runbook, Step, Trigger, Work};
+pub use time::Timestamp;
+
+/// A JSON object in the order in which it was written.
+pub type Map = serde_json::Map<String, serde_json::Value>;
+pub use serde_json::Value;

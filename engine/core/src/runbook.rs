@@ -1,0 +1,242 @@
+//! The checked form of a runbook: what a run is pinned to.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{ActionName, Digest, Map};
+
+/// A runbook that was checked: what to do for one specific task.
+///
+/// Strings in [`Work::Action::with`], [`Runbook::outputs`] and [`Trigger::Alarm::with`] may hold `${{ }}` expressions;
+/// the `script` crate works them out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Runbook {
+    /// Its name: 1 to 64 characters of `a-z`, `0-9`, `-` and `_`.
+    pub name: String,
+    /// One sentence for people; may be empty.
+    pub description: String,
+    /// What must be given to a run.
+    pub inputs: IndexMap<String, Input>,
+    /// What starts it besides a person.
+    pub on: Vec<Trigger>,
+    /// The steps in their order; ids are unique.
+    pub steps: Vec<Step>,
+    /// What a run gives back when it succeeded.
+    pub outputs: Map,
+}
+
+impl Runbook {
+    /// The place of the step with this id.
+    pub fn position(&self, step: &str) -> Option<usize> {
+        self.steps.iter().position(|known| known.id == step)
+    }
+
+    /// The JSON text that the journal keeps, and its digest.
+    ///
+    /// # Panics
+    ///
+    /// Never: every part of a runbook has a JSON form.
+    pub fn source(&self) -> (Digest, Vec<u8>) {
+        #[expect(clippy::expect_used, reason = "maps have string keys and no value refuses to be serialized")]
+        let bytes = serde_json::to_vec(self).expect("a runbook has a JSON form");
+        (Digest::of(&bytes), bytes)
+    }
+
+    /// The actions that its steps use, each once, in order of first use.
+    pub fn actions(&self) -> Vec<&ActionName> {
+        let mut names = Vec::new();
+        for step in &self.steps {
+            if let Work::Action { action, .. } = &step.work
+                && !names.contains(&action)
+            {
+                names.push(action);
+            }
+        }
+        names
+    }
+}
+
+/// One input of a runbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Input {
+    /// What values it takes.
+    #[serde(rename = "type")]
+    pub kind: InputKind,
+    /// For people; may be empty.
+    pub description: String,
+    /// Used when it is not given; without one it must be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+}
+
+/// The values that an input takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputKind {
+    /// Text.
+    String,
+    /// A whole number of 64 bits.
+    Integer,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A list of anything.
+    List,
+    /// A map from text to anything.
+    Map,
+}
+
+impl InputKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 6] = [Self::String, Self::Integer, Self::Number, Self::Boolean, Self::List, Self::Map];
+
+    /// The word for it in runbooks.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::List => "list",
+            Self::Map => "map",
+        }
+    }
+
+    /// Whether `value` is of this kind.
+    pub fn accepts(self, value: &Value) -> bool {
+        match self {
+            Self::String => value.is_string(),
+            Self::Integer => value.is_i64(),
+            Self::Number => value.is_number(),
+            Self::Boolean => value.is_boolean(),
+            Self::List => value.is_array(),
+            Self::Map => value.is_object(),
+        }
+    }
+}
+
+/// What starts runs of a runbook by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// An alarm for which the condition holds.
+    Alarm {
+        /// The condition, an expression over `alarm`.
+        r#where: String,
+        /// The inputs of the run, with expressions over `alarm`.
+        with: Map,
+    },
+}
+
+/// One step of a runbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Step {
+    /// Its name in the runbook: a letter, then letters, digits and `_` or `-`, at most 64.
+    pub id: String,
+    /// Runs only if this expression is true.
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// What it does.
+    pub work: Work,
+    /// Milliseconds that one attempt may take.
+    pub timeout_ms: u64,
+    /// When and how often to try again.
+    pub retry: Retry,
+    /// What a failure means for the run.
+    pub on_failure: OnFailure,
+    /// What to do where nobody can tell whether an attempt happened.
+    pub on_unknown: OnUnknown,
+    /// The author promises that repeating this step is safe, whatever the action declares.
+    pub idempotent: bool,
+    /// Runs also after a failure or a cancellation.
+    pub always: bool,
+}
+
+impl Step {
+    /// Milliseconds that one attempt may take where the step says nothing.
+    pub const DEFAULT_TIMEOUT_MS: u64 = 5 * 60 * 1000;
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// Calls an action of a plugin.
+    Action {
+        /// The action.
+        action: ActionName,
+        /// Its input, with expressions.
+        with: Map,
+    },
+    /// Evaluates a Rhai script; its last value is the step's output. It reads `inputs` and `steps` and reaches nothing
+    /// outside.
+    Script {
+        /// The script's text.
+        source: String,
+    },
+}
+
+/// How often and how soon a failed attempt is repeated. Only failures after which nothing remains are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Retry {
+    /// Attempts in all, at least 1.
+    pub attempts: u32,
+    /// Milliseconds before the second attempt.
+    pub delay_ms: u64,
+    /// Factor by which the delay grows after each further attempt, at least 1.
+    pub backoff: f64,
+    /// Milliseconds that no delay exceeds.
+    pub max_delay_ms: u64,
+}
+
+impl Default for Retry {
+    /// One attempt.
+    fn default() -> Self {
+        Self { attempts: 1, delay_ms: 1_000, backoff: 2.0, max_delay_ms: 60_000 }
+    }
+}
+
+impl Retry {
+    /// Milliseconds to wait after `spent` failed attempts.
+    ///
+    /// ```
+    /// let retry = runwright_core::Retry { attempts: 9, delay_ms: 500, backoff: 2.0, max_delay_ms: 1_500 };
+    /// assert_eq!([1, 2, 3].map(|spent| retry.delay_after_ms(spent)), [500, 1_000, 1_500]);
+    /// ```
+    pub fn delay_after_ms(&self, spent: u32) -> u64 {
+        let exponent = i32::try_from(spent.saturating_sub(1)).unwrap_or(i32::MAX);
+        let delay = self.delay_ms as f64 * self.backoff.max(1.0).powi(exponent);
+        (delay.min(self.max_delay_ms as f64)) as u64
+    }
+}
+
+/// What the failure of a step means for its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// No further step starts but those marked `always`; the run failed.
+    Stop,
+    /// The same, but the steps done so far are undone first.
+    Rollback,
+    /// The next step starts.
+    Continue,
+}
+
+/// What to do where nobody can tell whether an attempt happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnUnknown {
+    /// Ask a person.
+    #[default]
+    Ask,
+    /// Try again; only where repeating is safe.
+    Retry,
+    /// Go on as after a failure whose effects may remain.
+    Fail,
+}

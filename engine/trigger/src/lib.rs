@@ -1,0 +1,1 @@
+//! Alarm formats, matching and deduplication
