@@ -14,6 +14,7 @@ mod event;
 mod head;
 mod id;
 mod recovery;
+mod run;
 mod runbook;
 mod time;
 
@@ -24,6 +25,7 @@ pub use event::{
 pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
 pub use recovery::{Recovery, recovery};
+pub use run::{Attempt, Attempts, Effect, Misfit, Phase, Run, StepRun, StepState};
 pub use runbook::{Input, InputKind, OnFailure, OnUnknown, Retry, Runbook, Step, Trigger, Work};
 pub use time::Timestamp;
 

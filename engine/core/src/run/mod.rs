@@ -1,0 +1,321 @@
+//! The state of one run: the fold of its history.
+
+mod apply;
+mod due;
+mod scope;
+mod undo;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    ActionName, Answer, Cause, Digest, Direction, EffectClass, Failure, Head, Map, Pin, RunId, RunStatus, Runbook,
+    SkipReason, Step, Timestamp, Work,
+};
+
+pub use apply::Misfit;
+pub use due::Effect;
+
+/// One run of a runbook: everything that its history says, and nothing that it does not.
+///
+/// [`Run::replay`] builds it from records, [`Run::apply`] adds one more; both go through the same table. Equal
+/// histories give equal runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    id: RunId,
+    runbook: Arc<Runbook>,
+    digest: Digest,
+    inputs: Map,
+    pins: BTreeMap<ActionName, Pin>,
+    cause: Cause,
+    steps: Vec<StepRun>,
+    stage: Stage,
+    outputs: Map,
+    failure: Option<Failure>,
+    seq: u64,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+/// Which way the run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Through its steps.
+    Forward,
+    /// Back through what it did.
+    Undoing,
+    /// Through the steps that always run, then to this end.
+    Closing(RunStatus),
+    /// It is over.
+    Finished(RunStatus),
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRun {
+    /// Where it stands.
+    pub state: StepState,
+    /// The input of its last attempt.
+    pub input: Option<Value>,
+    /// What it gave back, once it succeeded; kept when it is undone.
+    pub answer: Option<Answer>,
+    /// Why its last attempt failed, if it did.
+    pub failure: Option<Failure>,
+    /// Attempts to do it.
+    pub forward: Attempts,
+    /// Attempts to undo it.
+    pub undo: Attempts,
+    /// What its attempts asked to remember, by name.
+    pub checkpoints: BTreeMap<String, Vec<u8>>,
+    /// Processes that its last attempt started and that must not outlive it: pid and start time in clock ticks.
+    pub children: Vec<(u32, u64)>,
+    /// When its first attempt started.
+    pub started: Option<Timestamp>,
+    /// When it came to its present state.
+    pub ended: Option<Timestamp>,
+    /// The sequence number at which it succeeded or failed: rollback goes down these.
+    completed: Option<u64>,
+}
+
+impl StepRun {
+    fn pending() -> Self {
+        Self {
+            state: StepState::Pending,
+            input: None,
+            answer: None,
+            failure: None,
+            forward: Attempts::default(),
+            undo: Attempts::default(),
+            checkpoints: BTreeMap::new(),
+            children: Vec::new(),
+            started: None,
+            ended: None,
+            completed: None,
+        }
+    }
+
+    /// The attempts in this direction.
+    pub fn attempts(&self, direction: Direction) -> &Attempts {
+        match direction {
+            Direction::Forward => &self.forward,
+            Direction::Undo => &self.undo,
+        }
+    }
+
+    fn attempts_mut(&mut self, direction: Direction) -> &mut Attempts {
+        match direction {
+            Direction::Forward => &mut self.forward,
+            Direction::Undo => &mut self.undo,
+        }
+    }
+
+    /// The attempt in flight or waiting, if there is one.
+    pub fn active(&self) -> Option<&Attempt> {
+        match &self.state {
+            StepState::Active(attempt) => Some(attempt),
+            _ => None,
+        }
+    }
+}
+
+/// Counts of attempts in one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Attempts started.
+    pub started: u32,
+    /// Attempts that used up one of those that `retry` allows.
+    pub spent: u32,
+    /// Attempts in flight when an engine died.
+    pub interrupted: u32,
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepState {
+    /// Nothing happened yet.
+    Pending,
+    /// An attempt is in flight, or the next one waits.
+    Active(Attempt),
+    /// It did what it should.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// It did not run.
+    Skipped(SkipReason),
+    /// Nobody knows whether it happened: a person must decide.
+    Unknown {
+        /// Doing or undoing.
+        direction: Direction,
+        /// What made it so, for people.
+        reason: String,
+    },
+    /// What it did was taken back.
+    Undone,
+    /// What it did could not be taken back: a person must decide.
+    UndoFailed {
+        /// A person decided to leave it so.
+        accepted: bool,
+    },
+}
+
+impl StepState {
+    /// The word for it in files and output.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active(Attempt { direction: Direction::Forward, .. }) => "running",
+            Self::Active(Attempt { direction: Direction::Undo, .. }) => "undoing",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped(_) => "skipped",
+            Self::Unknown { .. } => "unknown",
+            Self::Undone => "undone",
+            Self::UndoFailed { .. } => "undo-failed",
+        }
+    }
+}
+
+/// An attempt of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Doing or undoing.
+    pub direction: Direction,
+    /// Its number, from 1 in each direction.
+    pub number: u32,
+    /// What it waits for.
+    pub phase: Phase,
+}
+
+/// What an attempt waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// The action's answer.
+    Calling,
+    /// The plugin's word on whether the attempt, whose answer was lost, happened.
+    Verifying {
+        /// How the answer was lost, for people.
+        reason: String,
+    },
+    /// The time of the next attempt.
+    Waiting {
+        /// That time.
+        until: Timestamp,
+    },
+}
+
+impl Run {
+    /// Its id.
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// The checked runbook that it is pinned to.
+    pub fn runbook(&self) -> &Arc<Runbook> {
+        &self.runbook
+    }
+
+    /// Its inputs, with defaults filled in.
+    pub fn inputs(&self) -> &Map {
+        &self.inputs
+    }
+
+    /// Who or what started it.
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Its outputs; empty until it succeeded.
+    pub fn outputs(&self) -> &Map {
+        &self.outputs
+    }
+
+    /// Why it failed in its end, where its outputs could not be worked out.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// The sequence number of its last record.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// When it was created.
+    pub fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// When its last record was written.
+    pub fn updated(&self) -> Timestamp {
+        self.updated
+    }
+
+    /// Its steps with what became of them, in the order of the runbook.
+    pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
+        self.runbook.steps.iter().zip(&self.steps)
+    }
+
+    /// The step with this id, and what became of it.
+    pub fn step(&self, id: &str) -> Option<(&Step, &StepRun)> {
+        self.runbook.position(id).map(|place| (&self.runbook.steps[place], &self.steps[place]))
+    }
+
+    /// What the run keeps of the action that `step` calls; none for a script.
+    pub fn pin(&self, step: &Step) -> Option<&Pin> {
+        match &step.work {
+            Work::Action { action, .. } => self.pins.get(action),
+            Work::Script { .. } => None,
+        }
+    }
+
+    /// What an attempt of `step` may do outside.
+    pub fn effect(&self, step: &Step) -> EffectClass {
+        self.pin(step).map_or(EffectClass::Read, |pin| pin.effect)
+    }
+
+    /// The plugins that the run is pinned to.
+    pub fn plugins(&self) -> impl Iterator<Item = Digest> {
+        self.pins.values().map(|pin| pin.plugin)
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> RunStatus {
+        if let Stage::Finished(status) = self.stage {
+            status
+        } else if self.is_blocked() {
+            RunStatus::Blocked
+        } else if self
+            .steps
+            .iter()
+            .any(|step| matches!(step.active(), Some(Attempt { phase: Phase::Waiting { .. }, .. })))
+        {
+            RunStatus::Waiting
+        } else if self.stage == Stage::Undoing {
+            RunStatus::RollingBack
+        } else {
+            RunStatus::Running
+        }
+    }
+
+    /// Whether a person asked it to stop and it is on its way there.
+    pub fn is_cancelling(&self) -> bool {
+        self.stage == Stage::Closing(RunStatus::Cancelled)
+    }
+
+    /// Its short form.
+    pub fn head(&self) -> Head {
+        Head {
+            run: self.id,
+            name: self.runbook.name.clone(),
+            runbook: self.digest,
+            status: self.status(),
+            seq: self.seq,
+            created: self.created,
+            updated: self.updated,
+        }
+    }
+}
