@@ -97,8 +97,11 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
-    /// An engine took the run over from one that died: the answer of every attempt in flight is lost.
-    Interrupted,
+    /// The answer of every attempt in flight is lost, because the engine that made the call is gone.
+    Interrupted {
+        /// How it went.
+        engine: Exit,
+    },
     /// The plugin was asked whether the lost attempt happened.
     Verified {
         /// The step.
@@ -137,6 +140,16 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
     },
+}
+
+/// How an engine left its runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exit {
+    /// It died; the next one found out.
+    Died,
+    /// It was stopped, and said so itself.
+    Stopped,
 }
 
 /// Who or what started a run.

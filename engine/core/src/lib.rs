@@ -20,7 +20,8 @@ mod time;
 
 pub use action::{ActionFacts, Catalog, EffectClass, Pin, PluginFacts};
 pub use event::{
-    Answer, By, Cause, Direction, Event, Failure, FailureKind, Note, Outcome, Record, Settlement, SkipReason, Verdict,
+    Answer, By, Cause, Direction, Event, Exit, Failure, FailureKind, Note, Outcome, Record, Settlement, SkipReason,
+    Verdict,
 };
 pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Attempt, Phase, Run, Stage, StepRun, StepState};
 use crate::recovery::unverifiable;
 use crate::{
-    Answer, By, Direction, EffectClass, Event, Failure, FailureKind, Map, Note, OnFailure, Outcome, Record, Recovery,
-    RunStatus, Runbook, Settlement, SkipReason, Timestamp, Value, Verdict, recovery,
+    Answer, By, Direction, EffectClass, Event, Exit, Failure, FailureKind, Map, Note, OnFailure, Outcome, Record,
+    Recovery, RunStatus, Runbook, Settlement, SkipReason, Timestamp, Value, Verdict, recovery,
 };
 
 /// In flight at this many deaths of the engine, a step is suspected to be what kills it.
@@ -113,8 +113,8 @@ impl Run {
                 self.end(place, *direction, outcome, at);
                 Ok(())
             }
-            Event::Interrupted => {
-                self.interrupt(at);
+            Event::Interrupted { engine } => {
+                self.interrupt(*engine, at);
                 Ok(())
             }
             Event::Verified { step, direction, attempt, verdict } => {
@@ -234,17 +234,20 @@ impl Run {
         }
     }
 
-    fn interrupt(&mut self, at: Timestamp) {
+    fn interrupt(&mut self, engine: Exit, at: Timestamp) {
         for place in 0..self.steps.len() {
             let step = &mut self.steps[place];
             let StepState::Active(Attempt { direction, phase: Phase::Calling, .. }) = step.state else { continue };
             let attempts = step.attempts_mut(direction);
-            attempts.interrupted += 1;
-            if attempts.interrupted < DEATHS_BEFORE_QUARANTINE {
-                self.lose(place, direction, "the engine died while the step was in flight", at);
+            if engine == Exit::Died {
+                attempts.deaths += 1;
+            }
+            let deaths = attempts.deaths;
+            if deaths < DEATHS_BEFORE_QUARANTINE {
+                let how = if engine == Exit::Died { "died" } else { "was stopped" };
+                self.lose(place, direction, &format!("the engine {how} while the step was in flight"), at);
             } else {
-                let reason =
-                    format!("the engine died {} times while the step was in flight: quarantined", attempts.interrupted);
+                let reason = format!("the engine died {deaths} times while the step was in flight: quarantined");
                 self.follow(Recovery::Ask, place, direction, &reason, at);
             }
         }
@@ -297,7 +300,7 @@ impl Run {
             Settlement::Failed => self.steps[place].state = StepState::UndoFailed { accepted: true },
             Settlement::Retry => {
                 let attempts = self.steps[place].attempts_mut(direction);
-                (attempts.spent, attempts.interrupted) = (0, 0);
+                (attempts.spent, attempts.deaths) = (0, 0);
                 self.again(place, direction, 0, at);
             }
             Settlement::Undo => {
@@ -467,7 +470,7 @@ fn name(event: &Event) -> &'static str {
         Event::Started { .. } => "started",
         Event::Noted { .. } => "noted",
         Event::Ended { .. } => "ended",
-        Event::Interrupted => "interrupted",
+        Event::Interrupted { .. } => "interrupted",
         Event::Verified { .. } => "verified",
         Event::Settled { .. } => "settled",
         Event::CancelRequested { .. } => "cancel-requested",

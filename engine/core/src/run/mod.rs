@@ -130,8 +130,8 @@ pub struct Attempts {
     pub started: u32,
     /// Attempts that used up one of those that `retry` allows.
     pub spent: u32,
-    /// Attempts in flight when an engine died.
-    pub interrupted: u32,
+    /// Attempts in flight when an engine died, since a person last looked.
+    pub deaths: u32,
 }
 
 /// Where a step stands.

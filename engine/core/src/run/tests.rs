@@ -126,7 +126,7 @@ impl World {
     /// An engine dies and another takes over, from the history alone.
     fn crash(&mut self) {
         self.run = Run::replay(self.run.runbook().clone(), &self.history).unwrap();
-        self.add(Event::Interrupted);
+        self.add(Event::Interrupted { engine: Exit::Died });
     }
 }
 
@@ -208,7 +208,7 @@ fn a_crash_repeats_what_is_safe_to_repeat() {
         world.crash();
         world.answer("a", succeeded(json!(null)));
         assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::Succeeded));
-        assert_eq!(world.run.step("a").unwrap().1.forward, Attempts { started: 2, spent: 0, interrupted: 1 });
+        assert_eq!(world.run.step("a").unwrap().1.forward, Attempts { started: 2, spent: 0, deaths: 1 });
     }
 }
 
