@@ -139,9 +139,7 @@ where
     where
         F: Fn(I, &Context) -> Result<Verdict<O>> + 'static,
     {
-        self.erased.verify = Some(Box::new(move |json, context| {
-            verify(parse(json)?, context).and_then(Ruling::new)
-        }));
+        self.erased.verify = Some(Box::new(move |json, context| verify(parse(json)?, context).and_then(Ruling::new)));
         self
     }
 
@@ -163,12 +161,10 @@ where
 }
 
 fn parse<I: DeserializeOwned>(json: &str) -> Result<I> {
-    serde_json::from_str(json)
-        .map_err(|error| Error::invalid_input(error.to_string()).code("input.invalid"))
+    serde_json::from_str(json).map_err(|error| Error::invalid_input(error.to_string()).code("input.invalid"))
 }
 
 fn parse_undo<D: DeserializeOwned>(json: &str) -> Result<D> {
-    serde_json::from_str(json).map_err(|error| {
-        Error::permanent(format!("the recorded undo-data is not valid: {error}")).code("undo.invalid")
-    })
+    serde_json::from_str(json)
+        .map_err(|error| Error::permanent(format!("the recorded undo-data is not valid: {error}")).code("undo.invalid"))
 }

@@ -1,13 +1,6 @@
 //! What wit-bindgen makes of `wit/`: the one place that knows its names, and the only unsafe code.
 
-#![expect(
-    unsafe_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::all,
-    clippy::allow_attributes,
-    reason = "generated"
-)]
+#![allow(unsafe_code, unreachable_pub, missing_docs, clippy::all, reason = "generated")]
 
 wit_bindgen::generate!({
     path: "wit",

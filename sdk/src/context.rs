@@ -24,13 +24,7 @@ pub struct Context {
 impl Context {
     /// The first attempt of `step` in `run`, with the idempotency key `key`.
     pub fn new(run: impl Into<String>, step: impl Into<String>, key: impl Into<String>) -> Self {
-        Self {
-            run: run.into(),
-            step: step.into(),
-            attempt: 1,
-            key: key.into(),
-            ..Self::default()
-        }
+        Self { run: run.into(), step: step.into(), attempt: 1, key: key.into(), ..Self::default() }
     }
 
     /// The same as attempt number `attempt`.
@@ -101,8 +95,7 @@ impl Context {
                 .code("config.missing")
         })?;
         serde_json::from_str(text).map_err(|error| {
-            Error::permanent(format!("the plugin's configuration is not valid: {error}"))
-                .code("config.invalid")
+            Error::permanent(format!("the plugin's configuration is not valid: {error}")).code("config.invalid")
         })
     }
 }

@@ -50,13 +50,7 @@ pub struct Error {
 impl Error {
     /// An error that leaves behind what `kind` says.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            code: None,
-            details: None,
-            retry_after: None,
-        }
+        Self { kind, message: message.into(), code: None, details: None, retry_after: None }
     }
 
     /// The input is wrong. Nothing happened.
@@ -156,9 +150,7 @@ impl std::error::Error for Error {}
 impl From<Error> for crate::bindings::runwright::plugin::types::PluginError {
     fn from(error: Error) -> Self {
         use crate::bindings::runwright::plugin::types::{ErrorInfo, TransientError};
-        let retry_after_ms = error
-            .retry_after
-            .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+        let retry_after_ms = error.retry_after.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
         let info = ErrorInfo {
             message: error.message,
             code: error.code,

@@ -15,55 +15,44 @@ pub use types::{Context, Outcome, PluginError, PluginInfo, Preview, Verdict};
 #[macro_export]
 macro_rules! export {
     ($plugin:path) => {
-        #[doc(hidden)]
-        mod __runwright_export {
-            #![allow(unsafe_code, missing_docs, clippy::all, reason = "generated")]
+        #[allow(unsafe_code, clippy::all, clippy::allow_attributes, reason = "generated")]
+        const _: () = {
             use $crate::__export as sdk;
 
             struct Exported;
 
             impl sdk::Guest for Exported {
                 fn describe() -> sdk::PluginInfo {
-                    sdk::describe(super::$plugin())
+                    sdk::describe($plugin())
                 }
-                fn plan(
-                    action: String,
-                    input: String,
-                    context: sdk::Context,
-                ) -> Result<sdk::Preview, sdk::PluginError> {
-                    sdk::plan(super::$plugin(), &action, &input, context)
+                fn plan(action: String, input: String, context: sdk::Context) -> sdk::Answered<sdk::Preview> {
+                    sdk::plan($plugin(), &action, &input, context)
                 }
-                fn run(
-                    action: String,
-                    input: String,
-                    context: sdk::Context,
-                ) -> Result<sdk::Outcome, sdk::PluginError> {
-                    sdk::run(super::$plugin(), &action, &input, context)
+                fn run(action: String, input: String, context: sdk::Context) -> sdk::Answered<sdk::Outcome> {
+                    sdk::run($plugin(), &action, &input, context)
                 }
-                fn verify(
-                    action: String,
-                    input: String,
-                    context: sdk::Context,
-                ) -> Result<sdk::Verdict, sdk::PluginError> {
-                    sdk::verify(super::$plugin(), &action, &input, context)
+                fn verify(action: String, input: String, context: sdk::Context) -> sdk::Answered<sdk::Verdict> {
+                    sdk::verify($plugin(), &action, &input, context)
                 }
                 fn undo(
                     action: String,
                     input: String,
                     data: Option<String>,
                     context: sdk::Context,
-                ) -> Result<sdk::Outcome, sdk::PluginError> {
-                    sdk::undo(super::$plugin(), &action, &input, data.as_deref(), context)
+                ) -> sdk::Answered<sdk::Outcome> {
+                    sdk::undo($plugin(), &action, &input, data.as_deref(), context)
                 }
             }
 
             sdk::bindings_export!(Exported with_types_in sdk);
-        }
+        };
     };
 }
 
-type Answered<T> = Result<T, PluginError>;
+/// What a call answers.
+pub type Answered<T> = Result<T, PluginError>;
 
+/// What the plugin says of itself.
 pub fn describe(plugin: Plugin) -> PluginInfo {
     PluginInfo {
         name: plugin.name.into(),
@@ -73,25 +62,23 @@ pub fn describe(plugin: Plugin) -> PluginInfo {
     }
 }
 
+/// The engine's `plan`.
 pub fn plan(plugin: Plugin, action: &str, input: &str, context: Context) -> Answered<Preview> {
     Ok(plugin.plan(action, input, &context.into())?.into())
 }
 
+/// The engine's `run`.
 pub fn run(plugin: Plugin, action: &str, input: &str, context: Context) -> Answered<Outcome> {
     Ok(plugin.run(action, input, &context.into())?.into())
 }
 
+/// The engine's `verify`.
 pub fn verify(plugin: Plugin, action: &str, input: &str, context: Context) -> Answered<Verdict> {
     Ok(plugin.verify(action, input, &context.into())?.into())
 }
 
-pub fn undo(
-    plugin: Plugin,
-    action: &str,
-    input: &str,
-    data: Option<&str>,
-    context: Context,
-) -> Answered<Outcome> {
+/// The engine's `undo`.
+pub fn undo(plugin: Plugin, action: &str, input: &str, data: Option<&str>, context: Context) -> Answered<Outcome> {
     Ok(plugin.undo(action, input, data, &context.into())?.into())
 }
 
@@ -117,11 +104,7 @@ fn action_info(action: &Erased) -> types::ActionInfo {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
-        Self {
-            output: answer.output,
-            changed: answer.changed,
-            undo_data: answer.undo,
-        }
+        Self { output: answer.output, changed: answer.changed, undo_data: answer.undo }
     }
 }
 

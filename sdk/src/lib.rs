@@ -5,7 +5,7 @@
 //! Schemas come from the types:
 //!
 //! ```
-//! use runwright_sdk::{Action, Context, Outcome, Plugin, Result, schemars::JsonSchema};
+//! use runwright_sdk::{Action, Context, Outcome, Plugin, Result, schemars::{self, JsonSchema}};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Deserialize, JsonSchema)]
@@ -47,7 +47,7 @@
 //!
 //! Built for the host, as in `cargo test`, [`Plugin::run`] and the like call the actions without an
 //! engine, and the capabilities act directly on this machine, without grants and without a sandbox.
-//! Secrets and HTTP are refused there.
+//! Only secrets are refused there.
 
 mod action;
 mod bindings;

@@ -108,13 +108,7 @@ pub struct Change {
 impl Change {
     /// `subject` would be changed, as `summary` says.
     pub fn new(kind: ChangeKind, subject: impl Into<String>, summary: impl Into<String>) -> Self {
-        Self {
-            kind,
-            subject: subject.into(),
-            summary: summary.into(),
-            before: None,
-            after: None,
-        }
+        Self { kind, subject: subject.into(), summary: summary.into(), before: None, after: None }
     }
 
     /// The same with the states before and after.

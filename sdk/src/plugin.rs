@@ -4,11 +4,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{
-    Action, Context, Error, ErrorKind, Outcome, Preview, Result, Verdict,
-    action::Erased,
-    bindings::runwright::plugin::types,
-};
+use crate::{Action, Context, Error, ErrorKind, Outcome, Preview, Result, Verdict, action::Erased};
 
 /// A plugin: what it is called, and its actions.
 pub struct Plugin {
@@ -72,13 +68,7 @@ impl Plugin {
     /// # Errors
     ///
     /// As for [`run`](Self::run); an action without `undo` is unknown here.
-    pub fn undo(
-        &self,
-        action: &str,
-        input: &str,
-        data: Option<&str>,
-        context: &Context,
-    ) -> Result<Answer> {
+    pub fn undo(&self, action: &str, input: &str, data: Option<&str>, context: &Context) -> Result<Answer> {
         let found = self.find(action)?;
         let undo = found.undo.as_ref().ok_or_else(|| lacks(action, "undo"))?;
         undo(input, data, context)
@@ -111,11 +101,7 @@ impl Answer {
     pub(crate) fn new<T: Serialize>(outcome: Outcome<T>) -> Result<Self> {
         let output = serde_json::to_string(&outcome.output)
             .map_err(|error| Error::partial(format!("the output has no JSON form: {error}")))?;
-        Ok(Self {
-            output,
-            changed: outcome.changed,
-            undo: outcome.undo.map(|data| data.to_string()),
-        })
+        Ok(Self { output, changed: outcome.changed, undo: outcome.undo.map(|data| data.to_string()) })
     }
 
     /// The output as a value, for tests.
