@@ -39,7 +39,10 @@ pub enum ErrorKind {
 /// assert_eq!(error.to_string(), "the service answered 429");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Error {
+pub struct Error(Box<Failure>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Failure {
     kind: ErrorKind,
     message: String,
     code: Option<String>,
@@ -50,7 +53,7 @@ pub struct Error {
 impl Error {
     /// An error that leaves behind what `kind` says.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, details: None, retry_after: None }
+        Self(Box::new(Failure { kind, message: message.into(), code: None, details: None, retry_after: None }))
     }
 
     /// The input is wrong. Nothing happened.
@@ -91,28 +94,28 @@ impl Error {
     /// The same with a code for machines.
     #[must_use]
     pub fn code(mut self, code: impl Into<String>) -> Self {
-        self.code = Some(code.into());
+        self.0.code = Some(code.into());
         self
     }
 
     /// The same with details for machines.
     #[must_use]
     pub fn details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.0.details = Some(details);
         self
     }
 
     /// The same with the time to wait before the next attempt; counts only for a transient error.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// The same with `what` in front of the message.
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {
-        self.message = format!("{what}: {}", self.message);
+        self.0.message = format!("{what}: {}", self.0.message);
         self
     }
 
@@ -121,26 +124,26 @@ impl Error {
     /// The conversions from a capability's error know nothing of what the action did before, so say it.
     #[must_use]
     pub fn after_effect(mut self) -> Self {
-        if self.kind != ErrorKind::UnknownOutcome {
-            self.kind = ErrorKind::Partial;
+        if self.0.kind != ErrorKind::UnknownOutcome {
+            self.0.kind = ErrorKind::Partial;
         }
         self
     }
 
     /// What remains.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The code for machines.
     pub fn code_text(&self) -> Option<&str> {
-        self.code.as_deref()
+        self.0.code.as_deref()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
@@ -150,6 +153,7 @@ impl std::error::Error for Error {}
 impl From<Error> for crate::bindings::runwright::plugin::types::PluginError {
     fn from(error: Error) -> Self {
         use crate::bindings::runwright::plugin::types::{ErrorInfo, TransientError};
+        let error = *error.0;
         let retry_after_ms = error.retry_after.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
         let info = ErrorInfo {
             message: error.message,

@@ -23,16 +23,16 @@ macro_rules! export {
 
             impl sdk::Guest for Exported {
                 fn describe() -> sdk::PluginInfo {
-                    sdk::describe($plugin())
+                    sdk::describe(&$plugin())
                 }
                 fn plan(action: String, input: String, context: sdk::Context) -> sdk::Answered<sdk::Preview> {
-                    sdk::plan($plugin(), &action, &input, context)
+                    sdk::plan(&$plugin(), &action, &input, context)
                 }
                 fn run(action: String, input: String, context: sdk::Context) -> sdk::Answered<sdk::Outcome> {
-                    sdk::run($plugin(), &action, &input, context)
+                    sdk::run(&$plugin(), &action, &input, context)
                 }
                 fn verify(action: String, input: String, context: sdk::Context) -> sdk::Answered<sdk::Verdict> {
-                    sdk::verify($plugin(), &action, &input, context)
+                    sdk::verify(&$plugin(), &action, &input, context)
                 }
                 fn undo(
                     action: String,
@@ -40,11 +40,11 @@ macro_rules! export {
                     data: Option<String>,
                     context: sdk::Context,
                 ) -> sdk::Answered<sdk::Outcome> {
-                    sdk::undo($plugin(), &action, &input, data.as_deref(), context)
+                    sdk::undo(&$plugin(), &action, &input, data.as_deref(), context)
                 }
             }
 
-            sdk::bindings_export!(Exported with_types_in sdk);
+    sdk::bindings_export!(Exported with_types_in sdk);
         };
     };
 }
@@ -53,7 +53,7 @@ macro_rules! export {
 pub type Answered<T> = Result<T, PluginError>;
 
 /// What the plugin says of itself.
-pub fn describe(plugin: Plugin) -> PluginInfo {
+pub fn describe(plugin: &Plugin) -> PluginInfo {
     PluginInfo {
         name: plugin.name.into(),
         version: plugin.version.into(),
@@ -63,22 +63,22 @@ pub fn describe(plugin: Plugin) -> PluginInfo {
 }
 
 /// The engine's `plan`.
-pub fn plan(plugin: Plugin, action: &str, input: &str, context: Context) -> Answered<Preview> {
+pub fn plan(plugin: &Plugin, action: &str, input: &str, context: Context) -> Answered<Preview> {
     Ok(plugin.plan(action, input, &context.into())?.into())
 }
 
 /// The engine's `run`.
-pub fn run(plugin: Plugin, action: &str, input: &str, context: Context) -> Answered<Outcome> {
+pub fn run(plugin: &Plugin, action: &str, input: &str, context: Context) -> Answered<Outcome> {
     Ok(plugin.run(action, input, &context.into())?.into())
 }
 
 /// The engine's `verify`.
-pub fn verify(plugin: Plugin, action: &str, input: &str, context: Context) -> Answered<Verdict> {
+pub fn verify(plugin: &Plugin, action: &str, input: &str, context: Context) -> Answered<Verdict> {
     Ok(plugin.verify(action, input, &context.into())?.into())
 }
 
 /// The engine's `undo`.
-pub fn undo(plugin: Plugin, action: &str, input: &str, data: Option<&str>, context: Context) -> Answered<Outcome> {
+pub fn undo(plugin: &Plugin, action: &str, input: &str, data: Option<&str>, context: Context) -> Answered<Outcome> {
     Ok(plugin.undo(action, input, data, &context.into())?.into())
 }
 
