@@ -1,0 +1,145 @@
+//! The front door: compile, evaluate, resolve, run.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use runwright_core::Value;
+
+use crate::cache::Cache;
+use crate::compile::{Compiled, compile};
+use crate::explain::{explain, kind};
+use crate::guard::{Bounds, watched};
+use crate::resolve::Room;
+use crate::{Error, Limits, Names, Reason, convert, functions};
+
+/// Compiles and evaluates expressions and scripts; shared by all threads. What it compiled it keeps.
+///
+/// Scopes are JSON objects whose entries are the variables. Maps that expressions make have their keys sorted.
+pub struct Engine {
+    rhai: rhai::Engine,
+    limits: Limits,
+    expressions: Cache<Compiled>,
+    scripts: Cache<Compiled>,
+}
+
+/// What became of a script.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ran {
+    /// Its last value, or why it failed.
+    pub result: Result<Value, Error>,
+    /// The lines that it printed, at most [`Limits::log_lines`] and one.
+    pub log: Vec<String>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine with these limits.
+    pub fn new(limits: Limits) -> Self {
+        const KEPT_BYTES: usize = 8 * 1024 * 1024;
+        Self {
+            rhai: functions::engine(&limits),
+            expressions: Cache::new(limits.cached, KEPT_BYTES),
+            scripts: Cache::new(limits.cached, KEPT_BYTES),
+            limits,
+        }
+    }
+
+    /// What the expression reads; an error where it does not compile.
+    pub fn check_expression(&self, text: &str) -> Result<Names, Error> {
+        self.expression(text).map(|compiled| compiled.names.clone())
+    }
+
+    /// What the script reads; an error where it does not compile.
+    pub fn check_script(&self, text: &str) -> Result<Names, Error> {
+        self.script(text).map(|compiled| compiled.names.clone())
+    }
+
+    /// The value of an expression.
+    pub fn evaluate(&self, expression: &str, scope: &Value) -> Result<Value, Error> {
+        let compiled = self.expression(expression)?;
+        if let Some(value) = compiled.look_up(scope) {
+            return Ok(value.clone());
+        }
+        let bounds = Bounds {
+            operations: self.limits.expression_operations,
+            time: self.limits.expression_time,
+            cancel: None,
+            data_bytes: self.limits.data_bytes,
+            log_lines: 0,
+        };
+        self.run(&compiled, scope, bounds).result
+    }
+
+    /// Whether a condition holds. A value that is neither `true` nor `false` is an error, never a guess.
+    pub fn condition(&self, expression: &str, scope: &Value) -> Result<bool, Error> {
+        match self.evaluate(expression, scope)? {
+            Value::Bool(holds) => Ok(holds),
+            other => {
+                let text: String = other.to_string().chars().take(60).collect();
+                let what = match kind(&other) {
+                    "null" => "null".to_owned(),
+                    kind => format!("{kind} ({text})"),
+                };
+                let error = Error::value(format!("expected true or false, found {what}"));
+                Err(error.hint("compare it, for example with `==` or `!=`"))
+            }
+        }
+    }
+
+    /// `template` with every `${{ }}` in its texts worked out, inside maps and lists too (keys stay as they are).
+    ///
+    /// A text that is one whole `${{ }}` becomes the value with its type. Otherwise the values are joined into the text:
+    /// text, numbers, `true` and `false` as they are written; null, lists and maps are errors. `$${{` stands for `${{`.
+    /// What an expression gives is never looked at again: `${{` in it stays as it is.
+    pub fn resolve(&self, template: &Value, scope: &Value) -> Result<Value, Error> {
+        self.resolve_in(template, scope, &mut Room(self.limits.data_bytes))
+    }
+
+    /// Runs a script until it ends, `deadline` is over or `cancel` becomes true.
+    ///
+    /// It blocks its thread for that long at most.
+    pub fn run_script(&self, source: &str, scope: &Value, deadline: Duration, cancel: &Arc<AtomicBool>) -> Ran {
+        let compiled = match self.script(source) {
+            Ok(compiled) => compiled,
+            Err(error) => return Ran { result: Err(error), log: Vec::new() },
+        };
+        let bounds = Bounds {
+            operations: self.limits.script_operations,
+            time: deadline,
+            cancel: Some(Arc::clone(cancel)),
+            data_bytes: self.limits.data_bytes,
+            log_lines: self.limits.log_lines,
+        };
+        self.run(&compiled, scope, bounds)
+    }
+
+    fn run(&self, compiled: &Compiled, scope: &Value, bounds: Bounds) -> Ran {
+        let variables = compiled.variables(scope);
+        if variables.iter().map(|(_, value)| convert::bytes(value)).sum::<usize>() > self.limits.data_bytes {
+            let error = Error::new(Reason::Limit, "it reads too much data");
+            let result = Err(error.hint("read only the properties that it needs"));
+            return Ran { result, log: Vec::new() };
+        }
+        let (result, log) = watched(bounds, variables, || {
+            match self.rhai.eval_ast_with_scope::<rhai::Dynamic>(&mut rhai::Scope::new(), &compiled.ast) {
+                Ok(value) => convert::value(&value),
+                Err(error) => Err(explain(&error, &compiled.names, scope)),
+            }
+        });
+        Ran { result, log }
+    }
+
+    fn expression(&self, text: &str) -> Result<Arc<Compiled>, Error> {
+        self.expressions.get(text, || compile(&self.rhai, &self.limits, text, false))
+    }
+
+    fn script(&self, text: &str) -> Result<Arc<Compiled>, Error> {
+        self.scripts.get(text, || compile(&self.rhai, &self.limits, text, true))
+    }
+}

@@ -1,0 +1,202 @@
+//! Why a text could not be compiled, or what went wrong while it ran.
+
+use std::fmt;
+
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+
+/// An expression or script that could not be compiled or evaluated.
+///
+/// `line` and `column` count from 1, in characters, inside the text that was given to the
+/// [`Engine`](crate::Engine); the message is a lowercase fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// What kind of trouble it is.
+    pub reason: Reason,
+    /// What is wrong.
+    pub message: String,
+    /// The line of it.
+    pub line: usize,
+    /// The column of it.
+    pub column: usize,
+    /// How to mend it.
+    pub hint: Option<String>,
+}
+
+/// The kinds of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The text is not an expression or script.
+    Syntax,
+    /// It read something that is not there, or of another type.
+    Value,
+    /// It used more than its [`Limits`](crate::Limits) allow.
+    Limit,
+    /// It took longer than its deadline.
+    Timeout,
+    /// It was cancelled.
+    Cancelled,
+    /// It ended itself with `throw`.
+    Thrown,
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if (self.line, self.column) != (1, 1) {
+            write!(f, " (line {}, column {})", self.line, self.column)?;
+        }
+        self.hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
+    }
+}
+
+/// What [`crate::guard`] says where it ends an evaluation.
+pub(crate) mod stop {
+    pub(crate) const TIME: &str = "time";
+    pub(crate) const CANCELLED: &str = "cancelled";
+    pub(crate) const OPERATIONS: &str = "operations";
+    pub(crate) const DATA: &str = "data";
+}
+
+impl Error {
+    pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), line: 1, column: 1, hint: None }
+    }
+
+    pub(crate) fn value(message: impl Into<String>) -> Self {
+        Self::new(Reason::Value, message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn at(mut self, position: Position) -> Self {
+        if let Some(line) = position.line() {
+            self.line = line;
+            self.column = position.position().unwrap_or(1).max(1);
+        }
+        self
+    }
+
+    pub(crate) fn of_parse(error: &ParseError) -> Self {
+        Self::of_syntax(error.err_type()).at(error.position())
+    }
+
+    fn of_syntax(error: &ParseErrorType) -> Self {
+        use ParseErrorType as Type;
+        let new = |message: String| Self::new(Reason::Syntax, message);
+        match error {
+            Type::UnexpectedEOF => new("it ends too soon".into()),
+            Type::ExprTooDeep => Self::new(Reason::Limit, "it nests too deeply"),
+            Type::TooManyFunctions => Self::new(Reason::Limit, "it defines too many functions"),
+            Type::LiteralTooLarge(..) => Self::new(Reason::Limit, lower(&error.to_string())),
+            Type::Reserved(word) if matches!(word.as_str(), "eval" | "import" | "export" | "sleep") => {
+                new(format!("`{word}` is not available here"))
+                    .hint("expressions and scripts reach nothing outside; use a step with `uses:`")
+            }
+            Type::Reserved(word) => new(format!("`{word}` is a reserved word")),
+            Type::UnknownOperator(operator) if operator == "===" || operator == "!==" => {
+                new(format!("there is no operator `{operator}`")).hint(format!("write `{}`", &operator[..2]))
+            }
+            Type::MissingToken(token, _) => new(format!("expected `{token}`")),
+            Type::AssignmentToInvalidLHS(_) => new("this can't be assigned to".into()).hint("compare with `==`"),
+            Type::BadInput(input) => {
+                let error = new(lower(&input.to_string()));
+                match input.to_string().contains("Invalid character") {
+                    true => error.hint("text is written in double quotes: \"…\""),
+                    false => error,
+                }
+            }
+            other => new(lower(&other.to_string())),
+        }
+    }
+
+    /// The error of an evaluation, without what only the scope can tell.
+    pub(crate) fn of_run(error: &EvalAltResult) -> Self {
+        use EvalAltResult as Run;
+        let at = error.position();
+        let limit = |what: &str| Self::new(Reason::Limit, what);
+        let found = match error {
+            Run::ErrorParsing(syntax, _) => Self::of_syntax(syntax),
+            Run::ErrorInFunctionCall(_, _, inner, _) => return Self::of_run(inner),
+            Run::ErrorTooManyOperations(_) => limit("it takes too many operations"),
+            Run::ErrorTooManyVariables(_) => limit("it has too many variables"),
+            Run::ErrorTooManyModules(_) => limit("modules are not available here"),
+            Run::ErrorStackOverflow(_) => limit("its calls nest too deeply"),
+            Run::ErrorDataTooLarge(what, _) => {
+                let what = match what.as_str() {
+                    "Length of string" => "a text",
+                    "Size of array/BLOB" => "a list",
+                    _ => "a map",
+                };
+                Self::new(Reason::Limit, format!("{what} grows too large"))
+            }
+            Run::ErrorTerminated(token, _) => match token.clone().into_string().unwrap_or_default().as_str() {
+                stop::TIME => Self::new(Reason::Timeout, "it takes too long"),
+                stop::CANCELLED => Self::new(Reason::Cancelled, "it was cancelled"),
+                stop::DATA => limit("its variables hold too much data"),
+                _ => limit("it takes too many operations"),
+            },
+            Run::ErrorRuntime(thrown, _) => Self::new(Reason::Thrown, crate::convert::show(thrown, 1_000)),
+            Run::ErrorVariableNotFound(name, _) => Self::value(format!("there is no `{name}` here")),
+            Run::ErrorPropertyNotFound(name, _) => Self::value(format!("there is no `{name}` in this map")),
+            Run::ErrorFunctionNotFound(signature, _) => Self::of_missing_function(signature),
+            Run::ErrorMismatchDataType(wanted, found, _) if !wanted.is_empty() && !found.is_empty() => {
+                Self::value(format!("expected {}, found {}", word(wanted), word(found)))
+            }
+            Run::ErrorArrayBounds(length, index, _) => {
+                Self::value(format!("there is no item {index} in a list of {length}"))
+            }
+            other => {
+                let text = other.to_string();
+                Self::value(lower(text.split(" (line ").next().unwrap_or(&text)))
+            }
+        };
+        found.at(at)
+    }
+
+    fn of_missing_function(signature: &str) -> Self {
+        let (name, rest) = signature.split_once(' ').unwrap_or((signature, ""));
+        let types: Vec<&str> = rest.trim_matches(['(', ')']).split(", ").filter(|t| !t.is_empty()).map(word).collect();
+        if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') && types.len() == 2 {
+            let error = Self::value(format!("`{name}` does not work between {} and {}", types[0], types[1]));
+            return match types.contains(&"null") {
+                true => error.hint("the value may be missing: give one with `?? …`"),
+                false => error,
+            };
+        }
+        let error = match types.as_slice() {
+            [] => Self::value(format!("there is no function `{name}`")),
+            types => Self::value(format!("there is no function `{name}` for {}", types.join(", "))),
+        };
+        match name {
+            "sleep" | "timestamp" | "now" | "rand" | "eval" | "open" | "exec" => {
+                error.hint("expressions and scripts reach neither clock nor files; use a step with `uses:`")
+            }
+            _ => error,
+        }
+    }
+}
+
+/// The word of runbooks for a type of Rhai.
+pub(crate) fn word(kind: &str) -> &str {
+    match kind {
+        "i64" => "an integer",
+        "f64" => "a number",
+        "bool" => "a boolean",
+        "string" | "&str | ImmutableString | String" => "text",
+        "char" => "a character",
+        "array" => "a list",
+        "map" => "a map",
+        "()" => "null",
+        other => other,
+    }
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}

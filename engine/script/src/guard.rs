@@ -1,0 +1,144 @@
+//! What watches an evaluation while it runs: its time, its operations, its memory and its printed lines.
+//!
+//! One [`rhai::Engine`] serves every thread, and an evaluation stays on one thread; so what belongs to one evaluation is
+//! in a thread-local that lives exactly as long.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rhai::{Dynamic, EvalAltResult, EvalContext, Position};
+
+use crate::convert;
+use crate::error::stop;
+
+thread_local! {
+    static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
+}
+
+/// What one evaluation may still use.
+struct Watch {
+    operations: u64,
+    deadline: Instant,
+    cancel: Option<Arc<AtomicBool>>,
+    data_bytes: usize,
+    /// Bytes of the variables of each call, as last measured.
+    levels: Vec<usize>,
+    /// Variable reads until they are measured again.
+    unmeasured: usize,
+    log: Vec<String>,
+    log_lines: usize,
+    /// The variables from outside, and their bytes.
+    outside: Variables,
+    outside_bytes: usize,
+}
+
+/// Variables with their values.
+pub(crate) type Variables = Vec<(String, Dynamic)>;
+
+/// The bounds of one evaluation.
+pub(crate) struct Bounds {
+    pub(crate) operations: u64,
+    pub(crate) time: Duration,
+    pub(crate) cancel: Option<Arc<AtomicBool>>,
+    pub(crate) data_bytes: usize,
+    pub(crate) log_lines: usize,
+}
+
+/// Calls `evaluate` under `bounds`, with these variables from outside; gives what it printed too.
+pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOnce() -> T) -> (T, Vec<String>) {
+    /// Puts back what was there, also after a panic.
+    struct Restore(Option<Watch>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WATCH.set(self.0.take());
+        }
+    }
+    let watch = Watch {
+        operations: bounds.operations,
+        deadline: Instant::now() + bounds.time,
+        cancel: bounds.cancel,
+        data_bytes: bounds.data_bytes,
+        levels: Vec::new(),
+        unmeasured: 0,
+        log: Vec::new(),
+        log_lines: bounds.log_lines,
+        outside_bytes: outside.iter().map(|(_, value)| convert::bytes(value)).sum(),
+        outside,
+    };
+    let before = Restore(WATCH.replace(Some(watch)));
+    let result = evaluate();
+    let log = WATCH.with_borrow_mut(|watch| watch.take().map(|watch| watch.log).unwrap_or_default());
+    drop(before);
+    (result, log)
+}
+
+/// Called by Rhai at every operation: a value ends the evaluation.
+pub(crate) fn progress(operations: u64) -> Option<Dynamic> {
+    WATCH.with_borrow(|watch| {
+        let watch = watch.as_ref()?;
+        if operations > watch.operations {
+            return Some(stop::OPERATIONS.into());
+        }
+        if operations % 16 != 0 {
+            return None;
+        }
+        if watch.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Some(stop::CANCELLED.into());
+        }
+        (Instant::now() >= watch.deadline).then(|| stop::TIME.into())
+    })
+}
+
+/// Called by Rhai at every use of a variable: gives the value of one from outside.
+///
+/// Those are not in Rhai's own scope, because a closure that captured one would lock it, and then
+/// `inputs.tags.map(|tag| tag + inputs.suffix)` would be refused as a data race.
+pub(crate) fn variable(name: &str, index: usize, context: &EvalContext) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
+    WATCH.with_borrow_mut(|watch| {
+        let Some(watch) = watch.as_mut() else { return Ok(None) };
+        watch.measure(context)?;
+        if index > 0 || context.scope().contains(name) {
+            return Ok(None);
+        }
+        Ok(watch.outside.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
+    })
+}
+
+impl Watch {
+    /// Rhai bounds each value by itself, without the keys of maps; the sum of all variables is bounded here. It is
+    /// measured the more often the larger it is, because one use can copy all of it.
+    fn measure(&mut self, context: &EvalContext) -> Result<(), Box<EvalAltResult>> {
+        let level = context.call_level();
+        if self.unmeasured > 0 && level < self.levels.len() {
+            self.unmeasured -= 1;
+            return Ok(());
+        }
+        self.levels.resize(level + 1, 0);
+        self.levels[level] = context.scope().iter_raw().map(|(_, _, value)| convert::bytes(value)).sum();
+        let held = self.outside_bytes + self.levels.iter().sum::<usize>();
+        if held > self.data_bytes {
+            return Err(EvalAltResult::ErrorTerminated(stop::DATA.into(), Position::NONE).into());
+        }
+        self.unmeasured = (self.data_bytes / held.max(64 * 1024)).min(256);
+        Ok(())
+    }
+}
+
+/// Called by Rhai for `print` and `debug`.
+pub(crate) fn print(text: &str) {
+    const LINE_BYTES: usize = 4 * 1024;
+    WATCH.with_borrow_mut(|watch| {
+        let Some(watch) = watch.as_mut() else { return };
+        for line in text.lines() {
+            if watch.log.len() < watch.log_lines {
+                watch.log.push(line.chars().take(LINE_BYTES).collect());
+            } else if watch.log.len() == watch.log_lines {
+                watch.log.push("… further lines were dropped".to_owned());
+            } else {
+                return;
+            }
+        }
+    });
+}

@@ -1,0 +1,184 @@
+//! What an expression or script reads of its scope.
+
+use std::collections::BTreeSet;
+
+use rhai::{AST, ASTFlags, ASTNode, Expr, Position, Stmt};
+
+use crate::{Error, Reason};
+
+/// Every read of a scope variable, in the order of the text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Names {
+    reads: Vec<Read>,
+}
+
+/// One read: a variable and the properties behind it, as far as they are known before it runs.
+///
+/// `steps.test.output.tags[i].x` reads `steps` with the keys `test`, `output` and `tags`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The variable.
+    pub variable: String,
+    /// Where the variable stands.
+    pub at: At,
+    /// The properties, outermost first.
+    pub keys: Vec<Key>,
+}
+
+/// A property in a [`Read`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub at: At,
+}
+
+/// A place in a text, both from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl Names {
+    /// Every read.
+    pub fn iter(&self) -> impl Iterator<Item = &Read> {
+        self.reads.iter()
+    }
+
+    /// The one read, where there is only one.
+    pub(crate) fn only(&self) -> Option<&Read> {
+        match self.reads.as_slice() {
+            [read] => Some(read),
+            _ => None,
+        }
+    }
+
+    /// The variables, each once, sorted.
+    pub fn variables(&self) -> BTreeSet<&str> {
+        self.reads.iter().map(|read| read.variable.as_str()).collect()
+    }
+}
+
+impl std::fmt::Display for Read {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.variable)?;
+        self.keys.iter().try_for_each(|key| match is_word(&key.name) {
+            true => write!(f, ".{}", key.name),
+            false => write!(f, "[{:?}]", key.name),
+        })
+    }
+}
+
+pub(crate) fn is_word(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+impl From<Position> for At {
+    fn from(position: Position) -> Self {
+        Self { line: position.line().unwrap_or(1), column: position.position().unwrap_or(1).max(1) }
+    }
+}
+
+/// What `ast` reads, and names that closures inside functions may read besides; an error for what no text may contain.
+pub(crate) fn collect(ast: &AST) -> Result<(Names, BTreeSet<String>), Error> {
+    // Rhai's closures get what they capture as further parameters, so only the outside knows which names are free.
+    let closures = ast.iter_functions().filter(|f| f.name.starts_with("anon$"));
+    let captured: BTreeSet<&str> = closures.flat_map(|f| f.params).collect();
+
+    let mut reads: Vec<Read> = Vec::new();
+    let mut inside: Vec<Read> = Vec::new();
+    let mut wrong = None;
+    let own = ast.statements().len();
+    let mut seen = 0;
+    ast.walk(&mut |path: &[ASTNode]| {
+        seen += usize::from(path.len() == 1);
+        match path.last() {
+            Some(ASTNode::Expr(Expr::ThisPtr(at))) => wrong = Some(syntax("`this` is not available here", *at)),
+            Some(ASTNode::Stmt(Stmt::Import(_, at) | Stmt::Export(_, at))) => {
+                wrong = Some(syntax("modules are not available here", *at));
+            }
+            Some(ASTNode::Stmt(Stmt::Assignment(parts))) => wrong = wrong.take().or(assignment(&parts.1.lhs)),
+            Some(ASTNode::Expr(Expr::Variable(parts, _, at))) if parts.0.is_none() => {
+                let found = read(path, &parts.1, *at);
+                match seen <= own {
+                    true => reads.push(found),
+                    false => inside.push(found),
+                }
+            }
+            _ => {}
+        }
+        wrong.is_none()
+    });
+    if let Some(error) = wrong {
+        return Err(error);
+    }
+    let free: BTreeSet<String> = reads.iter().map(|read| read.variable.clone()).collect();
+    let mut perhaps = BTreeSet::new();
+    for read in inside {
+        if free.contains(&read.variable) || !captured.contains(read.variable.as_str()) {
+            reads.push(read);
+        } else {
+            perhaps.insert(read.variable);
+        }
+    }
+    Ok((Names { reads }, perhaps))
+}
+
+fn syntax(message: &str, at: Position) -> Error {
+    Error::new(Reason::Syntax, message).at(at)
+}
+
+/// The error of an assignment to a variable from outside: it would change a copy.
+fn assignment(target: &Expr) -> Option<Error> {
+    match target {
+        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => assignment(&parts.lhs),
+        Expr::Variable(parts, _, at) if parts.0.is_none() => {
+            let error = syntax(&format!("`{}` can't be changed", parts.1), *at);
+            Some(error.hint("take a copy with `let`; to compare, write `==`"))
+        }
+        _ => None,
+    }
+}
+
+impl Error {
+    pub(crate) fn place(mut self, at: At) -> Self {
+        (self.line, self.column) = (at.line, at.column);
+        self
+    }
+}
+
+fn read(path: &[ASTNode], variable: &str, at: Position) -> Read {
+    let mut keys = Vec::new();
+    if let [.., ASTNode::Expr(chain @ (Expr::Dot(parts, ..) | Expr::Index(parts, ..))), ASTNode::Expr(this)] = path
+        && std::ptr::eq(&parts.lhs, *this)
+    {
+        follow(chain, &mut keys);
+    }
+    Read { variable: variable.to_owned(), at: at.into(), keys }
+}
+
+/// Collects the constant properties of a chain: `a.b["c"].d` is `Dot(a, Index(b, Dot("c", d)))`.
+fn follow(chain: &Expr, keys: &mut Vec<Key>) {
+    let (Expr::Dot(parts, flags, _) | Expr::Index(parts, flags, _)) = chain else { return };
+    let (element, rest) = match &parts.rhs {
+        next @ (Expr::Dot(inner, ..) | Expr::Index(inner, ..)) if !flags.contains(ASTFlags::BREAK) => {
+            (&inner.lhs, Some(next))
+        }
+        last => (last, None),
+    };
+    let dot = matches!(chain, Expr::Dot(..));
+    let key = match element {
+        Expr::Property(names, at) if dot => Key { name: names.2.to_string(), at: (*at).into() },
+        Expr::StringConstant(name, at) if !dot => Key { name: name.to_string(), at: (*at).into() },
+        _ => return,
+    };
+    keys.push(key);
+    if let Some(rest) = rest {
+        follow(rest, keys);
+    }
+}
