@@ -1,0 +1,122 @@
+//! Whether a batch fits what is there: sequence numbers, hash chains, inbox keys. One caller at a time decides.
+
+use std::collections::HashMap;
+
+use runwright_core::RunId;
+
+use crate::commit::{Change, Commit};
+use crate::record::{self, Hash, NO_HASH};
+use crate::{Entry, Error, Receipt};
+
+/// The end of a run's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tail {
+    pub(crate) seq: u64,
+    pub(crate) hash: Hash,
+}
+
+impl Tail {
+    /// The end of an empty history.
+    pub(crate) const NONE: Self = Self { seq: 0, hash: NO_HASH };
+}
+
+/// What is in the journal already.
+pub(crate) trait Known {
+    /// The end of a run's history; none for an unknown run.
+    fn tail(&self, run: RunId) -> Result<Option<Tail>, Error>;
+    /// An inbox entry.
+    fn entry(&self, key: &str) -> Result<Option<Entry>, Error>;
+}
+
+/// The gate: knows what was admitted, also where it is not in the tables yet.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    tails: HashMap<RunId, Tail>,
+    inbox: HashMap<String, bool>,
+    /// The number of the last entry that was accepted.
+    pub(crate) accepted: u64,
+}
+
+/// Ends of so many runs are remembered; more are looked up again.
+const TAILS_MAX: usize = 65_536;
+
+impl Gate {
+    /// Admits the commit and fills in its hashes and numbers, or refuses it and changes nothing.
+    pub(crate) fn admit(&mut self, commit: &mut Commit, known: &impl Known) -> Result<Receipt, Error> {
+        let tails = self.follow(commit, known)?;
+        let receipt = self.receive(commit, known)?;
+        self.tails.extend(tails);
+        for head in &commit.heads {
+            if head.status.is_finished() {
+                self.tails.remove(&head.run);
+            }
+        }
+        Ok(receipt)
+    }
+
+    /// Forgets what was admitted: it is in the tables now, or it never will be.
+    pub(crate) fn settled(&mut self, written: bool) {
+        self.inbox.clear();
+        if !written || self.tails.len() > TAILS_MAX {
+            self.tails.clear();
+        }
+    }
+
+    fn follow(&self, commit: &mut Commit, known: &impl Known) -> Result<Vec<(RunId, Tail)>, Error> {
+        let mut tails = Vec::with_capacity(commit.touched.len());
+        for touched in &commit.touched {
+            let tail = match self.tails.get(&touched.run) {
+                Some(tail) => *tail,
+                None => known.tail(touched.run)?.unwrap_or(Tail::NONE),
+            };
+            if touched.first != tail.seq + 1 {
+                return Err(Error::Sequence { run: touched.run, expected: tail.seq + 1, found: touched.first });
+            }
+            tails.push((touched.run, tail));
+        }
+        for slot in &mut commit.records {
+            if let Some((_, tail)) = tails.iter_mut().find(|(run, _)| *run == slot.run) {
+                slot.hash = record::seal(&mut commit.bytes[slot.start..slot.end], &tail.hash);
+                *tail = Tail { seq: slot.seq, hash: slot.hash };
+            }
+        }
+        Ok(tails)
+    }
+
+    fn receive(&mut self, commit: &mut Commit, known: &impl Known) -> Result<Receipt, Error> {
+        let mut receipt = Receipt::default();
+        let mut seen: HashMap<String, bool> = HashMap::new();
+        let mut accepted = self.accepted;
+        for mut change in std::mem::take(&mut commit.inbox) {
+            let key = match &change {
+                Change::Accept { entry, .. } => &entry.key,
+                Change::Handle { key, .. } => key,
+            };
+            let waits = match seen.get(key).or_else(|| self.inbox.get(key)) {
+                Some(waits) => Some(*waits),
+                None => known.entry(key)?.map(|entry| entry.handled.is_none()),
+            };
+            match (&mut change, waits) {
+                (Change::Accept { entry, item }, None) => {
+                    accepted += 1;
+                    entry.number = accepted;
+                    commit.set_number(*item, accepted);
+                    seen.insert(entry.key.clone(), true);
+                }
+                (Change::Accept { entry, item }, Some(_)) => {
+                    commit.void(*item);
+                    receipt.duplicates.push(std::mem::take(&mut entry.key));
+                    continue;
+                }
+                (Change::Handle { key, .. }, Some(true)) => {
+                    seen.insert(key.clone(), false);
+                }
+                (Change::Handle { key, .. }, _) => return Err(Error::NotWaiting(key.clone())),
+            }
+            commit.inbox.push(change);
+        }
+        self.accepted = accepted;
+        self.inbox.extend(seen);
+        Ok(receipt)
+    }
+}
