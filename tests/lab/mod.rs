@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 /// A folder with VMs, `inventory.yaml` and `runwright.toml`. The methods panic, with what the
 /// script said, when something does not work.
@@ -147,12 +148,9 @@ impl Lab {
     /// Makes a process part of the lab, such as an engine that serves this folder: it is
     /// killed before the VMs are, however the test ends. Not needed for what ends before.
     pub(crate) fn adopt(&self, pid: u32) {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
-        // proc(5), field 22: when it started. The second field is in parentheses and may
-        // hold blanks; what follows starts with field 3.
-        let fields = stat.rsplit_once(") ").expect("a stat line").1;
-        let start = fields.split(' ').nth(19).expect("22 fields");
-        fs::write(self.folder.join("children").join(pid.to_string()), start).expect("the lab folder is writable");
+        let file = self.folder.join("children").join(pid.to_string());
+        let start = start_ticks(pid).unwrap_or_else(|| panic!("process {pid} is dead already"));
+        fs::write(file, start).unwrap_or_else(|error| panic!("could not adopt process {pid}: {error}"));
     }
 
     fn vm(&self, verb: &str, options: &[&str], name: &str) -> String {
@@ -165,11 +163,16 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let swept = script("sweep").arg(&self.folder).status();
-        if !swept.is_ok_and(|status| status.success()) {
-            eprintln!("could not sweep {}; tests/lab/sweep does it later", self.folder.display());
-        }
+        let swept = script("sweep").arg(&self.folder).status().is_ok_and(|status| status.success());
+        assert!(swept || thread::panicking(), "could not sweep {}", self.folder.display());
     }
+}
+
+/// When a process started, in clock ticks since boot (proc(5), field 22 of `stat`). The second
+/// field is in parentheses and may hold blanks; what follows starts with field 3.
+fn start_ticks(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19).map(str::to_owned)
 }
 
 /// Where labs live: short, because a unix socket's path has a limit of 107 bytes.
@@ -186,7 +189,8 @@ fn script(name: &str) -> Command {
 
 /// Runs a script of the lab and gives what it printed.
 fn call(name: &str, words: &[impl AsRef<OsStr>]) -> String {
-    let output = script(name).args(words).output().expect("tests/lab has this script");
+    let output = script(name).args(words).output();
+    let output = output.unwrap_or_else(|error| panic!("tests/lab/{name}: {error}"));
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "tests/lab/{name}: {}\n{complaint}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
