@@ -60,6 +60,7 @@ mod native;
 mod outcome;
 mod plugin;
 mod schema;
+mod span;
 
 pub use action::{Action, Effect};
 pub use capability::{checkpoint, clock, exec, http, log, secrets, unix};
@@ -67,6 +68,7 @@ pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
 pub use outcome::{Change, ChangeKind, Outcome, Preview, Verdict};
 pub use plugin::{Answer, Plugin, Ruling};
+pub use span::Span;
 pub use {schemars, serde, serde_json};
 
 /// What [`export!`] expands to; not for use by hand.
