@@ -8,8 +8,8 @@ use serde_json::Number;
 
 use crate::Error;
 
-/// Maps and lists inside each other, at most.
-pub(crate) const DEPTH_MAX: usize = 64;
+/// Maps and lists inside each other, at most, as in the JSON that the engine reads.
+pub(crate) const DEPTH_MAX: usize = 128;
 
 /// The Rhai value of `value`. An integer beyond 64 bits with sign becomes a float.
 pub(crate) fn dynamic(value: &Value) -> Dynamic {
@@ -40,7 +40,9 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value, Error> {
     } else if let Ok(value) = value.as_int() {
         Ok(value.into())
     } else if let Ok(value) = value.as_float() {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| Error::value(format!("the number {value} is none")))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| Error::value(format!("the result is {value}, which is not a number")))
     } else if let Ok(value) = value.as_char() {
         Ok(value.to_string().into())
     } else if let Some(text) = value.read_lock::<ImmutableString>() {
@@ -53,24 +55,31 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value, Error> {
         let entries = map.iter().map(|(key, value)| Ok((key.to_string(), nested(value, depth)?)));
         entries.collect::<Result<Map, Error>>().map(Value::Object)
     } else {
-        Err(Error::value(format!("{} is no value that can be kept", value.type_name())))
+        let what = if value.is_fnptr() { "a function" } else { "a range or the like" };
+        Err(Error::value(format!("the result is {what}, which can't be kept")))
     }
 }
 
-/// About as many bytes as `value` takes, with the keys of maps.
-pub(crate) fn bytes(value: &Dynamic) -> usize {
+/// About as many bytes as `value` takes, with the keys of maps; none where it nests deeper than `depth` levels.
+pub(crate) fn bytes(value: &Dynamic, depth: usize) -> Option<usize> {
     const SLOT: usize = size_of::<Dynamic>();
-    SLOT + if let Some(text) = value.read_lock::<ImmutableString>() {
-        text.len()
+    let mut sum = SLOT;
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        sum += text.len();
     } else if let Some(items) = value.read_lock::<rhai::Array>() {
-        items.iter().map(bytes).sum()
+        let depth = depth.checked_sub(1)?;
+        for item in items.iter() {
+            sum += bytes(item, depth)?;
+        }
     } else if let Some(map) = value.read_lock::<rhai::Map>() {
-        map.iter().map(|(key, value)| 2 * SLOT + key.len() + bytes(value)).sum()
+        let depth = depth.checked_sub(1)?;
+        for (key, value) in map.iter() {
+            sum += 2 * SLOT + key.len() + bytes(value, depth)?;
+        }
     } else if let Some(blob) = value.read_lock::<rhai::Blob>() {
-        blob.len()
-    } else {
-        0
+        sum += blob.len();
     }
+    Some(sum)
 }
 
 /// `value` for people, cut at about `most` bytes and [`DEPTH_MAX`] levels; text alone stands without quotes.

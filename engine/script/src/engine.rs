@@ -72,6 +72,7 @@ impl Engine {
             cancel: None,
             data_bytes: self.limits.data_bytes,
             log_lines: 0,
+            outside_bytes: 0,
         };
         self.run(&compiled, scope, bounds).result
     }
@@ -115,17 +116,20 @@ impl Engine {
             cancel: Some(Arc::clone(cancel)),
             data_bytes: self.limits.data_bytes,
             log_lines: self.limits.log_lines,
+            outside_bytes: 0,
         };
         self.run(&compiled, scope, bounds)
     }
 
     fn run(&self, compiled: &Compiled, scope: &Value, bounds: Bounds) -> Ran {
         let variables = compiled.variables(scope);
-        if variables.iter().map(|(_, value)| convert::bytes(value)).sum::<usize>() > self.limits.data_bytes {
-            let error = Error::new(Reason::Limit, "it reads too much data");
+        let held = variables.iter().map(|(_, value)| convert::bytes(value, convert::DEPTH_MAX)).sum::<Option<usize>>();
+        let Some(held) = held.filter(|held| *held <= self.limits.data_bytes) else {
+            let error = Error::new(Reason::Limit, "it reads too much data, or data that nests too deeply");
             let result = Err(error.hint("read only the properties that it needs"));
             return Ran { result, log: Vec::new() };
-        }
+        };
+        let bounds = Bounds { outside_bytes: held, ..bounds };
         let (result, log) = watched(bounds, variables, || {
             match self.rhai.eval_ast_with_scope::<rhai::Dynamic>(&mut rhai::Scope::new(), &compiled.ast) {
                 Ok(value) => convert::value(&value),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType, Position};
 
 /// An expression or script that could not be compiled or evaluated.
 ///
@@ -51,11 +51,14 @@ impl fmt::Display for Error {
     }
 }
 
+const NOTHING_OUTSIDE: &str = "expressions and scripts reach nothing outside; use a step with `uses:`";
+
 /// What [`crate::guard`] says where it ends an evaluation.
 pub(crate) mod stop {
     pub(crate) const TIME: &str = "time";
     pub(crate) const CANCELLED: &str = "cancelled";
     pub(crate) const OPERATIONS: &str = "operations";
+    pub(crate) const DEPTH: &str = "depth";
     pub(crate) const DATA: &str = "data";
 }
 
@@ -93,24 +96,39 @@ impl Error {
             Type::ExprTooDeep => Self::new(Reason::Limit, "it nests too deeply"),
             Type::TooManyFunctions => Self::new(Reason::Limit, "it defines too many functions"),
             Type::LiteralTooLarge(..) => Self::new(Reason::Limit, lower(&error.to_string())),
-            Type::Reserved(word) if matches!(word.as_str(), "eval" | "import" | "export" | "sleep") => {
-                new(format!("`{word}` is not available here"))
-                    .hint("expressions and scripts reach nothing outside; use a step with `uses:`")
-            }
-            Type::Reserved(word) => new(format!("`{word}` is a reserved word")),
-            Type::UnknownOperator(operator) if operator == "===" || operator == "!==" => {
-                new(format!("there is no operator `{operator}`")).hint(format!("write `{}`", &operator[..2]))
-            }
+            Type::Reserved(word) => Self::reserved(word),
             Type::MissingToken(token, _) => new(format!("expected `{token}`")),
             Type::AssignmentToInvalidLHS(_) => new("this can't be assigned to".into()).hint("compare with `==`"),
-            Type::BadInput(input) => {
-                let error = new(lower(&input.to_string()));
-                match input.to_string().contains("Invalid character") {
-                    true => error.hint("text is written in double quotes: \"…\""),
-                    false => error,
-                }
-            }
+            Type::BadInput(input) => Self::of_input(input),
             other => new(lower(&other.to_string())),
+        }
+    }
+
+    fn of_input(error: &LexError) -> Self {
+        let new = |message: String| Self::new(Reason::Syntax, message);
+        match error {
+            LexError::MalformedChar(text) => new(format!("'{text}' is not one character"))
+                .hint(format!("text is written in double quotes: {text:?}")),
+            LexError::UnterminatedString => new("the text does not end".into()).hint("close it with a quote"),
+            LexError::UnexpectedInput(text) if text == "=" => {
+                new("`=` can't stand here".into()).hint("to compare, write `==`")
+            }
+            LexError::ImproperSymbol(symbol, _) if symbol == "===" || symbol == "!==" => {
+                new(format!("there is no operator `{symbol}`")).hint(format!("write `{}`", &symbol[..2]))
+            }
+            LexError::ImproperSymbol(_, why) if why.contains("is disabled") => {
+                Self::reserved(why.split('\'').nth(1).unwrap_or_default())
+            }
+            LexError::UnexpectedInput(text) => new(format!("`{text}` can't stand here")),
+            other => new(lower(&other.to_string())),
+        }
+    }
+
+    fn reserved(word: &str) -> Self {
+        let error = Self::new(Reason::Syntax, format!("`{word}` is not available here"));
+        match word {
+            "eval" | "import" | "export" | "sleep" => error.hint(NOTHING_OUTSIDE),
+            _ => error,
         }
     }
 
@@ -137,6 +155,7 @@ impl Error {
             Run::ErrorTerminated(token, _) => match token.clone().into_string().unwrap_or_default().as_str() {
                 stop::TIME => Self::new(Reason::Timeout, "it takes too long"),
                 stop::CANCELLED => Self::new(Reason::Cancelled, "it was cancelled"),
+                stop::DEPTH => limit("its data nests too deeply"),
                 stop::DATA => limit("its variables hold too much data"),
                 _ => limit("it takes too many operations"),
             },
@@ -160,7 +179,8 @@ impl Error {
 
     fn of_missing_function(signature: &str) -> Self {
         let (name, rest) = signature.split_once(' ').unwrap_or((signature, ""));
-        let types: Vec<&str> = rest.trim_matches(['(', ')']).split(", ").filter(|t| !t.is_empty()).map(word).collect();
+        let inside = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or_default();
+        let types: Vec<&str> = inside.split(", ").filter(|kind| !kind.is_empty()).map(word).collect();
         if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') && types.len() == 2 {
             let error = Self::value(format!("`{name}` does not work between {} and {}", types[0], types[1]));
             return match types.contains(&"null") {
@@ -173,9 +193,7 @@ impl Error {
             types => Self::value(format!("there is no function `{name}` for {}", types.join(", "))),
         };
         match name {
-            "sleep" | "timestamp" | "now" | "rand" | "eval" | "open" | "exec" => {
-                error.hint("expressions and scripts reach neither clock nor files; use a step with `uses:`")
-            }
+            "sleep" | "timestamp" | "now" | "rand" | "eval" | "open" | "exec" => error.hint(NOTHING_OUTSIDE),
             _ => error,
         }
     }

@@ -44,6 +44,7 @@ pub(crate) struct Bounds {
     pub(crate) cancel: Option<Arc<AtomicBool>>,
     pub(crate) data_bytes: usize,
     pub(crate) log_lines: usize,
+    pub(crate) outside_bytes: usize,
 }
 
 /// Calls `evaluate` under `bounds`, with these variables from outside; gives what it printed too.
@@ -64,7 +65,7 @@ pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOn
         unmeasured: 0,
         log: Vec::new(),
         log_lines: bounds.log_lines,
-        outside_bytes: outside.iter().map(|(_, value)| convert::bytes(value)).sum(),
+        outside_bytes: bounds.outside_bytes,
         outside,
     };
     let before = Restore(WATCH.replace(Some(watch)));
@@ -81,7 +82,7 @@ pub(crate) fn progress(operations: u64) -> Option<Dynamic> {
         if operations > watch.operations {
             return Some(stop::OPERATIONS.into());
         }
-        if operations % 16 != 0 {
+        if !operations.is_multiple_of(16) {
             return None;
         }
         if watch.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
@@ -106,9 +107,14 @@ pub(crate) fn variable(name: &str, index: usize, context: &EvalContext) -> Resul
     })
 }
 
+/// Reads of variables between two measurements, at most. One read can nest a value by as many levels as an expression
+/// has; what nests a thousand levels still fits the smallest stack, in Rhai's functions too.
+const READS_UNMEASURED_MAX: usize = 32;
+
 impl Watch {
-    /// Rhai bounds each value by itself, without the keys of maps; the sum of all variables is bounded here. It is
-    /// measured the more often the larger it is, because one use can copy all of it.
+    /// Rhai bounds the values that operations give, but neither the keys of maps, nor maps that grow by assignment, nor
+    /// how deep values nest, nor the sum of all variables; these are bounded here. They are measured the more often the larger they are, because
+    /// one use can copy all of them.
     fn measure(&mut self, context: &EvalContext) -> Result<(), Box<EvalAltResult>> {
         let level = context.call_level();
         if self.unmeasured > 0 && level < self.levels.len() {
@@ -116,12 +122,17 @@ impl Watch {
             return Ok(());
         }
         self.levels.resize(level + 1, 0);
-        self.levels[level] = context.scope().iter_raw().map(|(_, _, value)| convert::bytes(value)).sum();
+        self.levels[level] = 0;
+        for (_, _, value) in context.scope().iter_raw() {
+            self.levels[level] += convert::bytes(value, convert::DEPTH_MAX)
+                .ok_or_else(|| EvalAltResult::ErrorTerminated(stop::DEPTH.into(), Position::NONE))?;
+            context.engine().ensure_data_size_within_limits(value)?;
+        }
         let held = self.outside_bytes + self.levels.iter().sum::<usize>();
         if held > self.data_bytes {
             return Err(EvalAltResult::ErrorTerminated(stop::DATA.into(), Position::NONE).into());
         }
-        self.unmeasured = (self.data_bytes / held.max(64 * 1024)).min(256);
+        self.unmeasured = (self.data_bytes / held.max(64 * 1024)).min(READS_UNMEASURED_MAX);
         Ok(())
     }
 }

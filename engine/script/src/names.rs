@@ -86,17 +86,15 @@ impl From<Position> for At {
 
 /// What `ast` reads, and names that closures inside functions may read besides; an error for what no text may contain.
 pub(crate) fn collect(ast: &AST) -> Result<(Names, BTreeSet<String>), Error> {
-    // Rhai's closures get what they capture as further parameters, so only the outside knows which names are free.
+    // Rhai's closures get what they capture as further parameters, so inside them such a name looks free; where the
+    // closure is made, a call of `curry` tells whether it was a local variable.
     let closures = ast.iter_functions().filter(|f| f.name.starts_with("anon$"));
     let captured: BTreeSet<&str> = closures.flat_map(|f| f.params).collect();
 
     let mut reads: Vec<Read> = Vec::new();
-    let mut inside: Vec<Read> = Vec::new();
+    let mut local = BTreeSet::new();
     let mut wrong = None;
-    let own = ast.statements().len();
-    let mut seen = 0;
     ast.walk(&mut |path: &[ASTNode]| {
-        seen += usize::from(path.len() == 1);
         match path.last() {
             Some(ASTNode::Expr(Expr::ThisPtr(at))) => wrong = Some(syntax("`this` is not available here", *at)),
             Some(ASTNode::Stmt(Stmt::Import(_, at) | Stmt::Export(_, at))) => {
@@ -104,11 +102,10 @@ pub(crate) fn collect(ast: &AST) -> Result<(Names, BTreeSet<String>), Error> {
             }
             Some(ASTNode::Stmt(Stmt::Assignment(parts))) => wrong = wrong.take().or(assignment(&parts.1.lhs)),
             Some(ASTNode::Expr(Expr::Variable(parts, _, at))) if parts.0.is_none() => {
-                let found = read(path, &parts.1, *at);
-                match seen <= own {
-                    true => reads.push(found),
-                    false => inside.push(found),
-                }
+                reads.push(read(path, &parts.1, *at));
+            }
+            Some(ASTNode::Expr(Expr::Variable(parts, ..))) if captured.contains(parts.1.as_str()) && curried(path) => {
+                local.insert(parts.1.to_string());
             }
             _ => {}
         }
@@ -117,16 +114,19 @@ pub(crate) fn collect(ast: &AST) -> Result<(Names, BTreeSet<String>), Error> {
     if let Some(error) = wrong {
         return Err(error);
     }
-    let free: BTreeSet<String> = reads.iter().map(|read| read.variable.clone()).collect();
     let mut perhaps = BTreeSet::new();
-    for read in inside {
-        if free.contains(&read.variable) || !captured.contains(read.variable.as_str()) {
-            reads.push(read);
-        } else {
-            perhaps.insert(read.variable);
+    reads.retain(|read| {
+        let sure = !local.contains(&read.variable);
+        if !sure {
+            perhaps.insert(read.variable.clone());
         }
-    }
+        sure
+    });
     Ok((Names { reads }, perhaps))
+}
+
+fn curried(path: &[ASTNode]) -> bool {
+    matches!(path, [.., ASTNode::Expr(Expr::FnCall(call, _)), _] if call.name == "curry")
 }
 
 fn syntax(message: &str, at: Position) -> Error {

@@ -1,0 +1,257 @@
+//! What expressions give, read and say when they are wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use script::{Engine, Error, Limits, Reason};
+use serde_json::{Value, json};
+
+fn engine() -> Engine {
+    Engine::new(Limits::default())
+}
+
+fn scope() -> Value {
+    json!({
+        "inputs": {"vm": "web-1", "count": 3, "ratio": 0.5, "tags": ["a", "b"], "labels": {"zone": "x"}},
+        "steps": {
+            "test": {"ran": true, "succeeded": false, "failed": true, "output": {"healthy": false}, "error": null},
+            "wait-healthy": {"ran": false, "succeeded": false, "failed": false, "output": null, "error": null},
+        },
+        "run": {"id": "01x", "name": "recover-vm"},
+    })
+}
+
+fn evaluate(text: &str) -> Result<Value, Error> {
+    engine().evaluate(text, &scope())
+}
+
+#[test]
+fn expressions_give_values() {
+    for (text, value) in [
+        ("inputs.vm", json!("web-1")),
+        (" inputs.tags \n", json!(["a", "b"])),
+        ("inputs[\"vm\"]", json!("web-1")),
+        ("inputs.count + 1", json!(4)),
+        ("inputs.ratio * 2.0", json!(1.0)),
+        ("inputs.tags[1]", json!("b")),
+        ("inputs.tags[-1]", json!("b")),
+        ("inputs.tags.len()", json!(2)),
+        ("inputs.tags.len", json!(2)),
+        ("inputs", scope()["inputs"].clone()),
+        ("!steps.test.succeeded", json!(true)),
+        (r#"steps["wait-healthy"].ran"#, json!(false)),
+        (r#"steps["wait-healthy"].output?.healthy ?? "unknown""#, json!("unknown")),
+        (r#"if steps.test.ran { "image" } else { "restart" }"#, json!("image")),
+        (r#"switch inputs.vm { "web-1" => 1, _ => 2 }"#, json!(1)),
+        (r#""zone" in inputs.labels"#, json!(true)),
+        (r#"inputs.labels.get("rack") ?? "none""#, json!("none")),
+        (r#"inputs.vm.starts_with("web") && inputs.vm.len == 5"#, json!(true)),
+        (r#"inputs.vm.replace("-", "_").to_upper()"#, json!("WEB_1")),
+        (r#""  x ".trim()"#, json!("x")),
+        (r#"`vm ${inputs.vm} ${inputs.tags}`"#, json!(r#"vm web-1 ["a", "b"]"#)),
+        ("inputs.tags.map(|tag| tag + inputs.count)", json!(["a3", "b3"])),
+        ("inputs.tags.filter(|tag| tag != inputs.tags[0])", json!(["b"])),
+        (r#"inputs.tags == ["a", "b"] && inputs.labels != #{zone: "y"} && #{a: [1]} == #{a: [1.0]}"#, json!(true)),
+        (r#"#{b: inputs.count, a: ()}"#, json!({"a": null, "b": 3})),
+        (r#"parse_json("{\"a\": [1, null]}").a"#, json!([1, null])),
+        ("inputs.labels.to_json()", json!(r#"{"zone":"x"}"#)),
+        ("'x'", json!("x")),
+        ("()", json!(null)),
+    ] {
+        assert_eq!(evaluate(text), Ok(value), "{text}");
+    }
+}
+
+#[test]
+fn errors_say_where_and_what_to_do() {
+    let shown = |text: &str| match evaluate(text) {
+        Err(error) => format!("{}:{} {error}", error.line, error.column),
+        Ok(value) => panic!("{text} gave {value}"),
+    };
+    let texts = [
+        "",
+        "inputs.vn",
+        "inputs.vm.x",
+        "steps.tests.ran",
+        "steps.wait-healthy.ran",
+        r#"steps["wait-healthy"].output.healthy"#,
+        "steps.test.output.healthty && true",
+        "input.vm",
+        "inputs.vm = 1",
+        "inputs.vm === 1",
+        "inputs.vm ==",
+        "inputs.vm == 'web-1'",
+        "inputs.count + steps.test.error",
+        "inputs.tags[7]",
+        "1 +\n  nothing",
+        "1/0",
+        "9223372036854775807 + 1",
+        "sleep(5)",
+        "eval(\"1\")",
+        "1.0 / 0.0",
+        "|x| x",
+        "throw \"no\"",
+        "inputs.vm.frobnicate(1)",
+        "let x = 1",
+    ];
+    let all: Vec<String> = texts.iter().map(|text| format!("{text:?}\n    {}", shown(text))).collect();
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    ""
+        1:1 there is no expression
+    "inputs.vn"
+        1:8 `inputs` has no `vn` (line 1, column 8); did you mean `vm`?
+    "inputs.vm.x"
+        1:11 `inputs.vm` is text, so it has no `x` (line 1, column 11)
+    "steps.tests.ran"
+        1:7 `steps` has no `tests` (line 1, column 7); did you mean `test`?
+    "steps.wait-healthy.ran"
+        1:7 `steps` has no `wait` (line 1, column 7); a name with dashes is read like this: steps["wait-healthy"]
+    "steps[\"wait-healthy\"].output.healthy"
+        1:30 `steps["wait-healthy"].output` is null, so it has no `healthy` (line 1, column 30); where it may be missing, write `?.healthy` and give another value with `?? …`
+    "steps.test.output.healthty && true"
+        1:19 `steps.test.output` has no `healthty` (line 1, column 19); did you mean `healthy`?
+    "input.vm"
+        1:1 there is no `input` here; did you mean `inputs`?
+    "inputs.vm = 1"
+        1:11 `=` can't stand here (line 1, column 11); to compare, write `==`
+    "inputs.vm === 1"
+        1:11 `'===' is not a valid operator. This is not JavaScript! Should it be '=='?` can't stand here (line 1, column 11)
+    "inputs.vm =="
+        1:13 it ends too soon (line 1, column 13)
+    "inputs.vm == 'web-1'"
+        1:14 'web-1' is not one character (line 1, column 14); text is written in double quotes: "web-1"
+    "inputs.count + steps.test.error"
+        1:14 `+` does not work between an integer and null (line 1, column 14); the value may be missing: give one with `?? …`
+    "inputs.tags[7]"
+        1:13 there is no item 7 in a list of 2 (line 1, column 13)
+    "1 +\n  nothing"
+        2:3 there is no `nothing` here (line 2, column 3); there are: inputs, steps, run
+    "1/0"
+        1:2 division by zero: 1 / 0 (line 1, column 2)
+    "9223372036854775807 + 1"
+        1:21 addition overflow: 9223372036854775807 + 1 (line 1, column 21)
+    "sleep(5)"
+        1:1 there is no function `sleep` for an integer; expressions and scripts reach nothing outside; use a step with `uses:`
+    "eval(\"1\")"
+        1:1 `eval` is not available here; expressions and scripts reach nothing outside; use a step with `uses:`
+    "1.0 / 0.0"
+        1:1 the result is inf, which is not a number
+    "|x| x"
+        1:1 the result is a function, which can't be kept
+    "throw \"no\""
+        1:1 `throw` can't stand here
+    "inputs.vm.frobnicate(1)"
+        1:11 there is no function `frobnicate` for text, an integer (line 1, column 11)
+    "let x = 1"
+        1:1 `let` can't stand here
+    "#);
+}
+
+#[test]
+fn a_condition_is_true_or_false_and_nothing_else() {
+    let engine = engine();
+    assert_eq!(engine.condition("inputs.count > 2", &scope()), Ok(true));
+    let errors = ["inputs.vm", "inputs.count", "steps.test.error", "inputs.tags"]
+        .map(|text| engine.condition(text, &scope()).unwrap_err().to_string());
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    expected true or false, found text ("web-1"); compare it, for example with `==` or `!=`
+    expected true or false, found a number (3); compare it, for example with `==` or `!=`
+    expected true or false, found null; compare it, for example with `==` or `!=`
+    expected true or false, found a list (["a","b"]); compare it, for example with `==` or `!=`
+    "#);
+}
+
+#[test]
+fn names_are_what_a_text_reads() {
+    let engine = engine();
+    let names = |text: &str| {
+        let names = engine.check_script(text).unwrap();
+        names.iter().map(|read| format!("{read}@{}:{}", read.at.line, read.at.column)).collect::<Vec<_>>().join(" ")
+    };
+    for (text, expected) in [
+        ("inputs.vm", "inputs.vm@1:1"),
+        ("steps.a.output.list[inputs.i].x", "steps.a.output.list@1:1 inputs.i@1:21"),
+        ("steps[\"a-b\"].ran && !inputs.x.len()", "steps[\"a-b\"].ran@1:1 inputs.x@1:22"),
+        ("let inputs = 1;\ninputs + run.id", "run.id@2:10"),
+        ("for step in steps { print(step) }", "steps@1:13"),
+        ("a?.b?.c", "a.b.c@1:1"),
+        ("`${a.b}`", "a.b@1:4"),
+        ("fn f(x) { x + 1 } f(a.b)", "a.b@1:21"),
+        ("[1].map(|v| v + inputs.n)", "inputs@1:17 inputs.n@1:17"),
+        ("let k = 1; [1].map(|v| v + k)", ""),
+        ("if a.b { c } else { d.e }", "a.b@1:4 c@1:10 d.e@1:21"),
+        ("fn f() { a.b + [1].map(|v| v + a.c) } f()", "a.b@1:10 a@1:32 a.c@1:32"),
+        ("print(a.b.len)", "a.b.len@1:7"),
+        ("switch a { 1 if b => c, _ => d }", "a@1:8 b@1:17 c@1:22 d@1:30"),
+    ] {
+        assert_eq!(names(text), expected, "{text}");
+    }
+    let error = engine.check_script("let a = inputs;\n a.x = 1; inputs.x = 1").unwrap_err();
+    assert_eq!((error.line, error.column), (2, 11), "{error}");
+}
+
+#[test]
+fn templates_keep_types_and_join_text() {
+    let engine = engine();
+    let template = json!({
+        "whole": "${{ inputs.count }}", "padded": " ${{ inputs.count }}", "map": "${{inputs.labels}}",
+        "joined": "${{ inputs.vm }}:${{ inputs.ratio }}:${{ steps.test.ran }}", "escaped": "$${{ x }} costs $5",
+        "list": ["${{ inputs.tags }}", 1, null, {"deep": "${{ #{a: #{b: 1}} }}"}], "${{ key }}": true,
+    });
+    let resolved = json!({
+        "whole": 3, "padded": " 3", "map": {"zone": "x"},
+        "joined": "web-1:0.5:true", "escaped": "${{ x }} costs $5",
+        "list": [["a", "b"], 1, null, {"deep": {"a": {"b": 1}}}], "${{ key }}": true,
+    });
+    assert_eq!(engine.resolve(&template, &scope()), Ok(resolved));
+    let once = json!({"inputs": {"text": "${{ inputs.text }}"}});
+    assert_eq!(engine.resolve(&json!("<${{ inputs.text }}>"), &once), Ok(json!("<${{ inputs.text }}>")));
+    let errors =
+        ["a ${{ inputs.tags }}", "a\nb ${{\n inputs.vn }}", "a ${{ steps.test.error }}", "é ${{ 1 + }}", "${{ 1"]
+            .map(|text| engine.resolve(&json!(text), &scope()).unwrap_err().to_string());
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+            a list can't be put into text (line 1, column 6); use `.to_json()`, or let the whole value be one `${{ }}`
+            `inputs` has no `vn` (line 3, column 9); did you mean `vm`?
+            null can't be put into text (line 1, column 6); give another value with `?? …`, or let the whole value be one `${{ }}`
+            it ends too soon (line 1, column 11)
+            `${{` without its `}}`; write `$${{` where the text `${{` is meant
+            "#);
+}
+
+#[test]
+fn a_template_gives_only_so_much() {
+    let engine = engine();
+    let scope = json!({"inputs": {"big": "x".repeat(1024 * 1024)}});
+    let error = engine.resolve(&json!("${{ inputs.big }} ".repeat(100)), &scope).unwrap_err();
+    assert_eq!(error.reason, Reason::Limit);
+    let error = engine.resolve(&json!(vec!["${{ inputs.big }}"; 100]), &scope).unwrap_err();
+    assert_eq!(error.reason, Reason::Limit);
+}
+
+#[test]
+fn large_outputs_of_steps_can_be_read() {
+    let scope = json!({"steps": {"a": {"output": {"log": "line\n".repeat(100_000), "n": 1}}}});
+    let engine = engine();
+    assert_eq!(engine.evaluate("steps.a.output.log.contains(\"line\")", &scope), Ok(json!(true)));
+    assert_eq!(engine.evaluate("steps.a.output.log.len", &scope), Ok(json!(500_000)));
+    assert_eq!(engine.evaluate("steps.a.output.n + 1", &scope), Ok(json!(2)));
+}
+
+#[test]
+fn scripts_run_print_and_end() {
+    let engine = engine();
+    let go = Arc::new(AtomicBool::new(false));
+    let ran = engine.run_script(
+        "let n = 0;\nfor tag in inputs.tags { n += 1; print(`tag ${tag}`); }\nfn twice(x) { x * 2 }\n#{n: twice(n)}",
+        &scope(),
+        Duration::from_secs(5),
+        &go,
+    );
+    assert_eq!((ran.result, ran.log), (Ok(json!({"n": 4})), vec!["tag a".to_owned(), "tag b".to_owned()]));
+    let ran = engine.run_script("print(1); throw `bad ${inputs.vm}`", &scope(), Duration::from_secs(5), &go);
+    let error = ran.result.unwrap_err();
+    assert_eq!((error.reason, error.message.as_str(), ran.log.len()), (Reason::Thrown, "bad web-1", 1));
+    let ran = engine.run_script("loop { print(1); }", &scope(), Duration::from_secs(5), &go);
+    assert_eq!((ran.result.unwrap_err().reason, ran.log.len()), (Reason::Limit, 201));
+}
