@@ -1,0 +1,92 @@
+//! An alarm, whatever it came from.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use runwright_core::{Digest, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// Something that a monitoring system noticed, or that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Alarm {
+    /// The kind of system that sent it, for example `alertmanager`.
+    pub source: String,
+    /// One alarm while it lasts: the fingerprint and the second at which it began, for people and logs.
+    pub id: String,
+    /// Its name: the label `alertname`.
+    pub name: String,
+    /// Whether it is still so.
+    pub status: Status,
+    /// The label `severity`; may be empty.
+    pub severity: String,
+    /// What tells it apart from other alarms.
+    pub labels: BTreeMap<String, String>,
+    /// What people should know of it.
+    pub annotations: BTreeMap<String, String>,
+    /// When it began.
+    pub starts: Timestamp,
+    /// When it ended, or will be taken to have ended if nothing more is heard; none where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Timestamp>,
+    /// The same for the same labels: what the sender says, or else a digest of the sorted labels.
+    pub fingerprint: String,
+}
+
+/// Whether an alarm is still so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It is.
+    Firing,
+    /// It is over.
+    Resolved,
+}
+
+impl Status {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+impl Alarm {
+    /// What tells this notice apart from every other: source, fingerprint, begin and status. A notice that is sent again
+    /// has the same key.
+    pub fn key(&self) -> String {
+        format!("{}/{}/{}/{}", self.source, self.fingerprint, self.starts.as_millisecond(), self.status.as_str())
+    }
+
+    /// The value of `alarm` in expressions: `name`, `status`, `firing`, `resolved`, `severity`, `labels`, `annotations`,
+    /// `source`, `id`, `starts`, `ends` and `fingerprint`. Times are text (RFC 3339, UTC).
+    pub fn scope(&self) -> Value {
+        json!({
+            "source": self.source,
+            "id": self.id,
+            "name": self.name,
+            "status": self.status.as_str(),
+            "firing": self.status == Status::Firing,
+            "resolved": self.status == Status::Resolved,
+            "severity": self.severity,
+            "labels": self.labels,
+            "annotations": self.annotations,
+            "starts": self.starts.to_string(),
+            "ends": self.ends.map(|ends| ends.to_string()),
+            "fingerprint": self.fingerprint,
+        })
+    }
+}
+
+/// The fingerprint of labels whose sender gave none: the first 16 hexadecimal digits of the SHA-256 over them, sorted.
+pub(crate) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
+    let mut bytes = Vec::new();
+    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend((text.len() as u64).to_be_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    Digest::of(&bytes).bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
