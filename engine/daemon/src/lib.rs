@@ -1,1 +1,25 @@
-//! Watched directories, the HTTP API and shutdown
+//! The engine that serves: settings, watched directories, the API and shutdown.
+//!
+//! [`Engine`] puts the floors together: journal, plugin host, driver, runbooks. [`serve`] lets it live: it watches
+//! directories, answers the [API](api) and resumes what was unfinished. [`Access`] is the one door for commands: it talks
+//! to a serving engine where there is one, and opens the state directory itself where there is none.
+
+pub mod api;
+mod access;
+mod engine;
+mod error;
+mod intake;
+mod library;
+mod serve;
+mod settings;
+pub mod view;
+mod watch;
+mod workshop;
+
+pub use access::Access;
+pub use engine::Engine;
+pub use error::Error;
+pub use library::{Library, Loaded};
+pub use serve::serve;
+pub use settings::Settings;
+pub use workshop::Workshop;

@@ -1,0 +1,163 @@
+//! The asking side of the API.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use runwright_core::{By, Head, Record, RunId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use super::{ErrorBody, RunRef};
+use crate::Error;
+use crate::view::{Accepted, RunView, SettleRequest, StartRequest, StatusView, Tale};
+
+/// Talks to the engine that serves a state directory.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// A client of the engine that answers on this socket; none if none does.
+    pub async fn connect(socket: &Path) -> Result<Option<Self>, Error> {
+        match UnixStream::connect(socket).await {
+            Ok(_) => Ok(Some(Self { socket: socket.to_owned() })),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+            Err(error) => Err(Error::io("connect to", socket, error)),
+        }
+    }
+
+    /// Where the engine stands.
+    pub async fn status(&self) -> Result<StatusView, Error> {
+        self.get("/v1/status").await
+    }
+
+    /// The runs that fit, newest first. Of the query's statuses one at most is sent; the others are sorted out here.
+    pub async fn runs(&self, query: &journal::Query) -> Result<Vec<Head>, Error> {
+        let mut heads: Vec<Head> = self.get("/v1/runs").await?;
+        heads.retain(|head| query.fits(head));
+        heads.truncate(query.limit.unwrap_or(usize::MAX));
+        Ok(heads)
+    }
+
+    /// The run that `text` means.
+    pub async fn find(&self, text: &str) -> Result<RunId, Error> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(Error::NoRun(text.to_owned()));
+        }
+        Ok(self.get::<RunView>(&format!("/v1/runs/{text}")).await?.run)
+    }
+
+    /// One run.
+    pub async fn show(&self, run: RunId) -> Result<RunView, Error> {
+        self.get(&format!("/v1/runs/{run}")).await
+    }
+
+    /// One run's records.
+    pub async fn history(&self, run: RunId) -> Result<Vec<Record>, Error> {
+        self.get(&format!("/v1/runs/{run}/history")).await
+    }
+
+    /// Starts a run.
+    pub async fn start(&self, request: &StartRequest) -> Result<RunId, Error> {
+        Ok(self.post::<RunRef>("/v1/runs", &json(request)?).await?.run)
+    }
+
+    /// Asks a run to stop.
+    pub async fn cancel(&self, run: RunId, by: &By) -> Result<(), Error> {
+        self.post::<RunRef>(&format!("/v1/runs/{run}/cancel"), &json(by)?).await.map(drop)
+    }
+
+    /// Asks a run to take back what it did.
+    pub async fn roll_back(&self, run: RunId, by: &By) -> Result<(), Error> {
+        self.post::<RunRef>(&format!("/v1/runs/{run}/rollback"), &json(by)?).await.map(drop)
+    }
+
+    /// Takes a run up again that the engine could not resume when it started.
+    pub async fn resume(&self, run: RunId) -> Result<(), Error> {
+        self.post::<RunRef>(&format!("/v1/runs/{run}/resume"), b"").await.map(drop)
+    }
+
+    /// Decides what became of a step.
+    pub async fn settle(&self, run: RunId, request: &SettleRequest) -> Result<(), Error> {
+        self.post::<RunRef>(&format!("/v1/runs/{run}/settle"), &json(request)?).await.map(drop)
+    }
+
+    /// Sends alarms in Alertmanager's form.
+    pub async fn alarm(&self, body: &[u8]) -> Result<Accepted, Error> {
+        self.post("/v1/alarms/alertmanager", body).await
+    }
+
+    /// Follows a run from its first record on, until it is over or a person must decide, or the engine is gone.
+    pub async fn watch(&self, run: RunId) -> Result<mpsc::Receiver<Tale>, Error> {
+        let response = self.send(Method::GET, &format!("/v1/runs/{run}/watch"), b"").await?;
+        let (tell, tale) = mpsc::channel(64);
+        tokio::spawn(async move {
+            let mut body = response.into_body();
+            let mut line = Vec::new();
+            while let Some(Ok(frame)) = body.frame().await {
+                for byte in frame.into_data().unwrap_or_default() {
+                    if byte != b'\n' {
+                        line.push(byte);
+                        continue;
+                    }
+                    let told = serde_json::from_slice(&line);
+                    line.clear();
+                    let Ok(told) = told else { continue };
+                    if tell.send(told).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(tale)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        decode(self.send(Method::GET, path, b"").await?).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Error> {
+        decode(self.send(Method::POST, path, body).await?).await
+    }
+
+    /// The answer to a request, if it is not an error.
+    async fn send(&self, method: Method, path: &str, body: &[u8]) -> Result<Response<Incoming>, Error> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|e| Error::Connection(e.to_string()))?;
+        let lost = |error: hyper::Error| Error::Connection(error.to_string());
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "runwright")
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::copy_from_slice(body)))
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        let response = sender.send_request(request).await.map_err(lost)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.map_err(lost)?.to_bytes();
+        Err(match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(ErrorBody { error }) => Error::Remote { status, message: error.message, rendered: error.rendered },
+            Err(_) => Error::Remote { status, message: String::from_utf8_lossy(&body).into_owned(), rendered: None },
+        })
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| Error::Internal(error.to_string()))
+}
+
+async fn decode<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, Error> {
+    let body = response.into_body().collect().await.map_err(|error| Error::Connection(error.to_string()))?.to_bytes();
+    serde_json::from_slice(&body).map_err(|error| Error::Connection(format!("its answer makes no sense: {error}")))
+}

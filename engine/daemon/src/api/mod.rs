@@ -1,0 +1,46 @@
+//! The API: HTTP/1.1 with JSON over the unix socket `STATE/api.sock`, which only the engine's user can open.
+//!
+//! | method and path | body | answer |
+//! |---|---|---|
+//! | `GET /v1/status` | | [`StatusView`](crate::view::StatusView) |
+//! | `GET /v1/runs?status=S&name=N&limit=L` | | list of [`Head`](runwright_core::Head), newest first |
+//! | `POST /v1/runs` | [`StartRequest`](crate::view::StartRequest) | 201 `{"run": ID}` |
+//! | `GET /v1/runs/RUN` | | [`RunView`](crate::view::RunView) |
+//! | `GET /v1/runs/RUN/history` | | list of [`Record`](runwright_core::Record) |
+//! | `GET /v1/runs/RUN/watch` | | lines of [`Tale`](crate::view::Tale) until the run is over or blocked |
+//! | `POST /v1/runs/RUN/{cancel,rollback}` | [`By`](runwright_core::By) | 202 `{"run": ID}` |
+//! | `POST /v1/runs/RUN/resume` | | 202 `{"run": ID}` |
+//! | `POST /v1/runs/RUN/settle` | [`SettleRequest`](crate::view::SettleRequest) | 200 `{"run": ID}` |
+//! | `POST /v1/alarms/alertmanager` | Alertmanager's webhook body | 202 [`Accepted`](crate::view::Accepted) |
+//!
+//! `RUN` is an id, the beginning of one, or `latest`. Errors are `{"error": {"message": …}}` with 400 (not understood),
+//! 404 (no such thing), 409 (does not fit the state), 422 (a runbook or inputs with errors) or 503 (the engine is in
+//! trouble).
+
+mod client;
+mod server;
+
+pub use client::Client;
+pub(crate) use server::{answer, listen};
+
+use serde::{Deserialize, Serialize};
+
+/// The error body.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ErrorBody {
+    pub(crate) error: ErrorText,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ErrorText {
+    pub(crate) message: String,
+    /// Diagnostics of a runbook, rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rendered: Option<String>,
+}
+
+/// The answer that names a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RunRef {
+    pub(crate) run: runwright_core::RunId,
+}

@@ -1,0 +1,112 @@
+//! Why the engine could not do something.
+
+use std::io;
+use std::path::PathBuf;
+
+use lang::Diagnostic;
+use runwright_core::{Failure, RunId};
+
+/// Why the engine could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration can't be used.
+    #[error("{}: {what}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, where, and how to mend it.
+        what: String,
+    },
+    /// A file or directory can't be read or written.
+    #[error("could not {what} {}: {source}", path.display())]
+    Io {
+        /// What could not be done.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The runbook has errors.
+    #[error("{file} is not a runbook that can run: {} found", count(diagnostics.len()))]
+    Runbook {
+        /// Its file, as diagnostics name it.
+        file: String,
+        /// Its text.
+        text: Vec<u8>,
+        /// Everything that is wrong with it.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// No runbook has this name.
+    #[error("there is no runbook {name:?}{}", hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())]
+    NoRunbook {
+        /// The name.
+        name: String,
+        /// What might help.
+        hint: Option<String>,
+    },
+    /// The inputs don't fit the runbook.
+    #[error("{}", problems.join("\n"))]
+    Inputs {
+        /// Everything that is wrong with them.
+        problems: Vec<String>,
+    },
+    /// An alarm can't be understood.
+    #[error(transparent)]
+    Alarm(#[from] trigger::Error),
+    /// No run fits what was asked for.
+    #[error("there is no run {0:?}; `runwright runs list` shows those that there are")]
+    NoRun(String),
+    /// Several runs fit what was asked for.
+    #[error("several runs fit {0:?}; give more of the id")]
+    AmbiguousRun(String),
+    /// A run with this id has no such step, or it can't be settled so.
+    #[error("run {run}: {what}")]
+    Refused {
+        /// The run.
+        run: RunId,
+        /// Why.
+        what: String,
+    },
+    /// The driver refused.
+    #[error(transparent)]
+    Driver(#[from] driver::Error),
+    /// The journal refused.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The plugin host refused.
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    /// The serving engine answered with an error.
+    #[error("{message}")]
+    Remote {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+        /// Diagnostics of a runbook, rendered.
+        rendered: Option<String>,
+    },
+    /// The serving engine could not be talked to.
+    #[error("could not talk to the engine that serves here: {0}")]
+    Connection(String),
+    /// Something in the journal has a form that can't be.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Inputs { problems: vec![failure.message] }
+    }
+}
+
+impl Error {
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Io { what, path: path.into(), source }
+    }
+}

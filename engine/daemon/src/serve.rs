@@ -1,0 +1,49 @@
+//! Serving: the engine that lives until it is told to stop.
+
+use std::future::Future;
+
+use crate::view::StatusView;
+use crate::{Engine, Error, Settings, api, watch};
+
+/// Serves until `shutdown` is done: resumes what is unfinished, watches the folders and answers the API. `ready` is called
+/// once, when all of that is in place.
+///
+/// **A crash** at any moment is what the journal is for: the next `serve` goes on.
+pub async fn serve(
+    settings: Settings,
+    shutdown: impl Future<Output = ()>,
+    ready: impl FnOnce(&StatusView),
+) -> Result<(), Error> {
+    let engine = Engine::open(&settings, "runwright serve").await?;
+    let listener = api::listen(&settings.socket())?;
+    engine.scan_runbooks();
+    resume(&engine).await?;
+    let watching = watch::watch(engine.clone());
+    let answering = api::answer(engine.clone(), listener);
+    ready(&engine.status()?);
+    let ended = tokio::select! {
+        () = shutdown => Ok(()),
+        ended = watching => ended,
+        ended = answering => ended,
+    };
+    tracing::info!("stopping: steps in flight may take {} s more", settings.grace.as_secs());
+    // Nobody can ask for anything any more; the socket goes first, so that commands do not wait for an answer.
+    let _ = std::fs::remove_file(settings.socket());
+    engine.stop().await;
+    ended
+}
+
+async fn resume(engine: &Engine) -> Result<(), Error> {
+    let (resumed, left) = engine.driver().resume_all().await?;
+    if resumed > 0 {
+        tracing::info!(resumed, "unfinished runs go on");
+    }
+    for (run, error) in left {
+        tracing::error!(%run, %error, "an unfinished run can't go on");
+    }
+    let waiting = engine.handle_waiting().await?;
+    if waiting > 0 {
+        tracing::info!(waiting, "alarms that were accepted before are dealt with");
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! What people and programs are shown: the JSON forms of the API and of `-o json`. They are stable.
+
+use journal::Journal;
+use runwright_core::{
+    Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, Step, StepRun,
+    StepState, Timestamp, Value,
+};
+use serde::{Deserialize, Serialize};
+
+/// One run, as `runs show` and `run -o json` show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunView {
+    /// Its id.
+    pub run: RunId,
+    /// The runbook's name.
+    pub runbook: String,
+    /// Where it stands; how it ended, if it did.
+    pub outcome: RunStatus,
+    /// Who or what started it.
+    pub cause: Cause,
+    /// Its inputs.
+    pub inputs: Map,
+    /// When it was created, in milliseconds since 1970.
+    pub created: Timestamp,
+    /// When its last record was written.
+    pub updated: Timestamp,
+    /// Its steps, in the order of the runbook.
+    pub steps: Vec<StepView>,
+    /// Its outputs; empty unless it succeeded.
+    pub outputs: Map,
+    /// Why its outputs could not be worked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// After a rollback: the steps that did something which can't be taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_undoable: Vec<String>,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// The word for its state.
+    pub outcome: String,
+    /// Attempts started.
+    pub attempts: u32,
+    /// What it gave back; null before it succeeded.
+    pub output: Value,
+    /// Why its last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// What a person needs to know to decide, or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Milliseconds from its first attempt to its end, or to the run's last record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+}
+
+impl RunView {
+    /// The view of `run`.
+    pub fn of(run: &Run) -> Self {
+        let rolled_back = run.status() == RunStatus::RolledBack;
+        Self {
+            run: run.id(),
+            runbook: run.runbook().name.clone(),
+            outcome: run.status(),
+            cause: run.cause().clone(),
+            inputs: run.inputs().clone(),
+            created: run.created(),
+            updated: run.updated(),
+            steps: run.steps().map(|(step, state)| StepView::of(step, state, run.updated())).collect(),
+            outputs: run.outputs().clone(),
+            error: run.failure().cloned(),
+            not_undoable: run.not_undoable().filter(|_| rolled_back).map(|(step, _)| step.id.clone()).collect(),
+        }
+    }
+}
+
+impl StepView {
+    fn of(step: &Step, state: &StepRun, now: Timestamp) -> Self {
+        let took_ms = state.started.map(|started| state.ended.unwrap_or(now).millis_since(started));
+        Self {
+            id: step.id.clone(),
+            outcome: state.state.as_str().to_owned(),
+            attempts: state.forward.started,
+            output: state.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default(),
+            error: state.failure.clone(),
+            note: note(&state.state),
+            took_ms,
+        }
+    }
+}
+
+/// What a person needs to know of a state beyond its word.
+fn note(state: &StepState) -> Option<String> {
+    match state {
+        StepState::Unknown { direction, reason } => {
+            let what = if *direction == Direction::Undo { "its undo" } else { "it" };
+            Some(format!("nobody knows whether {what} happened: {reason}"))
+        }
+        StepState::Active(Attempt { phase: Phase::Verifying { reason }, .. }) => {
+            Some(format!("asking the plugin whether it happened: {reason}"))
+        }
+        StepState::Active(Attempt { phase: Phase::Waiting { .. }, .. }) => Some("waits for its next attempt".into()),
+        StepState::UndoFailed { accepted: true } => Some("a person decided to leave it so".into()),
+        _ => None,
+    }
+}
+
+/// Something that a watched run tells, from its first record on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Tale {
+    /// The runbook that it is pinned to: first, so that records can be folded.
+    Runbook(Box<Runbook>),
+    /// A record, in order and without gaps.
+    Record(Box<Record>),
+    /// A line of a step's log; lines may be missing.
+    Log {
+        /// The step.
+        step: String,
+        /// `trace`, `debug`, `info`, `warn` or `error`.
+        level: String,
+        /// The line.
+        message: String,
+    },
+    /// How far a step is.
+    Progress {
+        /// The step.
+        step: String,
+        /// 0 to 100, if the plugin knows.
+        percent: Option<u8>,
+        /// What it is doing.
+        note: String,
+    },
+}
+
+/// Where an engine stands, as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StatusView {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Since when it serves, in milliseconds since 1970.
+    pub since: Timestamp,
+    /// Runs that are not over.
+    pub unfinished: Vec<Head>,
+    /// The runbooks that new runs can use.
+    pub runbooks: Vec<RunbookView>,
+    /// Files that are not used as they are now, each with the reason.
+    pub problems: Vec<Problem>,
+    /// The plugins that new runs can use.
+    pub plugins: Vec<PluginView>,
+}
+
+/// A runbook that new runs can use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunbookView {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// Its file.
+    pub file: String,
+    /// Whether the file has changed since to something that can't be used, so that this is the last good version.
+    pub stale: bool,
+}
+
+/// A plugin that new runs can use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PluginView {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The digest of its binary.
+    pub digest: String,
+    /// Its actions.
+    pub actions: Vec<String>,
+}
+
+/// A file, run or plugin that needs a look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Problem {
+    /// What: a path, or an id.
+    pub subject: String,
+    /// What is wrong with it and how to mend it.
+    pub problem: String,
+}
+
+/// What became of alarms that were sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Accepted {
+    /// One entry for each alarm, in their order.
+    pub alarms: Vec<AcceptedAlarm>,
+}
+
+/// What became of one alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AcceptedAlarm {
+    /// Its name.
+    pub name: String,
+    /// Its key in the inbox.
+    pub key: String,
+    /// It was here before, so nothing was started for it.
+    pub duplicate: bool,
+    /// The runs that it started.
+    pub runs: Vec<RunId>,
+    /// Why these.
+    pub note: String,
+}
+
+/// What `POST /v1/runs` takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StartRequest {
+    /// The runbook.
+    pub runbook: RunbookRef,
+    /// Its inputs.
+    #[serde(default)]
+    pub inputs: Map,
+    /// Who starts it, and why.
+    pub by: runwright_core::By,
+}
+
+/// Which runbook to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunbookRef {
+    /// One of the watched directory.
+    Name(String),
+    /// This text, with the file name for its diagnostics.
+    Text {
+        /// The file's name.
+        file: String,
+        /// The text.
+        text: String,
+    },
+}
+
+/// What `POST /v1/runs/RUN/settle` takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SettleRequest {
+    /// The step.
+    pub step: String,
+    /// The decision.
+    pub settlement: runwright_core::Settlement,
+    /// Who decides, and why.
+    pub by: runwright_core::By,
+}
+
+/// The run that `text` means: an id, the beginning of one, `latest`, or the last characters of one.
+pub fn find_run(journal: &dyn Journal, text: &str) -> Result<RunId, crate::Error> {
+    let heads = journal.runs(&journal::Query::default())?;
+    let wanted = text.to_ascii_lowercase();
+    if wanted == "latest" {
+        return heads.iter().map(|head| head.run).max().ok_or_else(|| crate::Error::NoRun(text.to_owned()));
+    }
+    let fits = |id: &String| id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted));
+    let mut found = heads.iter().map(|head| head.run).filter(|run| fits(&run.to_string()));
+    match (found.next(), found.next()) {
+        (Some(run), None) if !wanted.is_empty() => Ok(run),
+        (Some(_), Some(_)) => Err(crate::Error::AmbiguousRun(text.to_owned())),
+        _ => Err(crate::Error::NoRun(text.to_owned())),
+    }
+}

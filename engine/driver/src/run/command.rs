@@ -1,0 +1,39 @@
+//! What people ask of a run that lives.
+
+use runwright_core::{By, Event, Settlement};
+
+use super::{Reply, Task};
+
+/// Something that a person asks of a run.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    /// Stop.
+    Cancel(By),
+    /// Take back what was done.
+    RollBack(By),
+    /// This became of that step.
+    Settle { step: String, settlement: Settlement, by: By },
+}
+
+impl Task {
+    /// Adds the event of the command; who gave it hears when it is durable, or why it does not fit.
+    pub(super) fn obey(&mut self, command: Command, reply: Reply) {
+        let stops = matches!(command, Command::Cancel(_) | Command::RollBack(_));
+        let event = match command {
+            Command::Cancel(by) => Event::CancelRequested { by },
+            Command::RollBack(by) => Event::RollbackRequested { by },
+            Command::Settle { step, settlement, by } => Event::Settled { step, settlement, by },
+        };
+        match self.add(event) {
+            Ok(()) => {
+                if stops {
+                    self.cancel.cancel();
+                }
+                self.replies.push(reply);
+            }
+            Err(misfit) => {
+                let _ = reply.send(Err(misfit.into()));
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The task of one unfinished run.
+
+mod command;
+mod decide;
+mod perform;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use journal::{Batch, Journal};
+use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::progress::Telling;
+use crate::{Clock, Error, Plugins, Progress};
+
+pub(crate) use command::Command;
+use perform::NoteRequest;
+
+/// The world, as all tasks share it.
+pub(crate) struct World {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) plugins: Arc<dyn Plugins>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) scripts: Arc<script::Engine>,
+    pub(crate) telling: Telling,
+}
+
+/// An answer that waits until what it answers is durable.
+pub(crate) type Reply = oneshot::Sender<Result<(), Error>>;
+
+/// The task of one run: it alone applies events to it and writes its records.
+pub(crate) struct Task {
+    world: Arc<World>,
+    run: Run,
+    /// Applied, but not durable yet: nothing may act on it.
+    batch: Batch,
+    replies: Vec<Reply>,
+    in_hand: InHand,
+    commands: mpsc::Receiver<(Command, Reply)>,
+    notes: (mpsc::Sender<NoteRequest>, mpsc::Receiver<NoteRequest>),
+    status: watch::Sender<RunStatus>,
+    cancel: Cancel,
+    stop: watch::Receiver<Option<Duration>>,
+}
+
+/// Effects that are being performed, and the events that will come of them.
+#[derive(Default)]
+struct InHand {
+    effects: Vec<Effect>,
+    events: FuturesUnordered<BoxFuture<'static, (Effect, Event)>>,
+}
+
+/// Tells the calls and scripts in flight to stop; those that start later, to clean up, are not told.
+struct Cancel {
+    calls: watch::Sender<bool>,
+    scripts: Arc<AtomicBool>,
+}
+
+impl Cancel {
+    fn new() -> Self {
+        Self { calls: watch::channel(false).0, scripts: Arc::default() }
+    }
+
+    fn cancel(&mut self) {
+        let old = std::mem::replace(self, Self::new());
+        old.calls.send_replace(true);
+        old.scripts.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The ends of a task's channels that the driver keeps.
+pub(crate) struct Handle {
+    pub(crate) commands: mpsc::Sender<(Command, Reply)>,
+    pub(crate) status: watch::Receiver<RunStatus>,
+}
+
+/// What a task woke up for.
+enum Wake {
+    Event(Event),
+    Command(Command, Reply),
+    Note(NoteRequest),
+    Time,
+    Stop(Duration),
+}
+
+impl Task {
+    /// The task of `run`, whose records in `batch` are not durable yet; `stop` turns into the time that calls in flight
+    /// are given when the engine stops.
+    pub(crate) fn new(
+        world: Arc<World>,
+        run: Run,
+        batch: Batch,
+        replies: Vec<Reply>,
+        stop: watch::Receiver<Option<Duration>>,
+    ) -> (Self, Handle) {
+        let (command_in, commands) = mpsc::channel(4);
+        let (status, status_out) = watch::channel(run.status());
+        let notes = mpsc::channel(4);
+        let in_hand = InHand::default();
+        let task = Self { world, run, batch, replies, in_hand, commands, notes, status, cancel: Cancel::new(), stop };
+        (task, Handle { commands: command_in, status: status_out })
+    }
+
+    /// Lives until the run is over, the engine stops or the journal fails.
+    pub(crate) async fn live(mut self) -> Result<(), Error> {
+        loop {
+            self.decide()?;
+            self.commit().await?;
+            if self.run.status().is_finished() {
+                return Ok(());
+            }
+            let sleep = self.perform();
+            match self.wake(sleep).await {
+                Wake::Event(event) => self.add(event)?,
+                Wake::Command(command, reply) => self.obey(command, reply),
+                Wake::Note(request) => self.remember(request)?,
+                Wake::Time => {}
+                Wake::Stop(grace) => return self.wind_up(grace).await,
+            }
+        }
+    }
+
+    async fn wake(&mut self, sleep: Option<Timestamp>) -> Wake {
+        let clock = Arc::clone(&self.world.clock);
+        let timer = async {
+            match sleep {
+                Some(until) => clock.sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some((effect, event)) = self.in_hand.events.next() => {
+                self.in_hand.effects.retain(|known| *known != effect);
+                Wake::Event(event)
+            }
+            Some(request) = self.notes.1.recv() => Wake::Note(request),
+            Some((command, reply)) = self.commands.recv() => Wake::Command(command, reply),
+            grace = stopping(&mut self.stop) => Wake::Stop(grace),
+            () = timer => Wake::Time,
+        }
+    }
+
+    /// Adds an event to the run and to what is to become durable.
+    fn add(&mut self, event: Event) -> Result<(), Misfit> {
+        let record = Record { run: self.run.id(), seq: self.run.seq() + 1, at: self.world.clock.now(), event };
+        self.run.apply(&record)?;
+        self.batch.records.push(record);
+        Ok(())
+    }
+
+    /// Makes what was added durable, then answers those who wait for that.
+    async fn commit(&mut self) -> Result<(), Error> {
+        if !self.batch.records.is_empty() {
+            let mut batch = std::mem::take(&mut self.batch);
+            batch.heads.push(self.run.head());
+            let told = if self.world.telling.heard() { batch.records.clone() } else { Vec::new() };
+            if let Err(error) = self.append(batch).await {
+                return Err(self.refuse(error));
+            }
+            for record in told {
+                self.world.telling.tell(Progress::Record(Arc::new(record)));
+            }
+            self.status.send_if_modified(|status| {
+                let now = self.run.status();
+                std::mem::replace(status, now) != now
+            });
+        }
+        for reply in self.replies.drain(..) {
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Tells those who wait for what was not written why; the run can't go on from here.
+    fn refuse(&mut self, error: Error) -> Error {
+        for reply in self.replies.drain(..) {
+            let same = match &error {
+                Error::Journal(error) => Error::Journal(error.clone()),
+                _ => Error::Stopped,
+            };
+            let _ = reply.send(Err(same));
+        }
+        error
+    }
+
+    /// Appends, and waits as long as the disk is full: nothing was started, and nothing is lost.
+    async fn append(&mut self, batch: Batch) -> Result<(), Error> {
+        loop {
+            match self.world.journal.append(batch.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(journal::Error::Full(_)) => {
+                    tracing::warn!(run = %self.run.id(), "the disk is full: the run waits for room");
+                    let again = self.world.clock.now().plus_millis(FULL_DISK_LOOK_MS);
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        () = self.world.clock.sleep_until(again) => {}
+                        _ = stopping(&mut stop) => return Err(Error::Stopped),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The engine stops: what is in flight may end within `grace`, nothing else is started, and what is still in flight
+    /// then is written down as interrupted.
+    async fn wind_up(mut self, grace: Duration) -> Result<(), Error> {
+        let deadline = tokio::time::sleep(grace);
+        tokio::pin!(deadline);
+        while !self.in_hand.effects.is_empty() {
+            tokio::select! {
+                biased;
+                Some((effect, event)) = self.in_hand.events.next() => {
+                    self.in_hand.effects.retain(|known| *known != effect);
+                    self.add(event)?;
+                    self.commit().await?;
+                }
+                Some(request) = self.notes.1.recv() => {
+                    self.remember(request)?;
+                    self.commit().await?;
+                }
+                () = &mut deadline => {
+                    self.in_hand = InHand::default();
+                    self.add(Event::Interrupted { engine: Exit::Stopped })?;
+                    self.commit().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Milliseconds between two tries to write to a full disk.
+const FULL_DISK_LOOK_MS: u64 = 1_000;
+
+/// Returns, with the grace, when the engine stops. Never, if nobody can stop it any more.
+async fn stopping(stop: &mut watch::Receiver<Option<Duration>>) -> Duration {
+    let grace = stop.wait_for(Option::is_some).await.map(|grace| grace.unwrap_or_default());
+    match grace {
+        Ok(grace) => grace,
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,178 @@
+//! What meets the world: calls, scripts and questions to plugins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use host::{Level, Notes};
+use runwright_core::{
+    Answer, Direction, Effect, Event, Failure, FailureKind, Key, Note, Outcome, RunId, Timestamp, Verdict, Work,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Task, World};
+use crate::{Call, Error, Progress};
+
+impl Task {
+    /// Starts to perform what is due and not in hand; returns when to look again.
+    pub(super) fn perform(&mut self) -> Option<Timestamp> {
+        let mut sleep: Option<Timestamp> = None;
+        for effect in self.run.due(self.world.clock.now()) {
+            if let Effect::Sleep { until } = effect {
+                sleep = Some(sleep.map_or(until, |earlier| earlier.min(until)));
+            } else if !self.in_hand.effects.contains(&effect) {
+                let Some(event) = self.event_of(&effect) else { continue };
+                self.in_hand.effects.push(effect.clone());
+                self.in_hand.events.push(event.map(move |event| (effect, event)).boxed());
+            }
+        }
+        sleep
+    }
+
+    /// The event that will come of performing `effect`.
+    fn event_of(&self, effect: &Effect) -> Option<BoxFuture<'static, Event>> {
+        let (id, direction, attempt) = match effect {
+            Effect::Call { step, direction, attempt } | Effect::Verify { step, direction, attempt } => {
+                (step.clone(), *direction, *attempt)
+            }
+            _ => return None,
+        };
+        let (step, state) = self.run.step(&id)?;
+        let action = match &step.work {
+            Work::Script { source } => return Some(self.script(id, direction, attempt, source.clone())),
+            Work::Action { action, .. } => action.clone(),
+        };
+        let call = Call {
+            run: self.run.id(),
+            step: id.clone(),
+            attempt,
+            key: Key::of(self.run.id(), &id, direction),
+            plugin: self.run.pin(step)?.plugin,
+            action,
+            input: state.input.clone().unwrap_or_default(),
+            timeout: Duration::from_millis(step.timeout_ms),
+            checkpoints: state.checkpoints.clone(),
+            cancel: self.cancel.calls.subscribe(),
+        };
+        let undo_data = state.answer.as_ref().and_then(|answer| answer.undo_data.clone());
+        let world = Arc::clone(&self.world);
+        let notes = Arc::new(StepNotes {
+            world: Arc::clone(&world),
+            run: self.run.id(),
+            step: id.clone(),
+            direction,
+            attempt,
+            journal: self.notes.0.clone(),
+        });
+        let asked = matches!(effect, Effect::Verify { .. });
+        let event = async move {
+            let plugins = &world.plugins;
+            if asked {
+                let verdict = match direction {
+                    Direction::Forward => plugins.verify(call, notes).await,
+                    Direction::Undo => Verdict::CannotTell { reason: "an undo has no verify".into() },
+                };
+                return Event::Verified { step: id, direction, attempt, verdict };
+            }
+            let outcome = match direction {
+                Direction::Forward => plugins.run(call, notes).await,
+                Direction::Undo => plugins.undo(call, undo_data, notes).await,
+            };
+            Event::Ended { step: id, direction, attempt, outcome }
+        };
+        Some(event.boxed())
+    }
+
+    fn script(&self, id: String, direction: Direction, attempt: u32, source: String) -> BoxFuture<'static, Event> {
+        let scope = self.run.scope();
+        let (run, world) = (self.run.id(), Arc::clone(&self.world));
+        let cancel = Arc::clone(&self.cancel.scripts);
+        let timeout = self.run.step(&id).map_or(0, |(step, _)| step.timeout_ms);
+        let event = async move {
+            let scripts = Arc::clone(&world.scripts);
+            let evaluated = tokio::task::spawn_blocking(move || {
+                scripts.run_script(&source, &scope, Duration::from_millis(timeout), &cancel)
+            });
+            let outcome = match evaluated.await {
+                Ok(ran) => {
+                    for message in ran.log {
+                        let step = id.clone();
+                        world.telling.tell(Progress::Log { run, step, level: Level::Info, message });
+                    }
+                    match ran.result {
+                        Ok(output) => Outcome::Succeeded(Answer { output, changed: false, undo_data: None }),
+                        Err(error) => Outcome::Failed(Failure::new(FailureKind::Permanent, error.to_string())),
+                    }
+                }
+                Err(_) => Outcome::Lost { reason: "the script's thread ended early".into() },
+            };
+            Event::Ended { step: id, direction, attempt, outcome }
+        };
+        event.boxed()
+    }
+
+    /// Adds a note of an attempt in flight; who sent it hears when it is durable.
+    pub(super) fn remember(&mut self, request: NoteRequest) -> Result<(), Error> {
+        let NoteRequest { step, direction, attempt, note, done } = request;
+        match self.add(Event::Noted { step, direction, attempt, note }) {
+            Ok(()) => {
+                self.replies.push(done);
+                Ok(())
+            }
+            // The attempt is no longer in flight: whoever asked is gone or going.
+            Err(misfit) => {
+                let _ = done.send(Err(misfit.into()));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A note on its way into the journal.
+pub(super) struct NoteRequest {
+    step: String,
+    direction: Direction,
+    attempt: u32,
+    note: Note,
+    done: oneshot::Sender<Result<(), Error>>,
+}
+
+/// What one call tells goes to whoever watches, and its notes into the journal.
+struct StepNotes {
+    world: Arc<World>,
+    run: RunId,
+    step: String,
+    direction: Direction,
+    attempt: u32,
+    journal: mpsc::Sender<NoteRequest>,
+}
+
+#[async_trait]
+impl Notes for StepNotes {
+    fn log(&self, level: Level, message: &str) {
+        if self.world.telling.heard() {
+            let (step, message) = (self.step.clone(), message.to_owned());
+            self.world.telling.tell(Progress::Log { run: self.run, step, level, message });
+        }
+    }
+
+    fn progress(&self, percent: Option<u8>, note: &str) {
+        if self.world.telling.heard() {
+            let (step, note) = (self.step.clone(), note.to_owned());
+            self.world.telling.tell(Progress::Percent { run: self.run, step, percent, note });
+        }
+    }
+
+    async fn note(&self, note: Note) -> Result<(), String> {
+        let (done, durable) = oneshot::channel();
+        let (step, direction, attempt) = (self.step.clone(), self.direction, self.attempt);
+        let request = NoteRequest { step, direction, attempt, note, done };
+        self.journal.send(request).await.map_err(|_| "the run is over".to_owned())?;
+        match durable.await {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(_) => Err("the engine stops".to_owned()),
+        }
+    }
+}
