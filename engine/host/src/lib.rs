@@ -1,1 +1,44 @@
-//! The plugin host: wasmtime, limits and capabilities
+//! The plugin host: WebAssembly components in sandboxes, with limits, and with no capability but what is granted.
+//!
+//! A [`Host`] loads plugins ([`Host::load`]), knows what they say of themselves ([`Host::catalog`]) and calls them
+//! ([`Host::call`]). Each call has a sandbox of its own: a fresh store and instance, dropped when the call ends. What
+//! a plugin may reach is what the operator wrote into `runwright.toml` for it ([`Grants`]); everything else answers
+//! `denied` with the line that would allow it. What leaves a call while it runs goes through [`Notes`].
+//!
+//! **Invariant:** a plugin can only end its own call. Loops, traps, recursion, floods, lies and sleeps become an
+//! [`Outcome::Lost`](runwright_core::Outcome::Lost) whose reason names the limit and where to raise it.
+//!
+//! **Invariant:** nothing is inherited: no environment, argument, descriptor, folder, clock tick beyond the deadline.
+//!
+//! **Invariant:** a program that is to outlive the engine is durable in [`Notes::note`] before its first instruction.
+
+mod address;
+mod answer;
+mod bindings;
+mod cache;
+mod call;
+mod capability;
+mod ending;
+mod engine;
+mod error;
+mod facts;
+mod grants;
+mod host;
+mod limiter;
+mod limits;
+mod load;
+mod notes;
+mod pattern;
+mod perform;
+mod process;
+mod sandbox;
+mod schema;
+mod state;
+mod stdio;
+
+pub use call::{Call, Change, ChangeKind, Preview, Reply, Verb};
+pub use error::Error;
+pub use grants::{ExecGrant, FileGrant, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
+pub use host::{Host, Settings};
+pub use limits::Limits;
+pub use notes::{Level, Notes, Silent};

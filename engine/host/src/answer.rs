@@ -1,0 +1,198 @@
+//! What a plugin answered, checked and in the words of `core`.
+
+use runwright_core::{Answer, Failure, FailureKind, Outcome, Value, Verdict};
+
+use crate::bindings::types::{self, ErrorInfo, PluginError};
+use crate::call::{Change, ChangeKind, Preview};
+use crate::capability::log::{clean, cut};
+use crate::limits::{Limits, size};
+use crate::schema::Schema;
+
+/// Bytes of a failure's message, and of its details.
+const MESSAGE_BYTES_MAX: usize = 4096;
+/// Bytes of a failure's code.
+const CODE_BYTES_MAX: usize = 128;
+/// Changes of one preview.
+const CHANGES_MAX: usize = 1000;
+
+/// A failure, or a loss for which nobody knows whether anything happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    Failed(Failure),
+    Lost(String),
+}
+
+impl From<Unanswered> for Outcome {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Failed(failure) => Self::Failed(failure),
+            Unanswered::Lost(reason) => Self::Lost { reason },
+        }
+    }
+}
+
+/// What a plugin answered, and what is needed to judge it.
+pub(crate) struct Judge<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) output: &'a Schema,
+    /// What was refused to the call last.
+    pub(crate) denied: Option<String>,
+}
+
+impl Judge<'_> {
+    /// The plugin's own error. Where it says `denied`, its message tells how to allow it, whatever it says itself.
+    pub(crate) fn error(&self, error: PluginError) -> Unanswered {
+        let (kind, info, retry_after_ms) = match error {
+            PluginError::UnknownAction(action) => {
+                let message = format!("the plugin does not know its action {:?}", cut(&action, 80));
+                return Unanswered::Failed(Failure::new(FailureKind::Permanent, message));
+            }
+            PluginError::Cancelled => {
+                return Unanswered::Failed(Failure::new(FailureKind::Cancelled, "it was asked to stop"));
+            }
+            PluginError::UnknownOutcome(info) => return Unanswered::Lost(message(&info.message)),
+            PluginError::InvalidInput(info) => (FailureKind::InvalidInput, info, None),
+            PluginError::Denied(info) => (FailureKind::Denied, info, None),
+            PluginError::Transient(info) => (FailureKind::Transient, info.error, info.retry_after_ms),
+            PluginError::Permanent(info) => (FailureKind::Permanent, info, None),
+            PluginError::Partial(info) => (FailureKind::Partial, info, None),
+        };
+        let ErrorInfo { message: text, code, details } = info;
+        let mut message = message(&text);
+        if let Some(denied) = self.denied.as_ref().filter(|_| kind == FailureKind::Denied)
+            && !message.contains(denied.as_str())
+        {
+            message = if message.is_empty() { denied.clone() } else { format!("{message}: {denied}") };
+        }
+        Unanswered::Failed(Failure {
+            kind,
+            message,
+            code: code.map(|code| clean(cut(&code, CODE_BYTES_MAX))),
+            details: details.map(|details| cut(&details, MESSAGE_BYTES_MAX).to_owned()),
+            retry_after_ms: retry_after_ms.map(u64::from),
+        })
+    }
+
+    /// A plugin whose answer can't be used has acted nevertheless.
+    pub(crate) fn outcome(&self, outcome: types::Outcome) -> Result<Answer, Unanswered> {
+        let types::Outcome { output, changed, undo_data } = outcome;
+        let bytes = output.len().max(undo_data.as_ref().map_or(0, String::len));
+        self.bounded("output", bytes)?;
+        let output = self.json(&output)?;
+        self.output.check(&output).map_err(|why| {
+            Unanswered::Lost(format!("gave an output that does not fit its own schema, a fault of the plugin: {why}"))
+        })?;
+        Ok(Answer { output, changed, undo_data })
+    }
+
+    pub(crate) fn verdict(&self, verdict: types::Verdict) -> Result<Verdict, Unanswered> {
+        Ok(match verdict {
+            types::Verdict::Happened(outcome) => Verdict::Happened(self.outcome(outcome)?),
+            types::Verdict::NotHappened => Verdict::NotHappened,
+            types::Verdict::CannotTell(reason) => Verdict::CannotTell { reason: message(&reason) },
+        })
+    }
+
+    pub(crate) fn preview(&self, preview: types::Preview) -> Result<Preview, Unanswered> {
+        let types::Preview { summary, changes, output } = preview;
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let sum = |change: &types::Change| {
+            change.subject.len() + change.summary.len() + text(&change.before) + text(&change.after)
+        };
+        let bytes = summary.len() + text(&output) + changes.iter().map(sum).sum::<usize>();
+        self.bounded("preview", bytes)?;
+        if changes.len() > CHANGES_MAX {
+            return Err(Unanswered::Lost(format!("gave a preview of more than {CHANGES_MAX} changes")));
+        }
+        let output = output.map(|output| self.json(&output)).transpose()?;
+        Ok(Preview { summary: message(&summary), changes: changes.into_iter().map(change).collect(), output })
+    }
+
+    fn bounded(&self, what: &str, bytes: usize) -> Result<(), Unanswered> {
+        let limit = self.limits.output_bytes;
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(Unanswered::Lost(format!(
+            "gave {what} of {} where its limit is {}; raise output-bytes under [limits] in runwright.toml if it should",
+            size(bytes),
+            size(limit)
+        )))
+    }
+
+    fn json(&self, text: &str) -> Result<Value, Unanswered> {
+        serde_json::from_str(text)
+            .map_err(|error| Unanswered::Lost(format!("gave output that is no JSON, a fault of the plugin: {error}")))
+    }
+}
+
+fn change(change: types::Change) -> Change {
+    let kind = match change.kind {
+        types::ChangeKind::None => ChangeKind::None,
+        types::ChangeKind::Create => ChangeKind::Create,
+        types::ChangeKind::Update => ChangeKind::Update,
+        types::ChangeKind::Delete => ChangeKind::Delete,
+        types::ChangeKind::Execute => ChangeKind::Execute,
+    };
+    let types::Change { subject, summary, before, after, kind: _ } = change;
+    Change { kind, subject: message(&subject), summary: message(&summary), before, after }
+}
+
+/// A plugin's text for people: bounded, on one line, without control characters.
+fn message(text: &str) -> String {
+    clean(cut(text, MESSAGE_BYTES_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn judge<T>(limits: &Limits, denied: Option<&str>, with: impl FnOnce(Judge<'_>) -> T) -> T {
+        let output = &Schema::new(&json!({"type": "object"})).unwrap();
+        with(Judge { limits, output, denied: denied.map(str::to_owned) })
+    }
+
+    fn info(message: &str) -> ErrorInfo {
+        ErrorInfo { message: message.to_owned(), code: None, details: None }
+    }
+
+    #[test]
+    fn a_denial_tells_how_to_allow_it() {
+        let limits = Limits::default();
+        let told = |message: &str| {
+            judge(&limits, Some("add x"), |judge| match judge.error(PluginError::Denied(info(message))) {
+                Unanswered::Failed(failure) => failure.message,
+                Unanswered::Lost(reason) => reason,
+            })
+        };
+        assert_eq!(told("no socket"), "no socket: add x");
+        assert_eq!(told("sorry: add x"), "sorry: add x");
+        assert_eq!(told(""), "add x");
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_used_is_a_loss() {
+        let limits = Limits { output_bytes: 100, ..Limits::default() };
+        let outcome = |output: &str| types::Outcome { output: output.to_owned(), changed: true, undo_data: None };
+        let lost = |output: &str| {
+            judge(&limits, None, |judge| match judge.outcome(outcome(output)) {
+                Err(Unanswered::Lost(reason)) => reason,
+                other => panic!("{other:?}"),
+            })
+        };
+        assert!(lost("{").contains("no JSON"));
+        assert!(lost("[]").contains("schema"));
+        assert!(lost(&"[".repeat(101)).contains("output-bytes"));
+        assert!(lost(&"[".repeat(100)).contains("no JSON"));
+        assert_eq!(judge(&limits, None, |judge| judge.outcome(outcome("{}"))).unwrap().output, json!({}));
+    }
+
+    #[test]
+    fn messages_are_clean_and_bounded() {
+        let limits = Limits::default();
+        let error = PluginError::UnknownOutcome(info(&format!("\u{1b}[2Jx\n{}", "y".repeat(10_000))));
+        let Unanswered::Lost(reason) = judge(&limits, None, |judge| judge.error(error)) else { panic!() };
+        assert!(reason.starts_with("x y") && reason.len() <= MESSAGE_BYTES_MAX);
+    }
+}

@@ -1,0 +1,60 @@
+//! `checkpoint`: small durable notes of one step, kept over attempts and engine restarts. Always granted.
+
+use std::collections::BTreeMap;
+
+use runwright_core::Note;
+
+use crate::bindings::checkpoint::{self, CheckpointError};
+use crate::state::State;
+
+/// Checkpoints of one step at most: each is a record in the journal.
+const KEYS_MAX: usize = 64;
+/// Bytes of a checkpoint's name.
+const KEY_BYTES_MAX: usize = 128;
+/// Bytes of a checkpoint's value: an id or a small cursor, no payload.
+const VALUE_BYTES_MAX: usize = 4096;
+
+/// The checkpoints of one step as this call sees them.
+pub(crate) type Checkpoints = BTreeMap<String, Vec<u8>>;
+
+impl State {
+    async fn remember(&mut self, key: String, value: Option<Vec<u8>>) -> Result<(), CheckpointError> {
+        // A preview changes nothing outside, so also nothing in the journal.
+        if !self.read_only {
+            let note = Note::Checkpoint { key: key.clone(), value: value.clone() };
+            let noted = self.ending.within(None, self.notes.note(note)).await;
+            noted
+                .map_err(|_| CheckpointError::Failed("the call ended before the checkpoint was durable".to_owned()))?
+                .map_err(CheckpointError::Failed)?;
+        }
+        match value {
+            Some(value) => self.checkpoints.insert(key, value),
+            None => self.checkpoints.remove(&key),
+        };
+        Ok(())
+    }
+}
+
+impl checkpoint::Host for State {
+    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, CheckpointError>> {
+        Ok(Ok(self.checkpoints.get(&key).cloned()))
+    }
+
+    async fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), CheckpointError>> {
+        let one_more = !self.checkpoints.contains_key(&key) && self.checkpoints.len() >= KEYS_MAX;
+        if one_more || key.len() > KEY_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
+            return Ok(Err(CheckpointError::TooLarge));
+        }
+        if self.checkpoints.get(&key) == Some(&value) {
+            return Ok(Ok(()));
+        }
+        Ok(self.remember(key, Some(value)).await)
+    }
+
+    async fn remove(&mut self, key: String) -> wasmtime::Result<Result<(), CheckpointError>> {
+        if !self.checkpoints.contains_key(&key) {
+            return Ok(Ok(()));
+        }
+        Ok(self.remember(key, None).await)
+    }
+}

@@ -1,0 +1,230 @@
+//! `log` and `progress`: always granted, bounded, and safe to show in a terminal.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::bindings::log;
+use crate::limits::{Limits, size};
+use crate::notes::{Level, Notes};
+use crate::state::State;
+
+/// The bounded log of one call. Its clones are one log: the plugin's, the host's and the one behind standard output.
+#[derive(Clone)]
+pub(crate) struct Log {
+    notes: Arc<dyn Notes>,
+    limits: Arc<Limits>,
+    taken: Arc<Mutex<Taken>>,
+}
+
+#[derive(Default)]
+struct Taken {
+    lines: usize,
+    bytes: usize,
+    full: bool,
+    progress: usize,
+    /// Secrets that the call was given: they are shown as `***`.
+    secrets: Vec<String>,
+    /// The last lines that came over standard error: where languages say why they trap.
+    stderr: Vec<String>,
+}
+
+/// How many lines of standard error are kept to explain a trap.
+const STDERR_LINES: usize = 3;
+
+impl Log {
+    pub(crate) fn new(notes: Arc<dyn Notes>, limits: Arc<Limits>) -> Self {
+        Self { notes, limits, taken: Arc::default() }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs each line of `message`, until the call's limit is reached.
+    pub(crate) fn write(&self, level: Level, message: &str) {
+        for line in message.lines() {
+            self.line(level, line);
+        }
+    }
+
+    fn line(&self, level: Level, line: &str) {
+        // Cleaning only takes away, so what is cut off here could not have fitted (an escape sequence aside).
+        let line = cut(line, self.limits.log_line_bytes.saturating_mul(2));
+        let line = self.hide(&clean(line));
+        let line = ellipsis(&line, self.limits.log_line_bytes);
+        let full = {
+            let mut taken = self.taken();
+            if taken.full {
+                return;
+            }
+            taken.full = taken.lines >= self.limits.log_lines || taken.bytes + line.len() > self.limits.log_bytes;
+            taken.lines += 1;
+            taken.bytes += line.len();
+            taken.full
+        };
+        if full {
+            let (lines, bytes) = (self.limits.log_lines, size(self.limits.log_bytes));
+            let note = format!("further log lines of this call are dropped: its limit is {lines} lines or {bytes}");
+            self.notes.log(Level::Warn, &note);
+        } else {
+            self.notes.log(level, &line);
+        }
+    }
+
+    /// Logs a line of standard error and keeps it to explain a trap.
+    pub(crate) fn stderr(&self, line: &str) {
+        self.line(Level::Debug, line);
+        let kept = ellipsis(&self.hide(&clean(cut(line, 1024))), 512);
+        let mut taken = self.taken();
+        if taken.stderr.len() == STDERR_LINES {
+            taken.stderr.remove(0);
+        }
+        taken.stderr.push(kept);
+    }
+
+    /// The last lines of standard error as one.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let taken = self.taken();
+        (!taken.stderr.is_empty()).then(|| taken.stderr.join(" "))
+    }
+
+    fn progress(&self, percent: Option<u8>, note: &str) {
+        let note = ellipsis(&self.hide(&clean(cut(note, 1024))), 256);
+        {
+            let mut taken = self.taken();
+            taken.progress += 1;
+            if taken.progress > self.limits.log_lines {
+                return;
+            }
+        }
+        self.notes.progress(percent.map(|percent| percent.min(100)), &note);
+    }
+
+    /// From now on `secret` is hidden.
+    pub(crate) fn secret(&self, secret: &str) {
+        let mut taken = self.taken();
+        // A secret of a few characters would hide half of every line.
+        if secret.len() >= 6 && !taken.secrets.iter().any(|known| known == secret) {
+            taken.secrets.push(secret.to_owned());
+        }
+    }
+
+    /// `text` with every secret that this call was given replaced.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        let taken = self.taken();
+        taken.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+}
+
+impl log::Host for State {
+    async fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Trace => Level::Trace,
+            log::Level::Debug => Level::Debug,
+            log::Level::Info => Level::Info,
+            log::Level::Warn => Level::Warn,
+            log::Level::Error => Level::Error,
+        };
+        self.log.write(level, &message);
+        Ok(())
+    }
+
+    async fn progress(&mut self, percent: Option<u8>, note: String) -> wasmtime::Result<()> {
+        self.log.progress(percent, &note);
+        Ok(())
+    }
+}
+
+/// The first `bytes` of `text` at most, whole characters.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+fn ellipsis(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes { text.to_owned() } else { format!("{}…", cut(text, bytes.saturating_sub(3))) }
+}
+
+/// `text` on one line without what can move a terminal's cursor, colour it, rename it or turn its text around:
+/// escape sequences (ECMA-48), control characters, and the direction overrides of Unicode.
+pub(crate) fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\u{1b}' => match chars.next_if(|next| matches!(next, '[' | ']' | 'P' | '_' | '^' | 'X')) {
+                // a control sequence: parameters, then one final byte
+                Some('[') => while chars.next().is_some_and(|next| !('@'..='~').contains(&next)) {},
+                // a control string: up to BEL or ESC \
+                Some(_) => while chars.next().is_some_and(|next| next != '\u{7}' && next != '\\') {},
+                None => {}
+            },
+            '\t' | '\n' | '\r' => cleaned.push(' '),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {}
+            _ if char.is_control() => {}
+            _ => cleaned.push(char),
+        }
+    }
+    cleaned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notes::Silent;
+
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    #[async_trait::async_trait]
+    impl Notes for Lines {
+        fn log(&self, _: Level, message: &str) {
+            self.0.lock().unwrap().push(message.to_owned());
+        }
+
+        fn progress(&self, _: Option<u8>, _: &str) {}
+
+        async fn note(&self, _: runwright_core::Note) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_moves_a_terminal_is_taken_out() {
+        assert_eq!(clean("\u{1b}[31;1mred\u{1b}[0m \u{1b}]0;title\u{7}x\u{1b}]8;;u\u{1b}\\y\u{1b}c"), "red xyc");
+        assert_eq!(clean("a\tb\rc\u{0}\u{8}\u{9b}d\u{202e}e"), "a b cde");
+        assert_eq!(clean("grüße ✓"), "grüße ✓");
+        assert_eq!(clean("\u{1b}["), "");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        assert_eq!(ellipsis("äöü", 6), "äöü");
+        assert_eq!(ellipsis("äöüä", 6), "ä…");
+        assert_eq!(cut("äö", 3), "ä");
+    }
+
+    #[test]
+    fn a_flood_ends_with_one_line_that_says_so() {
+        let lines = Arc::new(Lines::default());
+        let limits = Arc::new(Limits { log_lines: 3, log_bytes: 100, ..Limits::default() });
+        let log = Log::new(Arc::<Lines>::clone(&lines), Arc::clone(&limits));
+        log.write(Level::Info, "one\ntwo");
+        (0..1000).for_each(|_| log.write(Level::Info, "more"));
+        let seen = std::mem::take(&mut *lines.0.lock().unwrap());
+        assert_eq!(seen.len(), 4);
+        assert!(seen[3].contains("dropped"), "{seen:?}");
+
+        let log = Log::new(Arc::<Lines>::clone(&lines), limits);
+        log.write(Level::Info, &"x".repeat(101));
+        assert_eq!(lines.0.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn secrets_are_hidden() {
+        let log = Log::new(Arc::new(Silent), Arc::default());
+        log.secret("hunter22");
+        log.secret("abc");
+        assert_eq!(log.hide("password=hunter22, abc"), "password=***, abc");
+        log.stderr("it was \u{1b}[1mhunter22");
+        assert_eq!(log.last_words().unwrap(), "it was ***");
+    }
+}

@@ -1,0 +1,241 @@
+//! What the operator lets a plugin reach: `[plugin.NAME]` in `runwright.toml`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use runwright_core::Digest;
+use serde::de::{self, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::capability::{exec, files, http, unix};
+
+/// One `[plugin.NAME]` table of `runwright.toml`.
+///
+/// ```
+/// let entry: host::PluginEntry = toml::from_str(r#"
+///     config-file = "inventory.yaml"
+///     [grants]
+///     unix = ["/run/vms/*/qmp.sock"]
+///     exec = [{ program = "/usr/bin/qemu-img", args = ["**"] }]
+/// "#).unwrap();
+/// assert_eq!(entry.grants.exec.len(), 1);
+/// assert!(entry.grants.problems().is_empty());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PluginEntry {
+    /// The plugin's own configuration, for example an inventory: read by the engine, given to the plugin as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_file: Option<PathBuf>,
+    /// The grants hold for the binary with this digest only; without it, for any binary of the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// What the plugin may reach. Nothing else.
+    pub grants: Grants,
+}
+
+/// What a plugin may reach outside. Empty means nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Grants {
+    /// Unix sockets.
+    pub unix: Vec<UnixGrant>,
+    /// HTTP requests.
+    pub http: Vec<HttpGrant>,
+    /// Programs.
+    pub exec: Vec<ExecGrant>,
+    /// Folders.
+    pub files: Vec<FileGrant>,
+    /// Secrets by the name that the plugin asks for.
+    pub secrets: BTreeMap<String, SecretSource>,
+}
+
+impl Grants {
+    /// Everything that is wrong with these grants, as fragments for people; empty when nothing is.
+    pub fn problems(&self) -> Vec<String> {
+        let unix = self.unix.iter().filter_map(|grant| unix::problem(grant));
+        let http = self.http.iter().filter_map(|grant| http::Rule::new(grant).err());
+        let exec = self.exec.iter().filter_map(exec::problem);
+        let files = self.files.iter().filter_map(files::problem);
+        unix.chain(http).chain(exec).chain(files).collect()
+    }
+}
+
+/// A unix socket, or several by a pattern: `"/abs/*/qmp.sock"` or `{ path = "…", in-plan = true }`.
+///
+/// `*` stands for any characters within one part of the path. Symbolic links are resolved before the path is compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UnixGrant {
+    /// The absolute path.
+    pub path: String,
+    /// Whether it may be used in a dry run too.
+    pub in_plan: bool,
+}
+
+impl<'de> Deserialize<'de> for UnixGrant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        struct Table {
+            path: String,
+            #[serde(default)]
+            in_plan: bool,
+        }
+        struct TextOrTable;
+        impl<'de> de::Visitor<'de> for TextOrTable {
+            type Value = UnixGrant;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a table with `path` and `in-plan`")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<UnixGrant, E> {
+                Ok(UnixGrant { path: path.to_owned(), in_plan: false })
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<UnixGrant, A::Error> {
+                let Table { path, in_plan } = Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(UnixGrant { path, in_plan })
+            }
+        }
+        deserializer.deserialize_any(TextOrTable)
+    }
+}
+
+/// HTTP requests of one method to one place. In a dry run only GET and HEAD are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HttpGrant {
+    /// The method in capitals, or `*` for any.
+    pub method: String,
+    /// `scheme://host:port/path`. The port may be `*`; a path that ends in `*` stands for all that begin so. The query
+    /// is free.
+    pub url: String,
+    /// Whether the host may have a private address: loopback, link-local, RFC 1918 and the like.
+    #[serde(default)]
+    pub private: bool,
+}
+
+/// A program on the engine's host with the arguments that it may be given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExecGrant {
+    /// The absolute path. This file is run, whatever the plugin calls it.
+    pub program: PathBuf,
+    /// One pattern per argument: `*` any one, a last `**` any that follow, otherwise text in which `*` stands for any
+    /// characters without `/`.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment variables that it gets from the engine or from the plugin, by name. It gets `PATH` and `LANG` anyway
+    /// and no others.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Folders in which the plugin may run it, as path patterns; otherwise it runs in `/`.
+    #[serde(default)]
+    pub cwd: Vec<String>,
+    /// Whether it may be started so that it outlives the engine.
+    #[serde(default)]
+    pub detached: bool,
+    /// Whether it may be run in a dry run too: say so only of arguments that change nothing.
+    #[serde(default)]
+    pub in_plan: bool,
+}
+
+/// A folder that the plugin sees at the same path. In a dry run it is read-only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FileGrant {
+    /// The absolute path.
+    pub path: PathBuf,
+    /// Whether the plugin may change what is in it.
+    #[serde(default)]
+    pub write: bool,
+}
+
+/// Where the value of a secret comes from, at the moment when the plugin asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretSource {
+    /// An environment variable of the engine.
+    Env(String),
+    /// A file; line ends at its end are left out.
+    File(PathBuf),
+}
+
+/// [`Grants`] ready to be asked.
+#[derive(Debug, Default)]
+pub(crate) struct Granted {
+    pub(crate) unix: Vec<UnixGrant>,
+    pub(crate) http: Vec<http::Rule>,
+    pub(crate) exec: Vec<ExecGrant>,
+    pub(crate) files: Vec<FileGrant>,
+    pub(crate) secrets: BTreeMap<String, SecretSource>,
+    /// The digest that they are bound to.
+    pub(crate) digest: Option<Digest>,
+    /// Why nothing is granted although the operator granted something.
+    pub(crate) withheld: Option<String>,
+}
+
+impl Granted {
+    pub(crate) fn new(digest: Option<Digest>, grants: Grants) -> Result<Self, Vec<String>> {
+        let problems = grants.problems();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let http = grants.http.iter().filter_map(|grant| http::Rule::new(grant).ok()).collect();
+        let Grants { unix, exec, files, secrets, http: _ } = grants;
+        Ok(Self { unix, http, exec, files, secrets, digest, withheld: None })
+    }
+
+    /// Nothing, and `why`.
+    pub(crate) fn withheld(why: String) -> Self {
+        Self { withheld: Some(why), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_reads_and_unknown_keys_are_refused() {
+        let entry: PluginEntry = toml::from_str(
+            r#"
+            config-file = "inventory.yaml"
+            digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            [grants]
+            unix = ["/vms/*/qmp.sock", { path = "/vms/*/qga.sock", in-plan = true }]
+            http = [{ method = "GET", url = "http://127.0.0.1:*/cgi-bin/health", private = true }]
+            exec = [{ program = "/usr/bin/qemu-img", args = ["**"] },
+                    { program = "/usr/bin/qemu-system-x86_64", args = ["**"], detached = true, env = [], in-plan = false }]
+            files = [{ path = "/vms", write = true }]
+            secrets = { token = { env = "TOKEN" }, key = { file = "/etc/key" } }
+            "#,
+        )
+        .unwrap();
+        assert_eq!(entry.grants.problems(), Vec::<String>::new());
+        assert!(!entry.grants.unix[0].in_plan && entry.grants.unix[1].in_plan);
+        let back: PluginEntry = toml::from_str(&toml::to_string(&entry).unwrap()).unwrap();
+        assert_eq!(back, entry);
+        for wrong in ["x = 1", "[grants]\nunix = [{ path = '/x', inplan = true }]", "[grants]\nexec = [{ args = [] }]"]
+        {
+            assert!(toml::from_str::<PluginEntry>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let grants: Grants = toml::from_str(
+            r#"
+            unix = ["qmp.sock", "/a/**/b"]
+            http = [{ method = "get", url = "http://x/" }, { method = "GET", url = "ftp://x/" }]
+            exec = [{ program = "ls" }, { program = "/bin/ls", args = ["**", "x"] }]
+            files = [{ path = "vms" }]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(grants.problems().len(), 7, "{:#?}", grants.problems());
+    }
+}

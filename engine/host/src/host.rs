@@ -1,0 +1,169 @@
+//! The host: plugins, their grants, and calls to them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use runwright_core::{Catalog, Digest, Failure, FailureKind, PluginFacts, Value};
+use tokio::sync::Semaphore;
+
+use crate::bindings::PluginPre;
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::facts::Schemas;
+use crate::grants::{Granted, PluginEntry};
+use crate::limits::Limits;
+use crate::sandbox::Sandbox;
+use crate::state::State;
+
+/// What a [`Host`] needs to begin.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder for compiled plugins. It must be the engine's user's alone; it is made if it is not there.
+    pub cache: PathBuf,
+    /// The bounds on plugins and calls.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// Compiled plugins in `cache`, and the usual limits.
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        Self { cache: cache.into(), limits: Limits::default() }
+    }
+}
+
+/// Everything that plugins run in: one per process.
+///
+/// It is cheap to share by reference or [`Arc`]. Loading and calling need a tokio runtime with time and I/O enabled.
+pub struct Host {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) cache: Cache,
+    /// One plugin is compiled at a time: the compiler uses all cores as it is.
+    pub(crate) loading: tokio::sync::Mutex<()>,
+    pub(crate) calls: Semaphore,
+    pub(crate) plugins: RwLock<Plugins>,
+    entries: RwLock<HashMap<String, Arc<Entry>>>,
+}
+
+/// The loaded plugins.
+#[derive(Default)]
+pub(crate) struct Plugins {
+    pub(crate) by_digest: HashMap<Digest, Arc<Loaded>>,
+    /// The digests that new runs use, one per name, in the order in which the names were first loaded.
+    pub(crate) current: Vec<Digest>,
+}
+
+/// A plugin that is ready to be called.
+pub(crate) struct Loaded {
+    pub(crate) facts: Arc<PluginFacts>,
+    pub(crate) name: Arc<str>,
+    pub(crate) schemas: HashMap<String, Schemas>,
+    pub(crate) linked: PluginPre<State>,
+}
+
+/// What the operator says of the plugins of one name.
+#[derive(Default)]
+pub(crate) struct Entry {
+    pub(crate) granted: Arc<Granted>,
+    /// The plugin's configuration as JSON text.
+    pub(crate) config: Option<String>,
+}
+
+impl Host {
+    /// Sets up the engine and opens the cache. No plugin is loaded.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let Settings { cache, limits } = settings;
+        let calls = Semaphore::new(limits.calls.clamp(1, Semaphore::MAX_PERMITS));
+        let sandbox = Sandbox::new(limits)?;
+        let cache = Cache::open(&cache, &sandbox.engine)?;
+        Ok(Self {
+            sandbox,
+            cache,
+            loading: tokio::sync::Mutex::default(),
+            calls,
+            plugins: RwLock::default(),
+            entries: RwLock::default(),
+        })
+    }
+
+    /// Sets what plugins called `plugin` may reach and how they are configured, from their next call on. Without this
+    /// they may reach nothing.
+    ///
+    /// `config` is what the file `entry.config_file` says; reading it is the caller's.
+    pub fn set_grants(&self, plugin: &str, entry: &PluginEntry, config: Option<&Value>) -> Result<(), Error> {
+        let granted = Granted::new(entry.digest, entry.grants.clone())
+            .map_err(|problems| Error::Grants { plugin: plugin.to_owned(), problems })?;
+        let entry = Entry { granted: Arc::new(granted), config: config.map(Value::to_string) };
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.insert(plugin.to_owned(), Arc::new(entry));
+        Ok(())
+    }
+
+    /// Takes back what [`set_grants`](Self::set_grants) gave to plugins called `plugin`.
+    pub fn clear_grants(&self, plugin: &str) {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(plugin);
+    }
+
+    pub(crate) fn entry(&self, plugin: &str) -> Arc<Entry> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.get(plugin).cloned().unwrap_or_default()
+    }
+
+    /// The plugins that new runs use, one per name.
+    pub fn plugins(&self) -> Vec<Arc<PluginFacts>> {
+        let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
+        plugins
+            .current
+            .iter()
+            .filter_map(|digest| plugins.by_digest.get(digest))
+            .map(|it| Arc::clone(&it.facts))
+            .collect()
+    }
+
+    /// The actions that new runs can use.
+    pub fn catalog(&self) -> Catalog {
+        Catalog::new(self.plugins().iter().map(|facts| &**facts))
+    }
+
+    /// Whether the plugin with this digest is loaded, also when a newer one has its name.
+    pub fn is_loaded(&self, plugin: Digest) -> bool {
+        self.plugin(plugin).is_some()
+    }
+
+    pub(crate) fn plugin(&self, plugin: Digest) -> Option<Arc<Loaded>> {
+        self.plugins.read().unwrap_or_else(PoisonError::into_inner).by_digest.get(&plugin).cloned()
+    }
+
+    /// Forgets the plugin with this digest; calls that it is in go on. No run that needs it may be unfinished.
+    pub fn forget(&self, plugin: Digest) {
+        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+        plugins.by_digest.remove(&plugin);
+        plugins.current.retain(|current| *current != plugin);
+    }
+
+    /// Does `input` fit the input schema of the action? A failure has all that does not.
+    pub fn validate(&self, plugin: Digest, action: &str, input: &Value) -> Result<(), Failure> {
+        let loaded = self.plugin(plugin).ok_or_else(|| not_loaded(plugin))?;
+        let schemas = loaded.schemas(action)?;
+        schemas.input.check(input).map_err(|why| Failure::new(FailureKind::InvalidInput, why))
+    }
+}
+
+impl Loaded {
+    pub(crate) fn schemas(&self, action: &str) -> Result<&Schemas, Failure> {
+        let unknown = || {
+            let known: Vec<_> = self.facts.actions.iter().map(|facts| facts.name.as_str()).collect();
+            format!("plugin {} has no action {action:?}; it has {}", self.name, known.join(", "))
+        };
+        self.schemas.get(action).ok_or_else(|| Failure::new(FailureKind::Permanent, unknown()))
+    }
+}
+
+pub(crate) fn not_loaded(plugin: Digest) -> Failure {
+    Failure::new(FailureKind::Permanent, format!("the plugin with digest {plugin} is not loaded"))
+}
+
+/// What a plugin is called in an error about its file.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,144 @@
+//! From a file to a plugin that can be called.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use runwright_core::{Digest, PluginFacts};
+use tokio::task::spawn_blocking;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::bindings::exports::runwright::plugin::actions::PluginInfo;
+use crate::ending::Ending;
+use crate::error::Error;
+use crate::facts::check;
+use crate::grants::Granted;
+use crate::host::{Host, Loaded, shown};
+use crate::limits::size;
+use crate::notes::Silent;
+use crate::state::{Setup, State};
+
+impl Host {
+    /// Loads the plugin at `path`: reads it, compiles it or takes it from the cache, asks it to describe itself with
+    /// every capability refused, and checks what it says.
+    ///
+    /// New runs use it from now on in place of one with its name. Older ones stay loaded, by their digest, until
+    /// [`forget`](Self::forget). A file that fails to load changes nothing.
+    pub async fn load(&self, path: &Path) -> Result<Arc<PluginFacts>, Error> {
+        let bytes = self.read(path).await?;
+        self.load_bytes(&shown(path), bytes).await
+    }
+
+    /// Loads a plugin from its bytes, for example those that a run is pinned to; `name` is for errors.
+    pub async fn load_bytes(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<PluginFacts>, Error> {
+        let digest = self.prepare(name, bytes).await?;
+        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+        let loaded = plugins.by_digest.get(&digest).cloned().ok_or_else(|| no_plugin(name, "it was forgotten"))?;
+        let place = plugins
+            .current
+            .iter()
+            .position(|current| plugins.by_digest.get(current).is_some_and(|current| current.name == loaded.name));
+        match place {
+            Some(place) => plugins.current[place] = digest,
+            None => plugins.current.push(digest),
+        }
+        Ok(Arc::clone(&loaded.facts))
+    }
+
+    /// Loads a plugin for the runs that are pinned to it, without offering it to new ones.
+    pub async fn load_pinned(&self, path: &Path) -> Result<Digest, Error> {
+        let bytes = self.read(path).await?;
+        self.prepare(&shown(path), bytes).await
+    }
+
+    async fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let (file, limit) = (path.to_owned(), self.sandbox.limits.component_bytes);
+        let read = spawn_blocking(move || read(&file, limit)).await.map_err(Error::engine)?;
+        let bytes = read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        bytes.ok_or_else(|| Error::TooLarge { plugin: shown(path), limit: size(limit) })
+    }
+
+    async fn prepare(&self, name: &str, bytes: Vec<u8>) -> Result<Digest, Error> {
+        if bytes.len() > self.sandbox.limits.component_bytes {
+            return Err(Error::TooLarge { plugin: name.to_owned(), limit: size(self.sandbox.limits.component_bytes) });
+        }
+        let _alone = self.loading.lock().await;
+        let digest = Digest::of(&bytes);
+        if self.is_loaded(digest) {
+            return Ok(digest);
+        }
+        let component = self.compiled(name, digest, bytes).await?;
+        let imports = component.component_type();
+        let imports = imports.imports(&self.sandbox.engine).map(|(import, _)| import.to_owned()).collect();
+        let linked = self.sandbox.link(&component).map_err(|reason| no_plugin(name, reason))?;
+        let info = self.describe(name, &linked).await?;
+        let (facts, schemas) = spawn_blocking(move || check(info, digest, imports))
+            .await
+            .map_err(Error::engine)?
+            .map_err(|problems| Error::Facts { plugin: name.to_owned(), problems })?;
+        let loaded = Loaded {
+            name: facts.name.as_str().into(),
+            facts: Arc::new(facts),
+            schemas: schemas.into_iter().collect(),
+            linked,
+        };
+        self.plugins.write().unwrap_or_else(PoisonError::into_inner).by_digest.insert(digest, Arc::new(loaded));
+        Ok(digest)
+    }
+
+    /// The compiled plugin from the cache; what is not there is compiled on a thread of its own and kept.
+    async fn compiled(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<Component, Error> {
+        if let Some(component) = self.cache.get(&self.sandbox.engine, digest) {
+            return Ok(component);
+        }
+        let engine = self.sandbox.engine.clone();
+        let compiled = spawn_blocking(move || compile(&engine, &bytes)).await.map_err(Error::engine)?;
+        let (component, code) = compiled.map_err(|error| no_plugin(name, error))?;
+        if let Err(error) = self.cache.put(digest, &code) {
+            tracing::warn!(plugin = name, %error, "a compiled plugin cannot be kept and will be compiled again");
+        }
+        // The kept file is mapped rather than copied, so that it is in memory once.
+        Ok(self.cache.get(&self.sandbox.engine, digest).unwrap_or(component))
+    }
+
+    async fn describe(&self, name: &str, linked: &crate::bindings::PluginPre<State>) -> Result<PluginInfo, Error> {
+        let time = self.sandbox.limits.describe();
+        let setup = describing(time);
+        let described =
+            self.sandbox.enter(linked, setup, time, async |actions, store| actions.call_describe(store).await);
+        let told = |reason| Error::Describe { plugin: name.to_owned(), reason: format!("it {reason}") };
+        Ok(described.await.map_err(told)?.answer)
+    }
+}
+
+fn no_plugin(name: &str, reason: impl Into<String>) -> Error {
+    Error::NoPlugin { plugin: name.to_owned(), reason: reason.into() }
+}
+
+/// Describing is pure: every capability is refused.
+fn describing(time: Duration) -> Setup {
+    Setup {
+        plugin: "new".into(),
+        grants: Arc::new(Granted::withheld("a plugin describes itself without any".to_owned())),
+        ending: Ending::after(time),
+        notes: Arc::new(Silent),
+        checkpoints: Default::default(),
+        read_only: true,
+    }
+}
+
+/// The file's bytes, if they are no more than `limit`.
+fn read(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() <= limit).then_some(bytes))
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<(Component, Vec<u8>), String> {
+    let component = Component::from_binary(engine, bytes).map_err(|error| format!("{error:#}"))?;
+    let code = component.serialize().map_err(|error| format!("{error:#}"))?;
+    Ok((component, code))
+}

@@ -1,0 +1,149 @@
+//! Performing a call: the checks before it, the sandbox around it, the judgement after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runwright_core::{Failure, FailureKind, Outcome, Verdict};
+use wasmtime::Store;
+
+use crate::answer::{Judge, Unanswered};
+use crate::bindings::{Guest, types};
+use crate::call::{Call, Reply, Verb};
+use crate::ending::{Ending, cancelled};
+use crate::grants::Granted;
+use crate::host::{Entry, Host, Loaded, not_loaded};
+use crate::notes::Notes;
+use crate::sandbox::Ended;
+use crate::state::{Setup, State};
+
+/// What the plugin said, in the words of `sdk/wit`.
+enum Said {
+    Preview(types::Preview),
+    Outcome(types::Outcome),
+    Verdict(types::Verdict),
+}
+
+impl Host {
+    /// Calls a plugin, in a sandbox of its own that is gone when this returns.
+    ///
+    /// The reply is always about this call: whatever the plugin does (traps, loops, lies about its schema) ends it with
+    /// an [`Outcome::Lost`] that names the limit. An [`Outcome::Failed`] that the host itself gives means that the
+    /// plugin was not called. Dropping the future drops the sandbox.
+    pub async fn call(&self, call: Call, notes: Arc<dyn Notes>) -> Reply {
+        let verb = call.verb;
+        match self.perform(call, notes).await {
+            Ok(reply) => reply,
+            Err(unanswered) => reply(verb, unanswered),
+        }
+    }
+
+    async fn perform(&self, call: Call, notes: Arc<dyn Notes>) -> Result<Reply, Unanswered> {
+        let loaded = self.plugin(call.plugin).ok_or_else(|| Unanswered::Failed(not_loaded(call.plugin)))?;
+        let schemas = loaded.schemas(&call.action).map_err(Unanswered::Failed)?;
+        if matches!(call.verb, Verb::Plan | Verb::Run) {
+            let invalid = |why| Unanswered::Failed(Failure::new(FailureKind::InvalidInput, why));
+            schemas.input.check(&call.input).map_err(invalid)?;
+        }
+        let _turn = self.turn(&call).await?;
+        let name = format!("{}/{}", loaded.name, call.action);
+        let Ended { answer, denied } =
+            self.enter(&loaded, call, notes).await.map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
+        let judge = Judge { limits: &self.sandbox.limits, output: &schemas.output, denied };
+        judged(&judge, answer).map_err(|unanswered| match unanswered {
+            Unanswered::Lost(reason) => Unanswered::Lost(format!("{name} {reason}")),
+            failed @ Unanswered::Failed(_) => failed,
+        })
+    }
+
+    /// Waits until there are fewer calls than the limit, or the call is cancelled: then nothing happened.
+    async fn turn(&self, call: &Call) -> Result<tokio::sync::SemaphorePermit<'_>, Unanswered> {
+        let failed = |kind, message: &str| Unanswered::Failed(Failure::new(kind, message));
+        tokio::select! {
+            biased;
+            () = cancelled(call.cancel.clone()) => Err(failed(FailureKind::Cancelled, "it was cancelled before it began")),
+            turn = self.calls.acquire() => {
+                turn.map_err(|_| failed(FailureKind::Transient, "the plugin host is shutting down"))
+            }
+        }
+    }
+
+    async fn enter(
+        &self,
+        loaded: &Loaded,
+        call: Call,
+        notes: Arc<dyn Notes>,
+    ) -> Result<Ended<Result<Said, types::PluginError>>, String> {
+        let entry = self.entry(&loaded.name);
+        let time = call.deadline.unwrap_or_else(|| self.sandbox.limits.deadline());
+        let setup = Setup {
+            plugin: Arc::clone(&loaded.name),
+            grants: granted(&entry, loaded),
+            ending: Ending::new(time, call.cancel.clone()),
+            notes,
+            checkpoints: call.checkpoints.clone(),
+            read_only: call.read_only || call.verb == Verb::Plan,
+        };
+        let work = async |actions: &Guest, store: &mut Store<State>| ask(actions, store, &call, &entry, time).await;
+        self.sandbox.enter(&loaded.linked, setup, time, work).await
+    }
+}
+
+/// The grants of this very binary.
+fn granted(entry: &Entry, loaded: &Loaded) -> Arc<Granted> {
+    match entry.granted.digest {
+        Some(bound) if bound != loaded.facts.digest => Arc::new(Granted::withheld(format!(
+            "its grants in runwright.toml are for {bound} but this is {}; look at what is new in it (runwright plugin \
+             inspect), then write the new digest there",
+            loaded.facts.digest
+        ))),
+        _ => Arc::clone(&entry.granted),
+    }
+}
+
+async fn ask(
+    actions: &Guest,
+    store: &mut Store<State>,
+    call: &Call,
+    entry: &Entry,
+    time: Duration,
+) -> wasmtime::Result<Result<Said, types::PluginError>> {
+    let context = types::Context {
+        run: call.run.clone(),
+        step: call.step.clone(),
+        attempt: call.attempt,
+        idempotency_key: call.key.clone(),
+        deadline_ms: Some(u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
+        target: None,
+        config: entry.config.clone(),
+        traceparent: None,
+    };
+    let (action, input) = (call.action.as_str(), call.input.to_string());
+    Ok(match call.verb {
+        Verb::Plan => actions.call_plan(store, action, &input, &context).await?.map(Said::Preview),
+        Verb::Run => actions.call_run(store, action, &input, &context).await?.map(Said::Outcome),
+        Verb::Verify => actions.call_verify(store, action, &input, &context).await?.map(Said::Verdict),
+        Verb::Undo => {
+            let data = call.undo_data.as_deref();
+            actions.call_undo(store, action, &input, data, &context).await?.map(Said::Outcome)
+        }
+    })
+}
+
+fn judged(judge: &Judge<'_>, answer: Result<Said, types::PluginError>) -> Result<Reply, Unanswered> {
+    match answer.map_err(|error| judge.error(error))? {
+        Said::Preview(preview) => judge.preview(preview).map(|preview| Reply::Preview(Ok(preview))),
+        Said::Outcome(outcome) => judge.outcome(outcome).map(|answer| Reply::Outcome(Outcome::Succeeded(answer))),
+        Said::Verdict(verdict) => judge.verdict(verdict).map(|verdict| Reply::Verdict(Ok(verdict))),
+    }
+}
+
+fn reply(verb: Verb, unanswered: Unanswered) -> Reply {
+    match (verb, unanswered) {
+        (Verb::Run | Verb::Undo, unanswered) => Reply::Outcome(unanswered.into()),
+        (Verb::Verify, Unanswered::Failed(failure)) => Reply::Verdict(Err(failure)),
+        (Verb::Verify, Unanswered::Lost(reason)) => Reply::Verdict(Ok(Verdict::CannotTell { reason })),
+        (Verb::Plan, Unanswered::Failed(failure)) => Reply::Preview(Err(failure)),
+        // Whatever became of a preview, nothing happened outside.
+        (Verb::Plan, Unanswered::Lost(reason)) => Reply::Preview(Err(Failure::new(FailureKind::Permanent, reason))),
+    }
+}

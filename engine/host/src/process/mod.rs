@@ -1,0 +1,58 @@
+//! Programs on the engine's host: children that die with the engine, and ones that outlive it.
+//!
+//! **Invariant:** no shell, nothing of the engine's environment, no descriptor of the engine but the three standard ones;
+//! and no zombie stays.
+
+mod attached;
+mod detached;
+mod reaper;
+mod spawner;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::{fs, io};
+
+pub(crate) use attached::{Output, run};
+pub(crate) use detached::start;
+
+/// A program to run, already allowed.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<String>,
+    /// All of its environment.
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) cwd: PathBuf,
+}
+
+impl Order {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).env_clear().envs(self.env.iter().cloned()).current_dir(&self.cwd);
+        command
+    }
+}
+
+/// One process: a pid is used again, together with its start it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    /// Clock ticks since boot at which it was started.
+    pub(crate) started: u64,
+}
+
+impl Process {
+    /// The process that has this pid now: field 22 of `/proc/PID/stat` (proc(5)).
+    pub(crate) fn of(pid: u32) -> io::Result<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let odd = || io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat is odd"));
+        // The second field, the name in parentheses, may hold anything.
+        let (_, fields) = stat.rsplit_once(')').ok_or_else(odd)?;
+        let started = fields.split_ascii_whitespace().nth(19).and_then(|field| field.parse().ok()).ok_or_else(odd)?;
+        Ok(Self { pid, started })
+    }
+}
+
+fn rustix_pid(pid: u32) -> Option<rustix::process::Pid> {
+    rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)
+}

@@ -1,0 +1,173 @@
+//! One fresh sandbox per call: made, used once, dropped.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use wasmtime::component::Component;
+use wasmtime::{Engine, Store, Trap};
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::{Guest, PluginPre};
+use crate::capability::log::clean;
+use crate::ending::End;
+use crate::engine::{Ticker, engine, linker};
+use crate::error::Error;
+use crate::limits::{Limits, size};
+use crate::state::{Setup, Shared, State};
+
+/// Makes sandboxes.
+pub(crate) struct Sandbox {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Arc<Limits>,
+    linker: wasmtime::component::Linker<State>,
+    ticker: Ticker,
+    shared: Shared,
+}
+
+/// What a call that came back left behind.
+pub(crate) struct Ended<T> {
+    pub(crate) answer: T,
+    /// What was refused to it last, in words.
+    pub(crate) denied: Option<String>,
+}
+
+impl Sandbox {
+    pub(crate) fn new(limits: Limits) -> Result<Self, Error> {
+        let engine = engine().map_err(Error::engine)?;
+        let linker = linker(&engine).map_err(Error::engine)?;
+        let ticker = Ticker::start(&engine).map_err(Error::engine)?;
+        Ok(Self { engine, limits: Arc::new(limits), linker, ticker, shared: Shared::default() })
+    }
+
+    /// Links `component` with everything that there is, once for all its calls.
+    pub(crate) fn link(&self, component: &Component) -> Result<PluginPre<State>, String> {
+        let linked = self.linker.instantiate_pre(component).and_then(PluginPre::new);
+        linked.map_err(|error| clean(&format!("{error:#}")))
+    }
+
+    /// Makes a sandbox with the plugin in it, does `work` and drops it. `time` is what the call has, for its error text.
+    ///
+    /// An error says, as the rest of a sentence about the plugin, why there is no answer: a limit, a trap, a fault.
+    pub(crate) async fn enter<T>(
+        &self,
+        plugin: &PluginPre<State>,
+        setup: Setup,
+        time: Duration,
+        work: impl AsyncFnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<Ended<T>, String> {
+        let _ticking = self.ticker.run();
+        let ending = setup.ending.clone();
+        let state = State::new(setup, &self.limits, &self.shared);
+        let log = state.log.clone();
+        let store = self.store(state);
+        let called = unwinding(async move {
+            let mut store = store;
+            let answer = match plugin.instantiate_async(&mut store).await {
+                Ok(instance) => work(instance.runwright_plugin_actions(), &mut store).await,
+                Err(error) => Err(error),
+            };
+            let state = store.data_mut();
+            state.finish_lines();
+            match answer {
+                Ok(answer) => Ok(Ended { answer, denied: state.denied.take() }),
+                Err(error) => Err(reason(&error, state)),
+            }
+        });
+        let grace = self.limits.grace();
+        let overdue = async {
+            let end = ending.wait().await;
+            tokio::time::sleep(grace).await;
+            end
+        };
+        tokio::select! {
+            biased;
+            end = overdue => Err(log.hide(&stopped(end, time, grace))),
+            called = called => match called {
+                Ok(ended) => ended.map_err(|reason| log.hide(&reason)),
+                Err(panic) => Err(log.hide(&fault(&*panic))),
+            },
+        }
+    }
+
+    fn store(&self, state: State) -> Store<State> {
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(self.limits.hostcall_bytes);
+        store.set_max_component_handles(self.limits.handles);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store
+    }
+}
+
+/// Does `work`; a panic in it is caught, and whatever it was doing is dropped.
+async fn unwinding<T>(work: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut work = pin!(work);
+    std::future::poll_fn(move |context| {
+        let mut work: Pin<&mut _> = work.as_mut();
+        // The state that a panic might leave half-changed is the call's own and is dropped with it.
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+fn stopped(end: End, time: Duration, grace: Duration) -> String {
+    match end {
+        End::Cancelled => format!("was cancelled, did not answer within {grace:?} and was stopped"),
+        End::Deadline | End::Timeout => {
+            format!("was still running after its {time:?} and was stopped; give it a longer timeout if it needs more")
+        }
+    }
+}
+
+fn fault(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("it did not say why");
+    tracing::error!(panic = text, "a fault in the plugin host");
+    format!("was stopped by a fault in the engine, which is worth a report: {text}")
+}
+
+/// Why there is no answer, as the rest of a sentence.
+fn reason(error: &wasmtime::Error, state: &State) -> String {
+    if let Some(refused) = state.limiter.refused() {
+        return refused.to_owned();
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return with_last_words(format!("ended itself with exit status {} instead of answering", exit.0), state);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => "called itself too deeply: its stack is full, a fault of the plugin".to_owned(),
+        // Languages keep a stack of their own in memory, which ends where memory does.
+        Some(trap @ Trap::MemoryOutOfBounds) => {
+            with_last_words(format!("trapped: {trap}; it called itself too deeply or followed a wild pointer"), state)
+        }
+        Some(Trap::UnreachableCodeReached) => with_last_words("gave up, as languages do on a panic".to_owned(), state),
+        Some(trap) => with_last_words(format!("trapped: {trap}"), state),
+        None => {
+            let text = clean(&format!("{error:#}"));
+            // The one limit that wasmtime tells in words only.
+            if text.contains("hostcall") && text.contains("fuel") {
+                return format!(
+                    "handed over more than {} at once; raise hostcall-bytes under [limits] in runwright.toml if it should",
+                    size(state.limits.hostcall_bytes)
+                );
+            }
+            with_last_words(format!("failed: {text}"), state)
+        }
+    }
+}
+
+fn with_last_words(what: String, state: &State) -> String {
+    match state.log.last_words() {
+        Some(words) => format!("{what} ({words})"),
+        None => what,
+    }
+}

@@ -1,0 +1,106 @@
+//! What one call owns, from before its plugin is instantiated until after its memory is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use crate::capability::http::Clients;
+use crate::capability::log::Log;
+use crate::capability::{Checkpoints, files};
+use crate::ending::Ending;
+use crate::grants::Granted;
+use crate::limiter::Limiter;
+use crate::limits::Limits;
+use crate::notes::Notes;
+use crate::stdio::{Lines, Which};
+
+/// Random bytes that a plugin may ask for at once.
+const RANDOM_BYTES_MAX: u64 = 64 * 1024;
+
+/// What the calls of one host share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Bytes of linear memory that all calls hold now.
+    pub(crate) memory: Arc<AtomicUsize>,
+    pub(crate) clients: Arc<Clients>,
+}
+
+/// The state of one call: the data of its wasmtime store.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) limiter: Limiter,
+    pub(crate) limits: Arc<Limits>,
+    /// The plugin's name.
+    pub(crate) plugin: Arc<str>,
+    pub(crate) grants: Arc<Granted>,
+    pub(crate) ending: Ending,
+    pub(crate) notes: Arc<dyn Notes>,
+    pub(crate) log: Log,
+    stdio: [Lines; 2],
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) checkpoints: Checkpoints,
+    /// The call is part of a dry run.
+    pub(crate) read_only: bool,
+    /// Open socket connections.
+    pub(crate) connections: usize,
+    /// What was refused last, in words.
+    pub(crate) denied: Option<String>,
+}
+
+/// What differs from call to call.
+pub(crate) struct Setup {
+    pub(crate) plugin: Arc<str>,
+    pub(crate) grants: Arc<Granted>,
+    pub(crate) ending: Ending,
+    pub(crate) notes: Arc<dyn Notes>,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) read_only: bool,
+}
+
+impl State {
+    pub(crate) fn new(setup: Setup, limits: &Arc<Limits>, shared: &Shared) -> Self {
+        let Setup { plugin, grants, ending, notes, checkpoints, read_only } = setup;
+        let log = Log::new(Arc::clone(&notes), Arc::clone(limits));
+        let stdio = [Which::Out, Which::Err].map(|which| Lines::new(log.clone(), which));
+        // No environment, arguments, input, network or folder but what is set here: those are the builder's defaults.
+        let mut wasi = WasiCtxBuilder::new();
+        let [out, err] = stdio.clone();
+        wasi.stdout(out).stderr(err).max_random_size(RANDOM_BYTES_MAX);
+        files::open(&mut wasi, &grants.files, read_only, &log);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            wasi: wasi.build(),
+            table,
+            limiter: Limiter::new(Arc::clone(limits), Arc::clone(&shared.memory)),
+            limits: Arc::clone(limits),
+            plugin,
+            grants,
+            ending,
+            notes,
+            log,
+            stdio,
+            clients: Arc::clone(&shared.clients),
+            checkpoints,
+            read_only,
+            connections: 0,
+            denied: None,
+        }
+    }
+
+    /// Logs what stands in standard output and error without a line end.
+    pub(crate) fn finish_lines(&self) {
+        self.stdio.iter().for_each(Lines::finish);
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl crate::bindings::types::Host for State {}

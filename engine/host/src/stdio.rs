@@ -1,0 +1,100 @@
+//! A plugin's standard output and standard error, which become lines of its log.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::capability::log::Log;
+use crate::notes::Level;
+
+/// Bytes of a line that does not end; what follows is a new line.
+const LINE_BYTES_MAX: usize = 4096;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which {
+    Out,
+    Err,
+}
+
+/// One of the two streams. All its clones write to the same line.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    log: Log,
+    which: Which,
+    begun: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Lines {
+    pub(crate) fn new(log: Log, which: Which) -> Self {
+        Self { log, which, begun: Arc::default() }
+    }
+
+    fn take(&self, bytes: &[u8]) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            begun.extend_from_slice(&piece[..piece.len().min(LINE_BYTES_MAX)]);
+            if piece.ends_with(b"\n") || begun.len() >= LINE_BYTES_MAX {
+                self.end(&mut begun);
+            }
+        }
+    }
+
+    fn end(&self, begun: &mut Vec<u8>) {
+        let line = String::from_utf8_lossy(begun);
+        match self.which {
+            Which::Out => self.log.write(Level::Debug, &line),
+            Which::Err => self.log.stderr(line.trim_end()),
+        }
+        begun.clear();
+    }
+
+    /// Logs a last line that has no end.
+    pub(crate) fn finish(&self) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if !begun.is_empty() {
+            self.end(&mut begun);
+        }
+    }
+}
+
+impl IsTerminal for Lines {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Lines {
+    /// For WASI 0.3, which is not linked.
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 * 1024)
+    }
+}
