@@ -32,15 +32,20 @@ pub(crate) trait Known {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     tails: HashMap<RunId, Tail>,
-    inbox: HashMap<String, bool>,
+    inbox: HashMap<String, Entry>,
     /// The number of the last entry that was accepted.
-    pub(crate) accepted: u64,
+    accepted: u64,
 }
 
 /// Ends of so many runs are remembered; more are looked up again.
 const TAILS_MAX: usize = 65_536;
 
 impl Gate {
+    /// A gate after so many accepted inbox entries.
+    pub(crate) fn new(accepted: u64) -> Self {
+        Self { accepted, ..Self::default() }
+    }
+
     /// Admits the commit and fills in its hashes and numbers, or refuses it and changes nothing.
     pub(crate) fn admit(&mut self, commit: &mut Commit, known: &impl Known) -> Result<Receipt, Error> {
         let tails = self.follow(commit, known)?;
@@ -85,35 +90,37 @@ impl Gate {
 
     fn receive(&mut self, commit: &mut Commit, known: &impl Known) -> Result<Receipt, Error> {
         let mut receipt = Receipt::default();
-        let mut seen: HashMap<String, bool> = HashMap::new();
+        if commit.inbox.is_empty() {
+            return Ok(receipt);
+        }
+        let mut seen: HashMap<String, Entry> = HashMap::new();
         let mut accepted = self.accepted;
-        for mut change in std::mem::take(&mut commit.inbox) {
-            let key = match &change {
-                Change::Accept { entry, .. } => &entry.key,
-                Change::Handle { key, .. } => key,
+        for change in std::mem::take(&mut commit.inbox) {
+            let key = change.key();
+            let there = match seen.get(key).or_else(|| self.inbox.get(key)) {
+                Some(entry) => Some(entry.clone()),
+                None => known.entry(key)?,
             };
-            let waits = match seen.get(key).or_else(|| self.inbox.get(key)) {
-                Some(waits) => Some(*waits),
-                None => known.entry(key)?.map(|entry| entry.handled.is_none()),
-            };
-            match (&mut change, waits) {
-                (Change::Accept { entry, item }, None) => {
+            let entry = match (change, there) {
+                (Change::Accept { mut entry, item }, None) => {
                     accepted += 1;
                     entry.number = accepted;
-                    commit.set_number(*item, accepted);
-                    seen.insert(entry.key.clone(), true);
+                    commit.set_number(item, accepted);
+                    entry
                 }
                 (Change::Accept { entry, item }, Some(_)) => {
-                    commit.void(*item);
-                    receipt.duplicates.push(std::mem::take(&mut entry.key));
+                    commit.void(item);
+                    receipt.duplicates.push(entry.key);
                     continue;
                 }
-                (Change::Handle { key, .. }, Some(true)) => {
-                    seen.insert(key.clone(), false);
+                (Change::Handle { handled, .. }, Some(entry)) if entry.handled.is_none() => {
+                    Entry { handled: Some(handled), ..entry }
                 }
-                (Change::Handle { key, .. }, _) => return Err(Error::NotWaiting(key.clone())),
-            }
-            commit.inbox.push(change);
+                (Change::Handle { key, .. }, _) => return Err(Error::NotWaiting(key)),
+                (Change::Put(entry), _) => entry,
+            };
+            seen.insert(entry.key.clone(), entry.clone());
+            commit.inbox.push(Change::Put(entry));
         }
         self.accepted = accepted;
         self.inbox.extend(seen);

@@ -50,6 +50,18 @@ pub(crate) enum Change {
     Accept { entry: Entry, item: usize },
     /// An entry was dealt with.
     Handle { key: String, handled: Handled },
+    /// What an entry is after either of them: all that is left when it is known what was there before.
+    Put(Entry),
+}
+
+impl Change {
+    /// The entry's key.
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Accept { entry, .. } | Self::Put(entry) => &entry.key,
+            Self::Handle { key, .. } => key,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,6 +170,11 @@ impl Commit {
     /// Writes the frame's header. Nothing may change after it.
     pub(crate) fn seal(&mut self, number: u64, durable: Position, position: Position) {
         frame::seal(&mut self.bytes, &self.touched, number, durable, position);
+    }
+
+    /// Bytes of its frame in the log, for a commit that was read.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        (frame::contents_at(self.touched.len()) + self.bytes.len()).next_multiple_of(frame::ALIGN)
     }
 
     /// The commit in the contents of a frame that was read. Hashes are taken again.

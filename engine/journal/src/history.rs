@@ -65,9 +65,12 @@ impl Reader {
         Ok(self.records)
     }
 
-    /// The records that were whole.
-    pub(crate) fn whole(&self) -> u64 {
-        self.tail.seq
+    /// An error of the store as damage to this run: other runs may be readable.
+    pub(crate) fn or_damaged(&self, error: Error) -> Error {
+        match error {
+            Error::Store(why) => self.damaged(format!("the store can't be read: {why}")),
+            other => other,
+        }
     }
 
     fn damaged(&self, what: String) -> Error {

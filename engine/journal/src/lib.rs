@@ -13,12 +13,15 @@ mod appended;
 mod batch;
 mod commit;
 pub mod conformance;
+mod disk;
 mod error;
 mod export;
 mod frame;
 mod history;
+mod log;
 mod memory;
 mod record;
+mod store;
 mod table;
 
 use std::io::Write;
@@ -27,6 +30,7 @@ use runwright_core::{Digest, Head, Record, RunId, Value};
 
 pub use appended::Appended;
 pub use batch::{Batch, Damage, Entry, Handled, InboxWrite, Query, Receipt, Report};
+pub use disk::{Options, SledJournal};
 pub use error::Error;
 pub use export::Line;
 pub use memory::Memory;

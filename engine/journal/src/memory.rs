@@ -103,7 +103,7 @@ impl Inner {
         let receipt = gate.admit(&mut commit, &Seen { table, damaged })?;
         gate.settled(true);
         self.records += commit.records.len() as u64;
-        table.absorb(commit, |_| Ok(None))?;
+        table.absorb(commit);
         self.batches.push(batch);
         Ok(receipt)
     }
@@ -146,7 +146,7 @@ impl Journal for Memory {
         inner.check(run)?;
         let mut reader = Reader::new(run);
         let part = inner.table.runs.get(&run);
-        part.map_or(Ok(()), |part| part.records().try_for_each(|bytes| reader.take(bytes)))?;
+        part.map_or(Ok(()), |part| part.records().try_for_each(|(_, bytes)| reader.take(bytes)))?;
         reader.finish(part.map(|part| part.tail))
     }
 

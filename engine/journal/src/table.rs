@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use runwright_core::{Digest, Head, RunId, Value};
 
+use crate::Entry;
 use crate::admit::Tail;
 use crate::commit::{Change, Commit};
 use crate::frame::Position;
-use crate::record::View;
-use crate::{Entry, Error};
 
 /// The newest part of the journal: everything behind the last checkpoint.
 #[derive(Debug, Default)]
@@ -39,47 +38,33 @@ pub(crate) struct Part {
 /// One record, within the bytes of its commit.
 #[derive(Debug, Clone)]
 struct Held {
+    seq: u64,
     commit: Arc<Vec<u8>>,
     start: usize,
     end: usize,
 }
 
 impl Part {
-    /// The encoded records, oldest first.
-    pub(crate) fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.records.iter().map(|held| &held.commit[held.start..held.end])
-    }
-
-    /// The sequence number of the oldest record.
-    pub(crate) fn first(&self) -> u64 {
-        self.records().next().and_then(|bytes| View::read(bytes).ok()).map_or(self.head.seq, View::seq)
+    /// The sequence numbers and the encoded records, oldest first.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.records.iter().map(|held| (held.seq, &held.commit[held.start..held.end]))
     }
 }
 
 impl Table {
-    /// Takes a commit in. `entry` looks an inbox entry up where it is not here.
-    pub(crate) fn absorb(
-        &mut self,
-        commit: Commit,
-        entry: impl Fn(&str) -> Result<Option<Entry>, Error>,
-    ) -> Result<(), Error> {
+    /// An empty table that goes on where this one ends.
+    pub(crate) fn next(&self) -> Self {
+        Self { end: self.end, number: self.number, accepted: self.accepted, ..Self::default() }
+    }
+
+    /// Takes an admitted commit in.
+    pub(crate) fn absorb(&mut self, commit: Commit) {
         let Commit { bytes, records, heads, sources, inbox, meta, .. } = commit;
         self.bytes += bytes.len();
         for change in inbox {
-            match change {
-                Change::Accept { entry, .. } => {
-                    self.accepted = self.accepted.max(entry.number);
-                    self.inbox.insert(entry.key.clone(), entry);
-                }
-                Change::Handle { key, handled } => match self.inbox.get_mut(&key) {
-                    Some(entry) => entry.handled = Some(handled),
-                    None => match entry(&key)? {
-                        Some(entry) => {
-                            self.inbox.insert(key, Entry { handled: Some(handled), ..entry });
-                        }
-                        None => tracing::warn!(key, "an inbox entry that was handled is not there"),
-                    },
-                },
+            if let Change::Accept { entry, .. } | Change::Put(entry) = change {
+                self.accepted = self.accepted.max(entry.number);
+                self.inbox.insert(entry.key.clone(), entry);
             }
         }
         let bytes = Arc::new(bytes);
@@ -88,7 +73,8 @@ impl Table {
             let mine = records.iter().filter(|slot| slot.run == run);
             let Some(last) = mine.clone().next_back() else { continue };
             let tail = Tail { seq: last.seq, hash: last.hash };
-            let held = mine.map(|slot| Held { commit: Arc::clone(&bytes), start: slot.start, end: slot.end });
+            let held =
+                mine.map(|slot| Held { seq: slot.seq, commit: Arc::clone(&bytes), start: slot.start, end: slot.end });
             match self.runs.get_mut(&run) {
                 Some(part) => {
                     part.records.extend(held);
@@ -101,6 +87,5 @@ impl Table {
         }
         self.sources.extend(sources.into_iter().map(|(digest, bytes)| (digest, Arc::from(bytes))));
         self.meta.extend(meta);
-        Ok(())
     }
 }

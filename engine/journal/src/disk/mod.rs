@@ -1,0 +1,133 @@
+//! The journal on disk.
+
+mod keeper;
+mod kill;
+mod lock;
+mod open;
+mod queue;
+mod reads;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::{Appended, Batch, Error};
+use lock::Lock;
+use queue::Queue;
+use shared::Shared;
+use writer::Writer;
+
+/// The journal on disk: a commit log in front of sled, in one state directory, for one process.
+///
+/// ```
+/// let state = tempfile::tempdir()?;
+/// let journal = journal::SledJournal::open(state.path())?;
+/// journal.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SledJournal {
+    dir: PathBuf,
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<()>>,
+    keeper: Option<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+/// How to open a [`SledJournal`].
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What a second process is told holds the lock.
+    pub holder: String,
+    /// Bytes of one log segment; a new state directory begins with a smaller one.
+    pub segment_bytes: usize,
+    /// Bytes of the log after which its newest part goes into the store.
+    pub table_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { holder: "another runwright".to_owned(), segment_bytes: 16 << 20, table_bytes: 8 << 20 }
+    }
+}
+
+impl SledJournal {
+    /// Opens the journal in this state directory, or makes one.
+    ///
+    /// A store that is damaged is set aside and rebuilt from the log; progress is told through `tracing`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Network`], [`Error::NewerFormat`], [`Error::Full`], [`Error::Io`].
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(dir, &Options::default())
+    }
+
+    /// Opens the journal with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
+        let dir = dir.as_ref().to_owned();
+        let lock = Lock::take(&dir, &options.holder)?;
+        let (shared, log) = open::open(&dir, options.segment_bytes, options.table_bytes)?;
+        let queue = Queue::new();
+        let writer = Writer::new(log, Arc::clone(&shared));
+        let writer = {
+            let queue = Arc::clone(&queue);
+            spawn("journal-writer", &dir, move || writer.run(&queue))?
+        };
+        let keeper = {
+            let (shared, dir) = (Arc::clone(&shared), dir.clone());
+            spawn("journal-keeper", &dir.clone(), move || keeper::run(&shared, &dir))?
+        };
+        Ok(Self { dir, shared, queue, writer: Some(writer), keeper: Some(keeper), _lock: lock })
+    }
+
+    /// Writes what is queued and closes the journal. Dropping it does the same, without telling of an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] where the journal had failed.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.stop();
+        self.shared.failed().map_or(Ok(()), Err)
+    }
+
+    fn stop(&mut self) {
+        self.queue.close();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+        self.shared.lock().closing = true;
+        self.shared.changed.notify_all();
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+
+    fn enqueue(&self, batch: Batch) -> Appended {
+        match crate::commit::Commit::encode(batch) {
+            Ok(commit) => self.queue.push(commit),
+            Err(error) => Appended::ready(Err(error)),
+        }
+    }
+}
+
+impl Drop for SledJournal {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn spawn(name: &str, dir: &Path, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map_err(|error| Error::io("start a thread for", dir, error))
+}

@@ -1,0 +1,160 @@
+//! Reading the log from a position to its end, past whatever is damaged.
+//!
+//! Every frame holds the position up to which the log was durable when it was written. So where bytes are found that
+//! are no frame, the frames behind them decide: if one of them was written when those bytes were durable already, they
+//! were an acknowledged commit, and this is damage (a [`Hole`]). If none was, the bytes are the unfinished last write
+//! of a crash, whose commits nobody was told of: the log ends before them.
+
+use std::path::Path;
+
+use super::{segment, segments};
+use crate::Error;
+use crate::commit::Commit;
+use crate::frame::{Frame, Position, Touched};
+
+/// What a scan meets, in order.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A whole commit.
+    Commit { at: Position, number: u64, commit: Commit },
+    /// Acknowledged commits that can't be read. Commits that were found in it follow.
+    Hole(Hole),
+}
+
+/// A part of the log that was durable once and can't be read now.
+#[derive(Debug, Clone)]
+pub(crate) struct Hole {
+    pub(crate) from: Position,
+    pub(crate) to: Position,
+    /// The records that are known to be lost.
+    pub(crate) lost: Vec<Touched>,
+    /// Whether more may be lost than that.
+    pub(crate) more: bool,
+}
+
+/// Where the log ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct End {
+    pub(crate) position: Position,
+    /// The number of the last commit.
+    pub(crate) number: u64,
+    /// Whether something stands behind the end.
+    pub(crate) garbage: bool,
+    /// Bytes that were read.
+    pub(crate) bytes: u64,
+}
+
+/// Frames behind something that is no frame, until it is known which they are.
+#[derive(Default)]
+struct Doubt {
+    frames: Vec<(Position, u64, Commit)>,
+    lost: Vec<Touched>,
+    more: bool,
+}
+
+struct Scan<'a> {
+    end: End,
+    doubt: Option<Doubt>,
+    upto: Position,
+    visit: &'a mut dyn FnMut(Found) -> Result<(), Error>,
+}
+
+/// Reads the log from `from` (with the number of the commit before it) to its end, or to `upto`. Everything before
+/// `durable` is known to have been durable.
+pub(crate) fn scan(
+    dir: &Path,
+    from: (Position, u64),
+    durable: Position,
+    upto: Option<Position>,
+    visit: &mut dyn FnMut(Found) -> Result<(), Error>,
+) -> Result<End, Error> {
+    let from = (from.0.max(Position::new(1, segment::HEADER)), from.1);
+    let end = End { position: from.0, number: from.1, ..End::default() };
+    let mut scan = Scan { end, doubt: None, upto: upto.unwrap_or(Position(u64::MAX)), visit };
+    for (number, path) in segments(dir)? {
+        if number < from.0.segment() || number > scan.upto.segment() {
+            continue;
+        }
+        let bytes = std::fs::read(&path).map_err(|error| Error::io("read", &path, error))?;
+        if !segment::check_header(&bytes, number, &path)? {
+            tracing::warn!(path = %path.display(), "the segment's header is damaged");
+        }
+        let start = if number == from.0.segment() { from.0.offset() } else { 0 };
+        scan.segment(&bytes, Position::new(number, 0), start.max(segment::HEADER))?;
+        scan.end.bytes += bytes.len() as u64;
+    }
+    if scan.end.position < durable {
+        scan.settle(durable)?;
+        scan.end.position = durable;
+    }
+    scan.end.garbage = scan.doubt.is_some();
+    Ok(scan.end)
+}
+
+impl Scan<'_> {
+    fn segment(&mut self, bytes: &[u8], base: Position, mut at: usize) -> Result<(), Error> {
+        while at < bytes.len() && base.plus(at) < self.upto {
+            let place = base.plus(at);
+            let frame = Frame::read(&bytes[at..], place).filter(|frame| frame.number > self.last_number());
+            if let Some(frame) = frame {
+                at += frame.length;
+                self.frame(place, frame)?;
+                continue;
+            }
+            if bytes[at..].iter().all(|byte| *byte == 0) {
+                return Ok(());
+            }
+            self.doubt.get_or_insert_default().more = true;
+            let last = self.last_number();
+            let mut from = at + 1;
+            at = loop {
+                let Some(found) = Frame::find(bytes, from, base) else { return Ok(()) };
+                match Frame::read(&bytes[found..], base.plus(found)) {
+                    Some(frame) if frame.number > last => break found,
+                    _ => from = found + 1,
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn last_number(&self) -> u64 {
+        let doubted = self.doubt.as_ref().and_then(|doubt| doubt.frames.last());
+        doubted.map_or(self.end.number, |(_, number, _)| *number)
+    }
+
+    fn frame(&mut self, at: Position, frame: Frame<'_>) -> Result<(), Error> {
+        if frame.durable > self.end.position {
+            self.settle(frame.durable)?;
+        }
+        let after = at.plus(frame.length);
+        let decoded = match frame.contents {
+            Some(contents) => Commit::decode(frame.touched.clone(), contents)
+                .map_err(|why| tracing::warn!(%at, why, "a bad commit"))
+                .ok(),
+            None => None,
+        };
+        match (decoded, &mut self.doubt) {
+            (Some(commit), None) => {
+                (self.end.position, self.end.number) = (after, frame.number);
+                (self.visit)(Found::Commit { at, number: frame.number, commit })?;
+            }
+            (Some(commit), Some(doubt)) => doubt.frames.push((at, frame.number, commit)),
+            (None, _) => self.doubt.get_or_insert_default().lost.extend(frame.touched),
+        }
+        Ok(())
+    }
+
+    /// Everything before `durable` was acknowledged: what was in doubt is a hole with whole commits around it.
+    fn settle(&mut self, durable: Position) -> Result<(), Error> {
+        let doubt = self.doubt.take().unwrap_or(Doubt { more: true, ..Doubt::default() });
+        let hole = Hole { from: self.end.position, to: durable, lost: doubt.lost, more: doubt.more };
+        (self.visit)(Found::Hole(hole))?;
+        for (at, number, commit) in doubt.frames {
+            self.end.number = number;
+            (self.visit)(Found::Commit { at, number, commit })?;
+        }
+        self.end.position = durable;
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! Values of any size in a sled tree: parts of at most [`PART_MAX`] bytes under the key and the part's number.
+//!
+//! The value of part 0 begins with the length of the whole and its CRC-32 (with the key), 4 bytes each.
+
+use sled::Tree;
+
+use super::guard::guarded;
+use crate::Error;
+use crate::record::array;
+
+/// Bytes in one sled value at most. sled puts larger leaves into files that it never syncs.
+pub(crate) const PART_MAX: usize = 4_000;
+const HEADER: usize = 8;
+
+/// The key of one part.
+pub(crate) fn part_key(key: &[u8], part: usize) -> Vec<u8> {
+    let mut full = Vec::with_capacity(key.len() + 2);
+    full.extend_from_slice(key);
+    full.extend_from_slice(&u16::try_from(part).unwrap_or(u16::MAX).to_be_bytes());
+    full
+}
+
+fn crc(key: &[u8], value: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(key);
+    crc.update(value);
+    crc.finalize()
+}
+
+/// Stores a value.
+pub(crate) fn put(tree: &Tree, key: &[u8], value: &[u8]) -> Result<(), Error> {
+    let first = value.len().min(PART_MAX - HEADER);
+    let mut bytes = Vec::with_capacity(first + HEADER);
+    bytes.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(&crc(key, value).to_le_bytes());
+    bytes.extend_from_slice(&value[..first]);
+    guarded(|| {
+        for (part, bytes) in value[first..].chunks(PART_MAX).enumerate() {
+            tree.insert(part_key(key, part + 1), bytes)?;
+        }
+        tree.insert(part_key(key, 0), bytes).map(drop)
+    })
+}
+
+/// A value, checked.
+pub(crate) fn get(tree: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    let Some(first) = guarded(|| tree.get(part_key(key, 0)))? else { return Ok(None) };
+    whole(tree, key, &first).map(Some)
+}
+
+/// The whole value of which `first` is part 0.
+pub(crate) fn whole(tree: &Tree, key: &[u8], first: &[u8]) -> Result<Vec<u8>, Error> {
+    let wrong =
+        || Error::Store(format!("a value in {:?} is not what was written", String::from_utf8_lossy(&tree.name())));
+    let (header, first) = first.split_at_checked(HEADER).ok_or_else(wrong)?;
+    let length = u32::from_le_bytes(array(&header[..4])) as usize;
+    let mut value = first.to_vec();
+    let mut part = 1;
+    while value.len() < length {
+        value.extend_from_slice(&guarded(|| tree.get(part_key(key, part)))?.ok_or_else(wrong)?);
+        part += 1;
+    }
+    if value.len() != length || crc(key, &value).to_le_bytes() != header[4..] {
+        return Err(wrong());
+    }
+    Ok(value)
+}
+
+/// Removes a value.
+pub(crate) fn remove(tree: &Tree, key: &[u8]) -> Result<(), Error> {
+    guarded(|| tree.remove(part_key(key, 0)).map(drop))
+}
+
+/// The key without its part number, for part 0; none for the other parts.
+pub(crate) fn first_part(full: &[u8]) -> Option<&[u8]> {
+    let (key, part) = full.split_last_chunk::<2>()?;
+    (*part == [0, 0]).then_some(key)
+}
