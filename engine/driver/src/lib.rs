@@ -14,6 +14,8 @@ mod hosted;
 mod plugins;
 mod progress;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use clock::{Clock, SystemClock};
 pub use driver::{Admission, Driver, Error};

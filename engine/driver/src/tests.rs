@@ -1,0 +1,385 @@
+//! The driver against scripted plugins, a clock that jumps, and a journal in memory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use host::Notes;
+use journal::{Batch, InboxWrite, Journal, Memory};
+use runwright_core::*;
+use serde_json::json;
+
+use crate::{Admission, Call, Clock, Driver, Error, Plugins};
+
+/// A clock whose sleepers wake at once, at the time that they wait for.
+struct Leaps(AtomicU64);
+
+#[async_trait]
+impl Clock for Leaps {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        self.0.fetch_max(until.millis(), Ordering::SeqCst);
+    }
+}
+
+/// The outside world and the plugins that act on it: it outlives every engine.
+#[derive(Default)]
+struct Outside {
+    /// Every effect that happened, with the key under which it did.
+    effects: Mutex<Vec<String>>,
+    /// Actions that are to fail, hang or ask for a checkpoint, by step.
+    faults: Mutex<BTreeMap<String, Fault>>,
+    given_back: Mutex<Vec<BTreeMap<String, Vec<u8>>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    Transient { times: u32 },
+    Permanent,
+    Hang,
+    Checkpoint,
+}
+
+fn facts(name: &str, effect: EffectClass, has_verify: bool, has_undo: bool) -> ActionFacts {
+    ActionFacts {
+        name: name.into(),
+        summary: String::new(),
+        input_schema: json!({}),
+        output_schema: json!({}),
+        effect,
+        destructive: false,
+        has_plan: false,
+        has_verify,
+        has_undo,
+        undo_safe_if_not_run: false,
+        defaults: None,
+    }
+}
+
+#[async_trait]
+impl Plugins for Outside {
+    fn catalog(&self) -> Catalog {
+        Catalog::new([&PluginFacts {
+            name: "x".into(),
+            version: "1".into(),
+            summary: String::new(),
+            digest: Digest::of(b"x"),
+            imports: vec![],
+            actions: vec![
+                facts("read", EffectClass::Read, false, false),
+                facts("idem", EffectClass::Idempotent, false, true),
+                facts("unsafe", EffectClass::Unsafe, true, true),
+                facts("blind", EffectClass::Unsafe, false, false),
+            ],
+        }])
+    }
+
+    async fn ready(&self, _: Digest) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn check(&self, _: Digest, _: &ActionName, input: &Value) -> Result<(), Failure> {
+        match input.get("bad") {
+            Some(_) => Err(Failure::new(FailureKind::InvalidInput, "bad")),
+            None => Ok(()),
+        }
+    }
+
+    async fn run(&self, call: Call, notes: Arc<dyn Notes>) -> Outcome {
+        let fault = self.faults.lock().unwrap().get(&call.step).copied();
+        match fault {
+            Some(Fault::Transient { times }) if call.attempt <= times => {
+                return Outcome::Failed(Failure::new(FailureKind::Transient, "later"));
+            }
+            Some(Fault::Permanent) => return Outcome::Failed(Failure::new(FailureKind::Permanent, "no")),
+            Some(Fault::Checkpoint) => {
+                self.given_back.lock().unwrap().push(call.checkpoints.clone());
+                notes.note(Note::Checkpoint { key: "job".into(), value: Some(vec![7]) }).await.unwrap();
+            }
+            _ => {}
+        }
+        self.effects.lock().unwrap().push(format!("{} {}", call.action.action(), call.key.as_str()));
+        if matches!(fault, Some(Fault::Hang)) {
+            let mut cancel = call.cancel.clone();
+            cancel.wait_for(|cancel| *cancel).await.unwrap();
+            return Outcome::Failed(Failure::new(FailureKind::Partial, "stopped half-way"));
+        }
+        Outcome::Succeeded(Answer { output: call.input, changed: true, undo_data: Some("was".into()) })
+    }
+
+    async fn undo(&self, call: Call, undo_data: Option<String>, _: Arc<dyn Notes>) -> Outcome {
+        assert_eq!(undo_data.as_deref(), Some("was"));
+        self.effects.lock().unwrap().push(format!("undo {}", call.key.as_str()));
+        Outcome::Succeeded(Answer::default())
+    }
+
+    async fn verify(&self, call: Call, _: Arc<dyn Notes>) -> Verdict {
+        let happened = format!("{} {}", call.action.action(), call.key.as_str());
+        match self.effects.lock().unwrap().contains(&happened) {
+            true => Verdict::Happened(Answer { output: call.input, changed: true, undo_data: Some("was".into()) }),
+            false => Verdict::NotHappened,
+        }
+    }
+}
+
+struct Bench {
+    journal: Arc<Memory>,
+    outside: Arc<Outside>,
+    driver: Driver,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Memory::new(), Arc::new(Outside::default()))
+    }
+
+    fn with(journal: Memory, outside: Arc<Outside>) -> Self {
+        let journal = Arc::new(journal);
+        let clock = Arc::new(Leaps(AtomicU64::new(1_000_000)));
+        let scripts = Arc::new(script::Engine::new(script::Limits::default()));
+        let driver = Driver::new(Arc::clone(&journal) as _, Arc::clone(&outside) as _, clock, scripts);
+        Self { journal, outside, driver }
+    }
+
+    fn fault(&self, step: &str, fault: Fault) {
+        self.outside.faults.lock().unwrap().insert(step.into(), fault);
+    }
+
+    async fn run(&self, runbook: Runbook) -> Run {
+        let id = self.start(runbook).await;
+        self.driver.wait(id).await.unwrap()
+    }
+
+    async fn start(&self, runbook: Runbook) -> RunId {
+        let inputs = json!({"n": 1}).as_object().unwrap().clone();
+        let cause = Cause::Person { by: by() };
+        self.driver.start(Admission { runbook: Arc::new(runbook), inputs, cause }).await.unwrap()
+    }
+
+    /// Waits until a step has acted on the outside, and hangs.
+    async fn until_effects(&self, count: usize) {
+        while self.outside.effects.lock().unwrap().len() < count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+fn by() -> By {
+    By { who: "ada".into(), why: String::new() }
+}
+
+fn step(id: &str, action: &str, with: Value) -> Step {
+    Step {
+        id: id.into(),
+        condition: None,
+        work: Work::Action { action: action.parse().unwrap(), with: with.as_object().unwrap().clone() },
+        timeout_ms: 1_000,
+        retry: Retry { attempts: 3, ..Retry::default() },
+        on_failure: OnFailure::Stop,
+        on_unknown: OnUnknown::Ask,
+        idempotent: false,
+        always: false,
+    }
+}
+
+fn runbook(steps: Vec<Step>, outputs: Value) -> Runbook {
+    Runbook {
+        name: "test".into(),
+        description: String::new(),
+        inputs: Default::default(),
+        on: vec![],
+        steps,
+        outputs: outputs.as_object().unwrap().clone(),
+    }
+}
+
+/// A runbook that uses most of what there is, and rolls back in its end.
+fn eventful() -> Runbook {
+    let skipped = Step { condition: Some("inputs.n > 1".into()), ..step("skipped", "x/unsafe", json!({})) };
+    let script = Step { work: Work::Script { source: "inputs.n + 1".into() }, ..step("add", "x/read", json!({})) };
+    let last = Step { on_failure: OnFailure::Rollback, ..step("last", "x/unsafe", json!({})) };
+    let always = Step { always: true, ..step("always", "x/unsafe", json!({})) };
+    let first = step("first", "x/unsafe", json!({"n": "${{ inputs.n }}"}));
+    let retried = step("retried", "x/unsafe", json!({"text": "n is ${{ steps.first.output.n }}"}));
+    runbook(vec![first, script, skipped, retried, step("idem", "x/idem", json!({})), last, always], json!({}))
+}
+
+#[tokio::test]
+async fn a_run_is_one_commit_a_step() {
+    let bench = Bench::new();
+    let steps = (0..5).map(|n| step(&format!("s{n}"), "x/read", json!({}))).collect();
+    let run = bench.run(runbook(steps, json!({"n": "${{ inputs.n }}"}))).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
+    assert_eq!(run.outputs()["n"], 1);
+    assert_eq!(bench.journal.commits(), 6, "the first creates and starts, the last ends and finishes");
+}
+
+#[tokio::test]
+async fn expressions_conditions_retries_and_scripts_work_together() {
+    let bench = Bench::new();
+    bench.fault("retried", Fault::Transient { times: 2 });
+    bench.fault("last", Fault::Permanent);
+    let run = bench.run(eventful()).await;
+    let states: Vec<_> = run.steps().map(|(step, state)| (step.id.as_str(), state.state.as_str())).collect();
+    let expected = [
+        ("first", "undone"),
+        ("add", "succeeded"),
+        ("skipped", "skipped"),
+        ("retried", "undone"),
+        ("idem", "undone"),
+        ("last", "failed"),
+        ("always", "succeeded"),
+    ];
+    assert_eq!(states, expected);
+    assert_eq!(run.status(), RunStatus::RolledBack);
+    assert_eq!(run.step("add").unwrap().1.answer.as_ref().unwrap().output, 2);
+    assert_eq!(run.step("retried").unwrap().1.forward.started, 3);
+    assert_eq!(run.step("retried").unwrap().1.input, Some(json!({"text": "n is 1"})));
+}
+
+#[tokio::test]
+async fn an_engine_that_dies_after_any_commit_leads_to_the_same_end() {
+    let whole = Bench::new();
+    whole.fault("retried", Fault::Transient { times: 2 });
+    whole.fault("last", Fault::Permanent);
+    let end = whole.run(eventful()).await;
+    for commits in 1..whole.journal.commits() {
+        // The world as it was when the engine died: its effects are those of the calls that had been made.
+        let outside = Arc::new(Outside::default());
+        *outside.faults.lock().unwrap() = whole.outside.faults.lock().unwrap().clone();
+        let bench = Bench::with(whole.journal.after(commits).unwrap(), Arc::clone(&outside));
+        let before = bench.driver.load(end.id()).unwrap();
+        let happened = before.steps().filter(|(_, state)| state.answer.is_some());
+        for (step, _) in happened {
+            let Work::Action { action, .. } = &step.work else { continue };
+            let key = Key::of(end.id(), &step.id, Direction::Forward);
+            outside.effects.lock().unwrap().push(format!("{} {}", action.action(), key.as_str()));
+        }
+        let (resumed, left) = bench.driver.resume_all().await.unwrap();
+        assert_eq!((resumed, left.len()), (1, 0));
+        let run = bench.driver.wait(end.id()).await.unwrap();
+        let states = |run: &Run| run.steps().map(|(_, s)| s.state.as_str().to_owned()).collect::<Vec<_>>();
+        assert_eq!((run.status(), states(&run)), (end.status(), states(&end)), "after commit {commits}");
+        let effects = outside.effects.lock().unwrap().clone();
+        let repeated = effects.iter().filter(|effect| effect.starts_with("unsafe")).collect::<Vec<_>>();
+        assert_eq!(repeated.iter().collect::<HashSet<_>>().len(), repeated.len(), "after commit {commits}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_run_tells_the_step_in_flight_and_cleans_up() {
+    let bench = Bench::new();
+    bench.fault("hangs", Fault::Hang);
+    let always = Step { always: true, ..step("always", "x/unsafe", json!({})) };
+    let steps = vec![step("hangs", "x/unsafe", json!({})), step("never", "x/read", json!({})), always];
+    let id = bench.start(runbook(steps, json!({}))).await;
+    bench.until_effects(1).await;
+    bench.driver.cancel(id, by()).await.unwrap();
+    let run = bench.driver.wait(id).await.unwrap();
+    assert_eq!(run.status(), RunStatus::Cancelled);
+    let states: Vec<_> = run.steps().map(|(_, state)| state.state.as_str()).collect();
+    assert_eq!(states, ["failed", "skipped", "succeeded"]);
+    assert!(matches!(bench.driver.cancel(id, by()).await, Err(Error::Over { .. })));
+}
+
+#[tokio::test]
+async fn a_stopped_engine_writes_down_what_was_in_flight_and_the_next_goes_on() {
+    let bench = Bench::new();
+    bench.fault("hangs", Fault::Hang);
+    let steps = vec![step("hangs", "x/unsafe", json!({})), step("next", "x/read", json!({}))];
+    let id = bench.start(runbook(steps, json!({}))).await;
+    bench.until_effects(1).await;
+    bench.driver.stop(Duration::from_millis(10)).await;
+    let last = bench.journal.history(id).unwrap().pop().unwrap();
+    assert_eq!(last.event, Event::Interrupted { engine: Exit::Stopped });
+    assert!(matches!(bench.driver.resume(id).await, Err(Error::Stopped)));
+
+    let outside = Arc::new(Outside::default());
+    *outside.effects.lock().unwrap() = bench.outside.effects.lock().unwrap().clone();
+    let next = Bench::with(bench.journal.after(bench.journal.commits()).unwrap(), Arc::clone(&outside));
+    next.driver.resume(id).await.unwrap();
+    let run = next.driver.wait(id).await.unwrap();
+    assert_eq!(run.status(), RunStatus::Succeeded);
+    let unsafe_effects = outside.effects.lock().unwrap().iter().filter(|e| e.starts_with("unsafe")).count();
+    assert_eq!(unsafe_effects, 1, "verify found that it had happened");
+}
+
+#[tokio::test]
+async fn an_unverifiable_step_blocks_its_run_until_it_is_settled() {
+    let bench = Bench::new();
+    bench.fault("blind", Fault::Hang);
+    let id = bench.start(runbook(vec![step("blind", "x/blind", json!({}))], json!({}))).await;
+    bench.until_effects(1).await;
+    bench.driver.stop(Duration::ZERO).await;
+
+    let next = Bench::with(bench.journal.after(bench.journal.commits()).unwrap(), Arc::default());
+    let run = next.driver.wait(id).await.unwrap();
+    assert_eq!(run.status(), RunStatus::Blocked);
+    let wrong = next.driver.settle(id, "other".into(), Settlement::Retry, by()).await.unwrap_err();
+    assert_eq!(wrong.to_string(), "step \"other\" does not fit this runbook");
+    next.driver.settle(id, "blind".into(), Settlement::Done { output: json!(1) }, by()).await.unwrap();
+    assert_eq!(next.driver.wait(id).await.unwrap().status(), RunStatus::Succeeded);
+    assert_eq!(next.outside.effects.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn checkpoints_are_durable_and_given_back() {
+    let bench = Bench::new();
+    bench.fault("job", Fault::Checkpoint);
+    let id = bench.start(runbook(vec![step("job", "x/idem", json!({}))], json!({}))).await;
+    bench.driver.wait(id).await.unwrap();
+    let history = bench.journal.history(id).unwrap();
+    assert!(history.iter().any(|record| matches!(record.event, Event::Noted { .. })));
+
+    let next = Bench::with(bench.journal.after(2).unwrap(), Arc::default());
+    next.fault("job", Fault::Checkpoint);
+    next.driver.resume(id).await.unwrap();
+    assert_eq!(next.driver.wait(id).await.unwrap().status(), RunStatus::Succeeded);
+    assert_eq!(next.outside.given_back.lock().unwrap()[0]["job"], [7]);
+}
+
+#[tokio::test]
+async fn a_bad_input_refuses_the_step_before_anything_starts() {
+    let bench = Bench::new();
+    let run = bench.run(runbook(vec![step("a", "x/unsafe", json!({"bad": true}))], json!({}))).await;
+    assert_eq!((run.status(), run.step("a").unwrap().1.forward.started), (RunStatus::Failed, 0));
+    let run = bench.run(runbook(vec![], json!({"x": "${{ inputs.nope }}"}))).await;
+    assert_eq!(run.status(), RunStatus::Failed);
+    assert!(run.failure().unwrap().message.contains("could not work out `outputs`"));
+    assert_eq!(bench.outside.effects.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn an_alarm_is_handled_in_the_commit_that_creates_its_runs() {
+    let bench = Bench::new();
+    let accept = Batch::accept("a/1", json!({}), Timestamp::from_millis(1));
+    bench.journal.append(accept).await.unwrap();
+    let admission = || Admission {
+        runbook: Arc::new(runbook(vec![], json!({}))),
+        inputs: Map::new(),
+        cause: Cause::Alarm { key: "a/1".into(), name: "Down".into() },
+    };
+    for runs in [1, 2] {
+        let ids: Vec<RunId> = (0..runs).map(|_| bench.driver.new_id().unwrap()).collect();
+        let write = InboxWrite::Handle { key: "a/1".into(), runs: ids.clone(), note: "test".into() };
+        let with = Batch { inbox: vec![write], ..Batch::default() };
+        let admitted = bench.driver.admit(ids.iter().map(|id| (*id, admission())).collect(), with).await;
+        assert_eq!(admitted.is_ok(), runs == 1, "it is handled once only: {admitted:?}");
+    }
+    assert_eq!(bench.journal.inbox("a/1").unwrap().unwrap().handled.unwrap().runs.len(), 1);
+}
+
+#[tokio::test]
+async fn a_full_disk_makes_a_run_wait_and_loses_nothing() {
+    let bench = Bench::new();
+    bench.journal.fail_append(2, journal::Error::Full("test".into()));
+    let steps = vec![step("a", "x/unsafe", json!({})), step("b", "x/unsafe", json!({}))];
+    let run = bench.run(runbook(steps, json!({}))).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
+    assert_eq!(bench.outside.effects.lock().unwrap().len(), 2);
+}
