@@ -1,1 +1,76 @@
-//! Runbook text to a checked runbook, with every diagnostic at once
+//! Runbook text to a checked [`Runbook`], with every diagnostic at once.
+//!
+//! ```
+//! let engine = script::Engine::new(script::Limits::default());
+//! let text = b"name: hello\nsteps:\n  - id: greet\n    scrpt: 1 + 1\n";
+//! let parsed = lang::parse("hello.yaml", text, None, &engine);
+//! assert!(parsed.runbook.is_none());
+//! assert_eq!(parsed.diagnostics[0].to_string(), "hello.yaml:4:5: error: unknown key `scrpt` in a step");
+//! assert_eq!(parsed.diagnostics[0].help.as_deref(), Some("did you mean `script`?"));
+//! ```
+//!
+//! **Invariant:** parsing never panics and never takes more than a bounded time, whatever the bytes are; a runbook comes
+//! out only where there is no error.
+
+mod action;
+mod check;
+mod diagnostic;
+mod duration;
+mod expression;
+mod input;
+mod render;
+mod runbook;
+mod scalar;
+mod schema;
+mod source;
+mod step;
+mod syntax;
+mod tree;
+mod trigger;
+
+use runwright_core::{Catalog, Runbook};
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use input::{InputProblem, admit_inputs, input_from_text};
+pub use render::render;
+
+/// The bounds of a runbook file.
+pub mod limits {
+    /// Bytes of a file.
+    pub const FILE_BYTES: usize = 1024 * 1024;
+    /// Values in a file.
+    pub const NODES: usize = 20_000;
+    /// Lists and maps inside each other.
+    pub const DEPTH: usize = 32;
+    /// Bytes of one text.
+    pub const SCALAR_BYTES: usize = 64 * 1024;
+    /// Steps of a runbook.
+    pub const STEPS: usize = 500;
+    /// Diagnostics of one file; further ones are counted only.
+    pub const DIAGNOSTICS: usize = 100;
+}
+
+/// What became of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The checked runbook; none where there is an error.
+    pub runbook: Option<Runbook>,
+    /// What is wrong or doubtful, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks the runbook in `bytes`; `name` is what diagnostics call the file.
+///
+/// Without a catalog the actions and their inputs are not checked.
+pub fn parse(name: &str, bytes: &[u8], catalog: Option<&Catalog>, engine: &script::Engine) -> Parsed {
+    let text = match source::text(name, bytes) {
+        Ok(text) => text,
+        Err(diagnostic) => return Parsed { runbook: None, diagnostics: vec![*diagnostic] },
+    };
+    let source = source::Source::new(name, text);
+    let mut check = check::Check::new(&source, catalog, engine);
+    let runbook = tree::tree(&mut check).and_then(|root| check.runbook(&root));
+    let diagnostics = check.finish();
+    let sound = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
+    Parsed { runbook: runbook.filter(|_| sound), diagnostics }
+}

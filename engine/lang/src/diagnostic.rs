@@ -1,0 +1,91 @@
+//! What is wrong with a text, and where.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// Something wrong or doubtful at one place of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// The kind of trouble, for machines, for example `unknown-key`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+    /// The file, as it was named to [`parse`](crate::parse).
+    pub file: String,
+    /// The bytes that it is about.
+    pub span: Range<usize>,
+    /// The line at which they begin, from 1.
+    pub line: usize,
+    /// The column at which they begin, from 1, in characters.
+    pub column: usize,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// What else is worth knowing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It can't be run.
+    Error,
+    /// It can, but something is doubtful.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// One line: `file:line:column: error: message`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}: {}", self.file, self.line, self.column, self.severity.as_str(), self.message)
+    }
+}
+
+impl Diagnostic {
+    pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn note(&mut self, note: impl Into<String>) -> &mut Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+/// `did you mean …`, where one of `known` is close to `name`.
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    closest(name, known).map(|best| format!("did you mean `{best}`?"))
+}
+
+/// The one of `known` that is close to `name`: at most a third of it differs, or only case and dashes do.
+pub(crate) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LONG: usize = 64;
+    if name.len() > LONG {
+        return None;
+    }
+    let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
+    let distance = |other: &str| match plain(name) == plain(other) {
+        true => 0,
+        false => strsim::damerau_levenshtein(name, other),
+    };
+    let near = known.into_iter().filter(|other| other.len() <= LONG).map(|other| (distance(other), other));
+    let (distance, best) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= name.chars().count().div_ceil(3)).then_some(best)
+}

@@ -1,0 +1,156 @@
+//! Inputs: what a runbook declares, and what a run is given.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use runwright_core::{Input, InputKind, Map, Runbook, Value};
+
+use crate::check::{Check, Keys, find};
+use crate::diagnostic::did_you_mean;
+use crate::tree::{Entry, Node, found};
+
+const KEYS: Keys = Keys { of: "an input", known: &["type", "description", "default", "required"], later: &[] };
+
+impl Check<'_> {
+    /// The inputs that a runbook declares.
+    pub(crate) fn inputs(&mut self, node: &Node) -> IndexMap<String, Input> {
+        let mut inputs = IndexMap::new();
+        for entry in self.map(node, "a map from names to inputs").unwrap_or_default() {
+            self.identifier(&entry.key, &entry.at, "an input");
+            if let Some(input) = self.input(entry) {
+                inputs.insert(entry.key.clone(), input);
+            }
+        }
+        inputs
+    }
+
+    fn input(&mut self, entry: &Entry) -> Option<Input> {
+        let fields = self.map(&entry.value, "a map like `{ type: string }`")?;
+        self.keys(fields, &KEYS);
+        let kinds = InputKind::ALL.map(|kind| (kind.as_str(), kind));
+        let kind = match find(fields, "type") {
+            Some(kind) => self.choice(&kind.value, &kinds),
+            None => {
+                let error =
+                    self.error("missing-key", entry.at.clone(), format!("the input `{}` has no `type`", entry.key));
+                error.help(format!("one of {}", InputKind::ALL.map(InputKind::as_str).join(", ")));
+                None
+            }
+        };
+        let description = find(fields, "description").and_then(|field| self.text(&field.value)).unwrap_or_default();
+        let default = find(fields, "default").map(|field| (&field.value, field.value.value()));
+        if let (Some(kind), Some((node, value))) = (kind, &default)
+            && !kind.accepts(value)
+        {
+            let message = format!("expected a default of type {}, found {}", kind.as_str(), node.found());
+            self.error("wrong-type", node.span.clone(), message);
+        }
+        if let Some((node, _)) = &default {
+            self.plain(node);
+        }
+        if let Some(field) = find(fields, "required") {
+            match (self.boolean(&field.value), &default) {
+                (Some(true), Some(_)) => {
+                    let error = self.error("bad-value", field.at.clone(), "an input with a default is not required");
+                    error.help("remove `required` or `default`");
+                }
+                (Some(false), None) => {
+                    let error =
+                        self.error("bad-value", field.at.clone(), "an input that is not required needs a default");
+                    error.help("add `default`");
+                }
+                _ => {}
+            }
+        }
+        Some(Input { kind: kind?, description: description.to_owned(), default: default.map(|(_, value)| value) })
+    }
+
+    /// A default is a plain value.
+    fn plain(&mut self, node: &Node) {
+        if node.value().to_string().contains("${{") {
+            let error = self.error("expression", node.span.clone(), "a default can't have expressions");
+            error.help("work it out in the step that needs it");
+        }
+    }
+}
+
+/// What is wrong with the inputs that a run was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputProblem {
+    /// The input.
+    pub input: String,
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for InputProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, "; {help}"))
+    }
+}
+
+/// The inputs of a run: what is given, with defaults, in the order in which the runbook declares them. Otherwise
+/// everything that is wrong with them.
+pub fn admit_inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Vec<InputProblem>> {
+    let mut problems = Vec::new();
+    let mut admitted = Map::new();
+    let mut problem = |input: &str, message: String, help: Option<String>| {
+        problems.push(InputProblem { input: input.to_owned(), message, help });
+    };
+    for (name, input) in &runbook.inputs {
+        match given.remove(name).or_else(|| input.default.clone()) {
+            Some(value) if input.kind.accepts(&value) => {
+                admitted.insert(name.clone(), value);
+            }
+            Some(value) => {
+                let message = format!("the input `{name}` is {}, not {}", input.kind.as_str(), found(&value));
+                problem(name, message, None);
+            }
+            None => {
+                let help = (!input.description.is_empty()).then(|| format!("it is: {}", input.description));
+                problem(name, format!("the input `{name}` is missing"), help);
+            }
+        }
+    }
+    for name in given.keys() {
+        let known = || runbook.inputs.keys().map(String::as_str);
+        let help = did_you_mean(name, known()).unwrap_or_else(|| match runbook.inputs.is_empty() {
+            true => "it has no inputs".to_owned(),
+            false => format!("there are: {}", known().collect::<Vec<_>>().join(", ")),
+        });
+        problem(name, format!("the runbook `{}` has no input `{name}`", runbook.name), Some(help));
+    }
+    if problems.is_empty() { Ok(admitted) } else { Err(problems) }
+}
+
+/// The value of an input that was written as text, as on a command line. Lists and maps are written as JSON.
+///
+/// ```
+/// use runwright_core::InputKind;
+///
+/// assert_eq!(lang::input_from_text(InputKind::Integer, "3").unwrap(), 3);
+/// assert_eq!(lang::input_from_text(InputKind::String, "3").unwrap(), "3");
+/// assert_eq!(lang::input_from_text(InputKind::Boolean, "yes").unwrap_err(), "`yes` is not `true` or `false`");
+/// ```
+pub fn input_from_text(kind: InputKind, text: &str) -> Result<Value, String> {
+    let json = || serde_json::from_str::<Value>(text).ok().filter(|value| kind.accepts(value));
+    let value = match kind {
+        InputKind::String => return Ok(text.into()),
+        InputKind::Boolean => text.parse::<bool>().ok().map(Value::from),
+        InputKind::Integer => text.parse::<i64>().ok().map(Value::from),
+        InputKind::Number | InputKind::List | InputKind::Map => json(),
+    };
+    value.ok_or_else(|| {
+        let expected = match kind {
+            InputKind::Boolean => "`true` or `false`",
+            InputKind::Integer => "a whole number",
+            InputKind::Number => "a number",
+            InputKind::List => "a list in JSON, for example [\"a\", \"b\"]",
+            InputKind::Map | InputKind::String => "a map in JSON, for example {\"a\": 1}",
+        };
+        format!("`{}` is not {expected}", crate::check::short(text))
+    })
+}

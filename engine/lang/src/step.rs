@@ -1,0 +1,188 @@
+//! One step.
+
+use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Work};
+
+use crate::check::{Check, Keys, find};
+use crate::expression::Scope;
+use crate::runbook::first;
+use crate::tree::{Entry, Kind, Node};
+
+const KEYS: Keys = Keys {
+    of: "a step",
+    known: &[
+        "id",
+        "if",
+        "uses",
+        "with",
+        "script",
+        "timeout",
+        "retry",
+        "on-failure",
+        "on-unknown",
+        "idempotent",
+        "always",
+    ],
+    later: &[
+        "wait",
+        "wait-until",
+        "approve",
+        "parallel",
+        "for-each",
+        "runbook",
+        "undo",
+        "point-of-no-return",
+        "lock",
+        "silence",
+        "name",
+    ],
+};
+
+const RETRY: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
+
+/// The kinds of step that a later version will know: without `uses`, nothing more needs saying of them.
+const LATER_KINDS: [&str; 6] = ["wait", "wait-until", "approve", "parallel", "for-each", "runbook"];
+
+impl Check<'_> {
+    /// The step in `node`; `same` is the one before it with the same id.
+    pub(crate) fn step(
+        &mut self,
+        node: &Node,
+        same: Option<&Node>,
+        on_failure: OnFailure,
+        scope: Scope,
+    ) -> Option<Step> {
+        let fields = self.map(node, "a step: a map with `id`, and `uses` or `script`")?;
+        self.keys(fields, &KEYS);
+        let id = self.id(node, fields, same);
+        let field = |key| find(fields, key).map(|entry| &entry.value);
+        let condition = field("if").and_then(|value| self.condition(value, scope));
+        let work = self.work(node, fields, scope);
+        let timeout = field("timeout").and_then(|value| self.duration(value));
+        let retry = field("retry").and_then(|value| self.retry(value)).unwrap_or_default();
+        let idempotent = field("idempotent").and_then(|value| self.boolean(value)).unwrap_or(false);
+        let always = field("always").and_then(|value| self.boolean(value)).unwrap_or(false);
+        let on_failure = field("on-failure").map_or(Some(on_failure), |value| self.on_failure(value));
+        let choices = [("ask", OnUnknown::Ask), ("retry", OnUnknown::Retry), ("fail", OnUnknown::Fail)];
+        let on_unknown = field("on-unknown").map_or(Some(OnUnknown::Ask), |value| self.choice(value, &choices));
+        let work = work?;
+        if on_unknown == Some(OnUnknown::Retry) && !idempotent {
+            self.repeatable(fields, &work);
+        }
+        let timeout_ms = timeout.or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
+        let (on_failure, on_unknown) = (on_failure?, on_unknown?);
+        Some(Step { id: id?, condition, work, timeout_ms, retry, on_failure, on_unknown, idempotent, always })
+    }
+
+    fn id(&mut self, node: &Node, fields: &[Entry], same: Option<&Node>) -> Option<String> {
+        let Some(entry) = find(fields, "id") else {
+            let error = self.error("missing-key", first(node), "the step has no `id`");
+            error.help("give it a name of its own, for example `id: restart`");
+            return None;
+        };
+        let id = self.text(&entry.value)?;
+        if self.identifier(id, &entry.value.span, "a step")
+            && let Some(same) = same
+        {
+            let (line, _) = self.source.place(same.span.start);
+            let error =
+                self.error("duplicate-step", entry.value.span.clone(), format!("there is a step `{id}` already"));
+            error.note(format!("its first place is line {line}")).help("give each step an id of its own");
+        }
+        Some(id.to_owned())
+    }
+
+    fn work(&mut self, node: &Node, fields: &[Entry], scope: Scope) -> Option<Work> {
+        let with = find(fields, "with");
+        match (find(fields, "uses"), find(fields, "script")) {
+            (Some(_), Some(script)) => {
+                let error = self.error("bad-value", script.at.clone(), "a step has `uses` or `script`, not both");
+                error.help("make two steps of it");
+                None
+            }
+            (Some(uses), None) => self.action(uses, with, scope),
+            (None, Some(script)) => {
+                if let Some(with) = with {
+                    let error = self.error("bad-value", with.at.clone(), "`with` belongs to `uses`");
+                    error.help("a script reads `inputs` and `steps` by itself");
+                }
+                let source = self.script(&script.value, scope)?;
+                Some(Work::Script { source })
+            }
+            (None, None) => {
+                if !LATER_KINDS.iter().any(|kind| find(fields, kind).is_some()) {
+                    let error = self.error("missing-key", first(node), "the step has neither `uses` nor `script`");
+                    error.help("name an action, for example `uses: vm/restart`");
+                }
+                with.iter().for_each(|with| self.template(&with.value, scope));
+                None
+            }
+        }
+    }
+
+    fn retry(&mut self, node: &Node) -> Option<Retry> {
+        let fields = self.map(node, "a map like `{ attempts: 3, delay: 5s }`")?;
+        self.keys(fields, &RETRY);
+        let usual = Retry::default();
+        let field = |key| find(fields, key).map(|entry| &entry.value);
+        let attempts = match field("attempts") {
+            Some(value) => self.integer(value, 1..=100),
+            None => {
+                let error = self.error("missing-key", first(node), "`retry` has no `attempts`");
+                error.help("say how often in all, for example `attempts: 3`");
+                None
+            }
+        };
+        let delay_ms = field("delay").and_then(|value| self.duration(value)).unwrap_or(usual.delay_ms);
+        let max_delay_ms = field("max-delay").and_then(|value| self.duration(value));
+        let backoff = field("backoff").and_then(|value| match value.value().as_f64() {
+            Some(backoff) if (1.0..=100.0).contains(&backoff) => Some(backoff),
+            Some(_) => {
+                self.error("bad-value", value.span.clone(), "expected a factor from 1 to 100");
+                None
+            }
+            None => {
+                self.wrong_type(value, "a factor like `2`");
+                None
+            }
+        });
+        if let (Some(most), Some(value)) = (max_delay_ms, field("max-delay"))
+            && most < delay_ms
+        {
+            let error = self.error("bad-value", value.span.clone(), "`max-delay` is less than `delay`");
+            error.help("`max-delay` is what the growing delay never exceeds");
+        }
+        let max_delay_ms = max_delay_ms.unwrap_or(usual.max_delay_ms.max(delay_ms));
+        Some(Retry { attempts: attempts?, delay_ms, backoff: backoff.unwrap_or(usual.backoff), max_delay_ms })
+    }
+
+    fn on_failure(&mut self, node: &Node) -> Option<OnFailure> {
+        if let Kind::Map(entries) = &node.kind
+            && let Some(go) = find(entries, "go")
+        {
+            self.error("unsupported", go.at.clone(), "`go` is not supported by this version yet")
+                .help("use `on-failure: continue`, and `if` in the steps behind");
+            return None;
+        }
+        let choices = [("stop", OnFailure::Stop), ("rollback", OnFailure::Rollback), ("continue", OnFailure::Continue)];
+        self.choice(node, &choices)
+    }
+
+    /// Refuses `on-unknown: retry` where repeating is not known to be safe.
+    fn repeatable(&mut self, fields: &[Entry], work: &Work) {
+        let Work::Action { action, .. } = work else { return };
+        let effect = self.catalog.and_then(|catalog| catalog.get(action)).map(|facts| facts.effect);
+        if effect == Some(EffectClass::Unsafe)
+            && let Some(entry) = find(fields, "on-unknown")
+        {
+            let message = format!("`{action}` may act twice when it is repeated");
+            let error = self.error("unsafe-retry", entry.value.span.clone(), message);
+            error.help("use `on-unknown: ask`; or, if you know that repeating is safe here, add `idempotent: true`");
+        }
+    }
+
+    /// The timeout that the action's plugin suggests.
+    fn usual_timeout(&self, work: &Work) -> Option<u64> {
+        let Work::Action { action, .. } = work else { return None };
+        self.catalog?.get(action)?.defaults.as_ref()?.get("timeout-ms")?.as_u64().filter(|ms| *ms > 0)
+    }
+}
