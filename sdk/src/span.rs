@@ -62,7 +62,7 @@ fn parse(mut text: &str) -> Option<u64> {
         let rest = &text[digits..];
         let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
         let (_, ms) = UNITS.iter().find(|(unit, _)| *unit == &rest[..end])?;
-        total = total.unwrap_or(0).checked_add(count.checked_mul(*ms)?).into();
+        total = total.unwrap_or(0).checked_add(count.checked_mul(*ms)?);
         total?;
         text = &rest[end..];
     }

@@ -1,0 +1,133 @@
+//! `diagnose`: what is the matter with a VM?
+
+mod classify;
+mod console;
+mod observe;
+
+use runwright_sdk::schemars::{self, JsonSchema};
+use runwright_sdk::{Context, Outcome, Result, Span};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use classify::{Finding, Remedy};
+pub(crate) use console::Console;
+use observe::{Observation, Process};
+
+use crate::{health::Health, inventory::Vm};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// The VM's name in the inventory.
+    vm: String,
+    /// How long the guest agent may take to answer.
+    #[serde(default = "three_seconds")]
+    patience: Span,
+}
+
+fn three_seconds() -> Span {
+    Span::seconds(3)
+}
+
+/// What is the matter with the VM.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Diagnosis {
+    /// What is the matter.
+    finding: Finding,
+    /// One sentence for people.
+    summary: String,
+    /// What is most likely to help.
+    remedy: Remedy,
+    /// QEMU's run state (running, paused, guest-panicked, …), `absent` without a QEMU, `silent` if it does not answer.
+    state: String,
+    /// Whether the guest agent answers; null: it was not asked.
+    agent: Option<bool>,
+    /// The status of the health check; null: no answer, or it was not asked.
+    health_status: Option<u16>,
+    /// Why the guest panicked.
+    panic: Option<String>,
+    /// Damaged clusters of the disk's image; null: it was not checked.
+    disk_corruptions: Option<u64>,
+    /// The console's last lines, where they matter.
+    console: Vec<String>,
+}
+
+pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Diagnosis>> {
+    let vm = Vm::find(&input.vm, context)?;
+    let seen = Observation::of(&vm, input.patience.into())?;
+    Ok(Outcome::unchanged(diagnosis(&vm.name, seen)))
+}
+
+fn diagnosis(vm: &str, seen: Observation) -> Diagnosis {
+    let finding = Finding::of(&seen);
+    let summary = summary(vm, finding, &seen);
+    let console = seen.console.unwrap_or_default();
+    Diagnosis {
+        finding,
+        summary,
+        remedy: finding.remedy(),
+        state: match seen.process {
+            Process::Absent => "absent".into(),
+            Process::Silent => "silent".into(),
+            Process::Answers(status) => status,
+        },
+        agent: seen.agent,
+        health_status: match seen.health {
+            Some(Health::Status(status)) => Some(status),
+            _ => None,
+        },
+        panic: console.panic.filter(|_| matches!(finding, Finding::GuestPanicked | Finding::DiskUnbootable)),
+        disk_corruptions: seen.disk.map(|disk| disk.corruptions),
+        console: console.tail,
+    }
+}
+
+fn summary(vm: &str, finding: Finding, seen: &Observation) -> String {
+    let console = seen.console.as_ref();
+    let what = match finding {
+        Finding::Healthy => "runs and is healthy".into(),
+        Finding::ProcessDead => "has no QEMU process".into(),
+        Finding::QemuStopped => "has a QEMU that does not answer".into(),
+        Finding::Paused => "is paused".into(),
+        Finding::Halted => match &seen.process {
+            Process::Answers(status) => format!("stands still ({status})"),
+            _ => "stands still".into(),
+        },
+        Finding::GuestPanicked => match console.and_then(|console| console.panic.as_ref()) {
+            Some(reason) => format!("panicked: {reason}"),
+            None => "panicked".into(),
+        },
+        Finding::DiskUnbootable => match console.and_then(|console| console.disk_sign.as_ref()) {
+            Some(sign) => format!("cannot boot from its disk: {sign}"),
+            None => "has a damaged disk image".into(),
+        },
+        Finding::GuestHung => "hangs or has not booted yet: neither guest agent nor health check answers".into(),
+        Finding::AgentSilent => "has a guest agent that does not answer".into(),
+        Finding::HealthFailing => match &seen.health {
+            Some(health) => format!("is not healthy: {health}"),
+            None => "is not healthy".into(),
+        },
+    };
+    format!("{vm} {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diagnosis_says_what_was_seen() {
+        let console = Console::parse("root disk unusable: x\n[1.0] Kernel panic - not syncing: sysrq triggered crash");
+        let seen = Observation {
+            process: Process::Answers("guest-panicked".into()),
+            agent: None,
+            health: None,
+            disk: None,
+            console: Some(console),
+        };
+        let diagnosis = diagnosis("web1", seen);
+        assert_eq!(diagnosis.summary, "web1 cannot boot from its disk: root disk unusable: x");
+        assert_eq!(diagnosis.panic.as_deref(), Some("sysrq triggered crash"));
+        assert_eq!(diagnosis.state, "guest-panicked");
+        assert_eq!(diagnosis.console.len(), 2);
+    }
+}

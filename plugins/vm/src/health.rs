@@ -1,0 +1,52 @@
+//! The health check: does the VM do its work?
+
+use std::time::Duration;
+
+use runwright_sdk::{Error, Result, http};
+
+use crate::inventory::Vm;
+
+/// How long one check may take.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a health check gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// The inventory has no URL.
+    Unchecked,
+    /// No answer, and why.
+    NoAnswer(String),
+    /// An answer of this status.
+    Status(u16),
+}
+
+impl Health {
+    /// Asks once.
+    pub(crate) fn probe(vm: &Vm) -> Result<Self> {
+        let Some(url) = &vm.health else {
+            return Ok(Self::Unchecked);
+        };
+        match http::Request::get(url).timeout(TIMEOUT).send() {
+            Ok(response) => Ok(Self::Status(response.status)),
+            Err(error @ (http::Error::Denied(_) | http::Error::Invalid(_))) => {
+                Err(Error::from(error).context(format!("health check of {}", vm.name)))
+            }
+            Err(error) => Ok(Self::NoAnswer(error.to_string())),
+        }
+    }
+
+    /// Whether it answered 2xx.
+    pub(crate) fn is_good(&self) -> bool {
+        matches!(self, Self::Status(200..=299))
+    }
+}
+
+impl std::fmt::Display for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unchecked => f.write_str("the inventory has no health check"),
+            Self::NoAnswer(why) => write!(f, "the health check got {why}"),
+            Self::Status(status) => write!(f, "the health check answered {status}"),
+        }
+    }
+}

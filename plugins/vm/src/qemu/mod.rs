@@ -1,0 +1,10 @@
+//! QEMU: the one driver so far. What knows of QMP, its command line and its image tool is below here.
+
+pub(crate) mod agent;
+pub(crate) mod command;
+pub(crate) mod image;
+pub(crate) mod mark;
+pub(crate) mod process;
+pub(crate) mod qmp;
+pub(crate) mod snapshot;
+pub(crate) mod wire;

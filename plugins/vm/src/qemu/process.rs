@@ -1,0 +1,170 @@
+//! A VM's QEMU process: is it there, start it, end it.
+
+use std::time::{Duration, Instant};
+
+use runwright_sdk::{Error, Result, clock, exec::Command, log};
+
+use super::{command, image, mark::Mark, qmp::Qmp, wire::Fault};
+use crate::inventory::Vm;
+
+/// How long a started QEMU may take to answer.
+const START: Duration = Duration::from_secs(20);
+/// How long it may take to end.
+const END: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(100);
+
+/// The VM's QEMU, as its socket shows it. The process table is not asked: a pid may linger or be another's.
+pub(crate) enum Qemu {
+    /// Nobody listens: there is none.
+    Absent,
+    /// Its socket is open but it does not answer: it was stopped by a signal, or hangs.
+    Silent,
+    /// It answers.
+    Answers(Qmp),
+}
+
+impl Qemu {
+    /// Asks the VM's socket.
+    pub(crate) fn find(vm: &Vm) -> Result<Self> {
+        let mut qmp = match Qmp::connect(vm) {
+            Ok(qmp) => qmp,
+            Err(Fault::Absent | Fault::Closed) => return Ok(Self::Absent),
+            Err(Fault::Silent) => return Ok(Self::Silent),
+            Err(fault) => return Err(fault.harmless("QMP")),
+        };
+        match qmp.name() {
+            Ok(name) if name == vm.name => Ok(Self::Answers(qmp)),
+            Ok(name) => {
+                let message = format!("{} is the socket of the VM {name:?}", vm.file("qmp.sock"));
+                Err(Error::permanent(message).code("vm.other"))
+            }
+            Err(Fault::Absent | Fault::Closed) => Ok(Self::Absent),
+            Err(Fault::Silent) => Ok(Self::Silent),
+            Err(fault) => Err(fault.harmless("QMP")),
+        }
+    }
+
+    /// The same after an attempt to start one may have been cut off: gives it the time to open its socket.
+    pub(crate) fn find_late(vm: &Vm) -> Result<Self> {
+        let deadline = Instant::now() + Duration::from_secs(3);
+        loop {
+            match Self::find(vm)? {
+                Self::Absent if Instant::now() < deadline => clock::sleep(STEP)?,
+                found => return Ok(found),
+            }
+        }
+    }
+}
+
+/// Starts a QEMU for the VM, which has none, and waits until it answers. It outlives the engine. Nothing
+/// happened when this is `transient`, `permanent` or `denied`.
+pub(crate) fn launch(vm: &Vm, mark: &Mark) -> Result<Qmp> {
+    if image::is_locked(vm)? {
+        let message = format!("another process has {} open", vm.disk);
+        return Err(Error::transient(message).code("vm.disk-in-use"));
+    }
+    let started = Command::new(&vm.qemu).args(command::arguments(vm, mark)).start()?;
+    log::info!("started QEMU for {} (pid {})", vm.name, started.pid);
+    let deadline = Instant::now() + START;
+    loop {
+        if let Qemu::Answers(qmp) = Qemu::find(vm).map_err(Error::after_effect)? {
+            return Ok(qmp);
+        }
+        if Instant::now() > deadline {
+            let message = format!("QEMU was started for {} but does not answer; it may have ended at once", vm.name);
+            return Err(Error::partial(message).code("vm.not-started"));
+        }
+        clock::sleep(STEP).map_err(Error::after_effect)?;
+    }
+}
+
+/// Ends the VM's QEMU, by `quit` if it answers. Fails with what the failure of an action is that has acted.
+pub(crate) fn end(vm: &Vm, found: Qemu) -> Result<Ended> {
+    let ended = match found {
+        Qemu::Absent => return Ok(Ended::Already),
+        // It may go away before it answers.
+        Qemu::Answers(mut qmp) => match qmp.tell("quit") {
+            Ok(()) | Err(Fault::Closed | Fault::Silent) => Ended::Quit,
+            Err(fault) => return Err(fault.harmless("QMP")),
+        },
+        Qemu::Silent => kill(vm)?,
+    };
+    if wait_until_gone(vm, ended, END).map_err(Error::after_effect)? {
+        return Ok(ended);
+    }
+    kill(vm).map_err(Error::after_effect)?;
+    if wait_until_gone(vm, Ended::Killed, END).map_err(Error::after_effect)? {
+        return Ok(Ended::Killed);
+    }
+    Err(Error::partial(format!("the QEMU of {} does not end", vm.name)).code("vm.does-not-end"))
+}
+
+/// How a QEMU ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// There was none.
+    Already,
+    /// When it was told to.
+    Quit,
+    /// By SIGKILL, because it did not answer.
+    Killed,
+}
+
+/// Kills the process of the pid file, if its command line ends as this VM's does.
+fn kill(vm: &Vm) -> Result<Ended> {
+    let file = vm.file("qemu.pid");
+    let pattern = format!("-pidfile {}$", escape(&file));
+    let args = ["--signal", "KILL", "--pidfile", &file, "--full", "--", &pattern];
+    log::warn!("QEMU of {} does not answer: killing it", vm.name);
+    let output = Command::new("/usr/bin/pkill").args(args).run()?;
+    match output.status {
+        Some(0) => Ok(Ended::Killed),
+        status => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            let message = format!("pkill found no QEMU of {} to kill (status {status:?}) {}", vm.name, text.trim());
+            Err(Error::permanent(message).code("vm.not-killed"))
+        }
+    }
+}
+
+/// The path as an extended regular expression.
+fn escape(path: &str) -> String {
+    let mut escaped = String::new();
+    for c in path.chars() {
+        if r".[]{}()\*+?^$|".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// Waits until the socket, the lock of the disk and the pid file are gone: then another may start.
+pub(crate) fn wait_until_gone(vm: &Vm, ended: Ended, time: Duration) -> Result<bool> {
+    let deadline = Instant::now() + time;
+    let pid_file = vm.file("qemu.pid");
+    loop {
+        let absent = matches!(Qemu::find(vm)?, Qemu::Absent);
+        // A killed process leaves its pid file behind.
+        let left = ended != Ended::Killed && std::fs::exists(&pid_file).unwrap_or(false);
+        if absent && !left && !image::is_locked(vm)? {
+            // The process is in its last system call; its port is free a moment later.
+            clock::sleep(STEP)?;
+            return Ok(true);
+        }
+        if Instant::now() > deadline {
+            return Ok(false);
+        }
+        clock::sleep(STEP)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn a_path_is_matched_as_it_is() {
+        assert_eq!(escape("/vm/a.b+c(d)/qemu.pid"), r"/vm/a\.b\+c\(d\)/qemu\.pid");
+    }
+}

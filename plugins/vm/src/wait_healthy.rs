@@ -1,0 +1,123 @@
+//! `wait-healthy`: waits until a VM does its work, and not longer than there is hope.
+
+use std::time::{Duration, Instant};
+
+use runwright_sdk::schemars::{self, JsonSchema};
+use runwright_sdk::{Context, Error, Outcome, Result, Span, clock, log};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    diagnose::Console,
+    health::Health,
+    inventory::Vm,
+    qemu::{agent, process::Qemu},
+};
+
+/// How often the person who watches hears something.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// The VM's name in the inventory.
+    vm: String,
+    /// How long to wait at most.
+    #[serde(default = "a_minute", rename = "for")]
+    time: Span,
+    /// How often to look.
+    #[serde(default = "half_a_second")]
+    every: Span,
+}
+
+fn a_minute() -> Span {
+    Span::seconds(60)
+}
+
+fn half_a_second() -> Span {
+    Span::millis(500)
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Healthy {
+    /// How long it took, in milliseconds.
+    waited_ms: u64,
+    /// The status of the health check; null: the inventory has none, and the guest agent answered.
+    health_status: Option<u16>,
+}
+
+pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Healthy>> {
+    let vm = Vm::find(&input.vm, context)?;
+    let begin = Instant::now();
+    let (time, every) = (Duration::from(input.time), Duration::from(input.every).max(Duration::from_millis(50)));
+    let mut said = Duration::ZERO;
+    loop {
+        let health = probe(&vm)?;
+        let waited = begin.elapsed();
+        if let Some(health_status) = health.good() {
+            let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+            return Ok(Outcome::unchanged(Healthy { waited_ms, health_status }));
+        }
+        hopeless(&vm)?;
+        if waited >= time {
+            let message = format!("{} is not healthy after {}: {}", vm.name, input.time, health.0);
+            return Err(Error::transient(message).code("vm.not-healthy"));
+        }
+        if waited >= said + SAY_EVERY {
+            said = waited;
+            let percent = waited.as_millis() * 100 / time.as_millis().max(1);
+            log::progress(u8::try_from(percent).ok(), &format!("{} s: {}", waited.as_secs(), health.0));
+        }
+        clock::sleep(every.min(time.saturating_sub(waited)).max(Duration::from_millis(10)))?;
+    }
+}
+
+/// One look at the health, or at the guest agent where no health check is known.
+struct Look(Health, bool);
+
+impl Look {
+    /// The status if all is well.
+    fn good(&self) -> Option<Option<u16>> {
+        match self.0 {
+            Health::Status(status) if self.0.is_good() => Some(Some(status)),
+            Health::Unchecked if self.1 => Some(None),
+            _ => None,
+        }
+    }
+}
+
+fn probe(vm: &Vm) -> Result<Look> {
+    let health = Health::probe(vm)?;
+    let agent = health == Health::Unchecked && agent::ping(vm, Duration::from_secs(2)).is_ok();
+    Ok(Look(health, agent))
+}
+
+/// Fails when waiting cannot help: without a QEMU, after a panic, while it stands still. A QEMU that does not answer
+/// may only be busy.
+fn hopeless(vm: &Vm) -> Result<()> {
+    let gone = || Error::permanent(format!("{} has no QEMU process", vm.name)).code("vm.process-dead");
+    let mut qmp = match Qemu::find(vm)? {
+        Qemu::Absent => return Err(gone()),
+        Qemu::Silent => return Ok(()),
+        Qemu::Answers(qmp) => qmp,
+    };
+    let Ok(state) = qmp.status() else {
+        return Ok(());
+    };
+    match state.as_str() {
+        "guest-panicked" => Err(panicked(vm)),
+        "paused" | "internal-error" | "io-error" | "shutdown" => {
+            Err(Error::permanent(format!("{} stands still ({state})", vm.name)).code("vm.halted"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn panicked(vm: &Vm) -> Error {
+    let console = Console::read(&vm.file("console.log")).unwrap_or_default();
+    let reason = console.disk_sign.or(console.panic).map(|reason| format!(": {reason}")).unwrap_or_default();
+    Error::permanent(format!("{} panicked{reason}", vm.name))
+        .code("vm.guest-panicked")
+        .details(json!({"console": console.tail}))
+}
