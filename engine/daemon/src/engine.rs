@@ -29,8 +29,8 @@ impl Engine {
     /// yet.
     pub async fn open(settings: &Settings, purpose: &str) -> Result<Self, Error> {
         let state_dir = settings.state_dir.clone();
-        let purpose = purpose.to_owned();
-        let opened = tokio::task::spawn_blocking(move || SledJournal::open(&state_dir, &purpose));
+        let options = journal::Options { holder: purpose.to_owned(), ..journal::Options::default() };
+        let opened = tokio::task::spawn_blocking(move || SledJournal::open_with(&state_dir, &options));
         let workshop = Workshop::open(settings).await?;
         let journal = Arc::new(opened.await.map_err(|error| Error::Internal(error.to_string()))??);
         let kept = settings.state_dir.join("plugins");
@@ -172,7 +172,10 @@ impl Engine {
     /// Tells the records after `seq`. False: the tale is at its end.
     async fn tell_history(&self, run: RunId, seq: &mut u64, tell: &mpsc::Sender<Tale>) -> bool {
         let Ok(history) = self.journal.history(run) else { return false };
-        for record in history.into_iter().filter(|record| record.seq > *seq) {
+        for record in history {
+            if record.seq <= *seq {
+                continue;
+            }
             *seq = record.seq;
             if !self.tell_record(record, tell).await {
                 return false;

@@ -237,7 +237,7 @@ fn open(folder: &Path, path: &Path) -> Result<(File, Look), String> {
 /// At most one byte more than a runbook may have, so that what is too large is told and not read.
 fn read(file: File) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let limit = lang::BYTES_MAX as u64 + 1;
+    let limit = lang::limits::FILE_BYTES as u64 + 1;
     file.take(limit).read_to_end(&mut bytes).map_err(|error| format!("could not be read: {error}"))?;
     Ok(bytes)
 }
@@ -245,8 +245,5 @@ fn read(file: File) -> Result<Vec<u8>, String> {
 fn check(path: &Path, bytes: &[u8], catalog: &Catalog, scripts: &script::Engine) -> Result<Runbook, String> {
     let name = path.display().to_string();
     let parsed = lang::parse(&name, bytes, Some(catalog), scripts);
-    match parsed.runbook {
-        Some(runbook) if !parsed.diagnostics.iter().any(lang::Diagnostic::is_error) => Ok(runbook),
-        _ => Err(lang::render(&name, bytes, &parsed.diagnostics)),
-    }
+    parsed.runbook.ok_or_else(|| lang::render(&parsed.diagnostics, bytes))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ::driver::Hosted;
 use host::Host;
 use lang::Parsed;
-use runwright_core::{Catalog, Digest, Map, Runbook};
+use runwright_core::{Catalog, Digest, Map, Runbook, Value};
 
 use crate::view::{PluginView, Problem};
 use crate::{Error, Settings};
@@ -31,10 +31,11 @@ impl Workshop {
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let cache = settings.state_dir.join("cache");
         let host = Arc::new(Host::new(host::Settings { cache, limits: settings.limits.clone() })?);
+        let scripts = Arc::new(script::Engine::new(script::Limits::default()));
         let (mut problems, mut files) = (Vec::new(), Vec::new());
         for (name, entry) in &settings.plugin {
             let config = match &entry.config_file {
-                Some(path) => Some(read_config(path)?),
+                Some(path) => Some(read_config(path, &scripts)?),
                 None => None,
             };
             host.set_grants(name, entry, config.as_ref())?;
@@ -49,7 +50,7 @@ impl Workshop {
                 }
             }
         }
-        Ok(Self { host, scripts: Arc::new(script::Engine::new(script::Limits::default())), problems, files })
+        Ok(Self { host, scripts, problems, files })
     }
 
     /// The actions that new runs can use.
@@ -90,14 +91,9 @@ impl Workshop {
     /// Reads a runbook that must be without errors.
     pub fn runbook(&self, file: &str, bytes: &[u8]) -> Result<Runbook, Error> {
         let parsed = self.parse(file, bytes);
-        match parsed.runbook {
-            Some(runbook) if !parsed.diagnostics.iter().any(lang::Diagnostic::is_error) => Ok(runbook),
-            _ => Err(Error::Runbook {
-                file: file.to_owned(),
-                text: bytes.to_vec(),
-                diagnostics: parsed.diagnostics,
-            }),
-        }
+        let diagnostics = parsed.diagnostics;
+        let wrong = || Error::Runbook { file: file.to_owned(), text: bytes.to_vec(), diagnostics };
+        parsed.runbook.ok_or_else(wrong)
     }
 
     /// What people are shown of the plugins.
@@ -128,9 +124,9 @@ fn wasm_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A plugin's own configuration: YAML, of which JSON is a part.
-fn read_config(path: &Path) -> Result<runwright_core::Value, Error> {
+fn read_config(path: &Path, scripts: &script::Engine) -> Result<Value, Error> {
     let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
     let name = path.display().to_string();
-    lang::value(&name, &bytes)
-        .map_err(|diagnostics| Error::Settings { path: path.to_owned(), what: lang::render(&name, &bytes, &diagnostics) })
+    lang::value(&name, &bytes, scripts)
+        .map_err(|diagnostics| Error::Settings { path: path.to_owned(), what: lang::render(&diagnostics, &bytes) })
 }

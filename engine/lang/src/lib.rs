@@ -28,7 +28,7 @@ mod syntax;
 mod tree;
 mod trigger;
 
-use runwright_core::{Catalog, Runbook};
+use runwright_core::{Catalog, Runbook, Value};
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use input::{InputProblem, admit_inputs, input_from_text};
@@ -73,4 +73,14 @@ pub fn parse(name: &str, bytes: &[u8], catalog: Option<&Catalog>, engine: &scrip
     let diagnostics = check.finish();
     let sound = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
     Parsed { runbook: runbook.filter(|_| sound), diagnostics }
+}
+
+/// The value of a YAML text that is no runbook, for example an inventory, within the same bounds.
+pub fn value(name: &str, bytes: &[u8], engine: &script::Engine) -> Result<Value, Vec<Diagnostic>> {
+    let text = source::text(name, bytes).map_err(|diagnostic| vec![*diagnostic])?;
+    let source = source::Source::new(name, text);
+    let mut check = check::Check::new(&source, None, engine);
+    let value = tree::tree(&mut check).map(|root| root.value());
+    let diagnostics = check.finish();
+    value.filter(|_| diagnostics.is_empty()).ok_or(diagnostics)
 }

@@ -144,7 +144,7 @@ impl IntoResponse for Error {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let rendered = match &self {
-            Self::Runbook { file, text, diagnostics } => Some(lang::render(file, text, diagnostics)),
+            Self::Runbook { text, diagnostics, .. } => Some(lang::render(diagnostics, text)),
             _ => None,
         };
         let error = ErrorText { message: self.to_string(), rendered };

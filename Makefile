@@ -1,0 +1,51 @@
+# Everything that is done with this repository by command. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Guests must not be built with the flags of the host build, nor into its folder.
+unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
+export INSTA_UPDATE := no
+
+# nextest runs each test in a process of its own; without it cargo's own runner does.
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+
+.PHONY: help setup plugins build demo test lint deny bench clean
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+setup: ## Installs what building and testing need: Debian packages, the Wasm target
+	@tests/setup
+
+plugins: setup ## Builds the plugins into plugins/dist
+	@plugins/build
+
+build: setup ## Builds the engine
+	@cargo build --workspace
+
+demo: plugins build ## Breaks a real VM and watches Runwright bring it back, twice
+	@tests/lab/demo
+
+test: plugins ## Runs everything: lints, the tests of all crates, the lab with real VMs
+	@$(MAKE) --no-print-directory lint
+	@trap tests/lab/sweep EXIT; \
+	  set -e; \
+	  if [ "$(NEXTEST)" = yes ]; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi; \
+	  cargo test --workspace --doc --quiet; \
+	  cd plugins && cargo test --quiet --target "$$(rustc -vV | sed -n 's/^host: //p')"
+
+lint: ## Checks the format, clippy and, where cargo-deny is installed, licences and bans
+	@cargo fmt --all --check && (cd plugins && cargo fmt --all --check)
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@(cd plugins && cargo clippy --workspace --quiet -- -D warnings)
+	@if cargo deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; else echo 'cargo-deny is not installed: `cargo install cargo-deny` and `make deny` check licences and advisories'; fi
+
+deny: ## Checks licences, sources and bans; advisories too where their database can be fetched
+	@cargo deny --all-features check bans licenses sources
+	@cargo deny --all-features check advisories || [ "$$CI" != true ]
+
+bench: plugins ## Measures, in release, beside the floors of the same machine
+	@cargo bench --workspace
+
+clean: ## Removes what was built, also the lab's guests
+	@tests/lab/sweep && cargo clean && rm -rf plugins/target plugins/dist
