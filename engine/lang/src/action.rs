@@ -5,7 +5,7 @@ use runwright_core::{ActionName, Map, Value, Work};
 use crate::check::{Check, short};
 use crate::diagnostic::closest;
 use crate::expression::Scope;
-use crate::tree::{Entry, Kind};
+use crate::node::{Entry, Kind};
 
 impl Check<'_> {
     /// The work of a step with `uses`.

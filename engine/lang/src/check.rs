@@ -6,8 +6,8 @@ use std::ops::Range;
 use runwright_core::{ActionName, Catalog};
 
 use crate::diagnostic::did_you_mean;
+use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
-use crate::tree::{Entry, Kind, Node};
 use crate::{Diagnostic, duration, limits};
 
 pub(crate) struct Check<'a> {
@@ -16,6 +16,8 @@ pub(crate) struct Check<'a> {
     pub(crate) engine: &'a script::Engine,
     /// The compiled input schemas of the actions met so far; none where a schema is not one.
     pub(crate) schemas: HashMap<ActionName, Option<jsonschema::Validator>>,
+    /// Anchors and aliases met so far.
+    pub(crate) anchors: usize,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -30,7 +32,7 @@ pub(crate) struct Keys {
 
 impl<'a> Check<'a> {
     pub(crate) fn new(source: &'a Source<'a>, catalog: Option<&'a Catalog>, engine: &'a script::Engine) -> Self {
-        Self { source, catalog, engine, schemas: HashMap::new(), diagnostics: Vec::new() }
+        Self { source, catalog, engine, schemas: HashMap::new(), anchors: 0, diagnostics: Vec::new() }
     }
 
     /// Notes an error; what is returned takes help and notes.
@@ -46,6 +48,11 @@ impl<'a> Check<'a> {
         &mut self.diagnostics[at]
     }
 
+    /// Whether there are so many diagnostics that more of them help nobody; what takes time to say may then stay unsaid.
+    pub(crate) fn full(&self) -> bool {
+        self.diagnostics.len() > limits::DIAGNOSTICS
+    }
+
     /// The diagnostics in the order of the text, at most [`limits::DIAGNOSTICS`] and one that counts the others.
     pub(crate) fn finish(self) -> Vec<Diagnostic> {
         let mut all = self.diagnostics;
@@ -55,7 +62,7 @@ impl<'a> Check<'a> {
         if more > 0
             && let Some(last) = all.last_mut()
         {
-            last.note(format!("{more} more errors follow"));
+            last.note("more errors follow");
         }
         all
     }
@@ -79,7 +86,7 @@ impl<'a> Check<'a> {
             }
             if keys.later.contains(&entry.key.as_str()) {
                 let message = format!("`{}` is not supported by this version yet", entry.key);
-                self.error("unsupported", entry.at.clone(), message);
+                self.error("unsupported", entry.at.clone(), message).help("leave it out for now");
                 continue;
             }
             let help = did_you_mean(&entry.key, keys.known.iter().copied())

@@ -87,5 +87,6 @@ pub(crate) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     };
     let near = known.into_iter().filter(|other| other.len() <= LONG).map(|other| (distance(other), other));
     let (distance, best) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= name.chars().count().div_ceil(3)).then_some(best)
+    let length = name.chars().count();
+    (distance <= length.div_ceil(3) && distance < length).then_some(best)
 }

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use saphyr_parser::ScalarStyle;
 use script::{At, Part, Read};
 
 use crate::check::{Check, short};
 use crate::diagnostic::did_you_mean;
-use crate::tree::{Kind, Node, Scalar};
+use crate::node::{Kind, Node, Scalar};
+use crate::place::raw_offset;
 
 /// What expressions at one place may read.
 #[derive(Clone, Copy)]
@@ -54,7 +54,7 @@ impl Check<'_> {
                             }
                         }
                     }
-                    Err(error) => self.script_error(node, scalar, 0, &error),
+                    Err(error) => self.script_error(node, scalar, 0, &error, scope),
                 }
             }
             Kind::List(items) => items.iter().for_each(|item| self.template(item, scope)),
@@ -84,7 +84,7 @@ impl Check<'_> {
                 _ => (scalar.text.as_str(), 0),
             },
             Err(error) => {
-                self.script_error(node, scalar, 0, &error);
+                self.script_error(node, scalar, 0, &error, scope);
                 return None;
             }
         };
@@ -98,7 +98,7 @@ impl Check<'_> {
         let Kind::Scalar(scalar) = &node.kind else { return None };
         match self.engine.check_script(text) {
             Ok(names) => names.iter().for_each(|read| self.read(node, scalar, 0, read, scope)),
-            Err(error) => self.script_error(node, scalar, 0, &error),
+            Err(error) => self.script_error(node, scalar, 0, &error, scope),
         }
         Some(text.to_owned())
     }
@@ -106,14 +106,19 @@ impl Check<'_> {
     fn expression_at(&mut self, node: &Node, scalar: &Scalar, text: &str, offset: usize, scope: Scope) {
         match self.engine.check_expression(text) {
             Ok(names) => names.iter().for_each(|read| self.read(node, scalar, offset, read, scope)),
-            Err(error) => self.script_error(node, scalar, offset, &error),
+            Err(error) => self.script_error(node, scalar, offset, &error, scope),
         }
     }
 
-    fn script_error(&mut self, node: &Node, scalar: &Scalar, offset: usize, error: &script::Error) {
+    fn script_error(&mut self, node: &Node, scalar: &Scalar, offset: usize, error: &script::Error, scope: Scope) {
+        if self.full() {
+            return;
+        }
         let span = self.span(node, scalar, offset, At { line: error.line, column: error.column }, 0);
+        let hint = dashed(&scalar.text, scope).map(|(_, help)| help).or(error.hint.clone());
+        let usual = "expressions look like this: inputs.count > 2 && !steps.test.succeeded";
         let found = self.error("expression", span, error.message.clone());
-        found.help = error.hint.clone();
+        found.help = hint.or_else(|| (error.reason == script::Reason::Syntax).then(|| usual.to_owned()));
     }
 
     /// The bytes of the file at which a place in an expression stands. `offset` is where the expression begins in the
@@ -123,26 +128,30 @@ impl Check<'_> {
         let line: usize = text.split_inclusive('\n').take(at.line - 1).map(str::len).sum();
         let inside: usize = text[line..].chars().take(at.column - 1).map(char::len_utf8).sum();
         let begin = offset + line + inside;
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        let length = match length {
-            0 => scalar.text[begin..].find(|c: char| !word(c)).unwrap_or(scalar.text.len() - begin).max(1),
-            length => length,
-        };
+        let length = if length == 0 { token(&scalar.text[begin..]) } else { length };
         let raw = self.source.text.get(node.span.clone()).unwrap_or_default();
-        let start = node.span.start + align(raw, scalar, begin);
+        let start = node.span.start + raw_offset(raw, scalar, begin);
         start..start + length
     }
 
     fn read(&mut self, node: &Node, scalar: &Scalar, offset: usize, read: &Read, scope: Scope) {
+        if self.full() {
+            return;
+        }
         let roots: &[&str] = match scope {
             Scope::Run { .. } => &["inputs", "steps", "run"],
             Scope::Alarm => &["alarm"],
         };
         let (name, at, message, help) = if !roots.contains(&read.variable.as_str()) {
             let message = format!("there is no `{}` here", short(&read.variable));
-            let help = dashed(&scalar.text, scope)
-                .or_else(|| did_you_mean(&read.variable, roots.iter().copied()))
-                .unwrap_or_else(|| match (scope, read.variable.as_str()) {
+            if dashed(&scalar.text, scope)
+                .is_some_and(|(name, _)| name.split('-').skip(1).any(|part| part == read.variable))
+            {
+                // The end of a name with dashes: its beginning is told of already.
+                return;
+            }
+            let help = did_you_mean(&read.variable, roots.iter().copied()).unwrap_or_else(|| {
+                match (scope, read.variable.as_str()) {
                     (Scope::Run { inputs, .. }, name) if inputs.contains(&name) => {
                         format!("an input is read as `inputs.{name}`")
                     }
@@ -153,7 +162,8 @@ impl Check<'_> {
                         "the alarm is there in `on` only: give what is needed of it to an input, in `with`".to_owned()
                     }
                     _ => format!("there are: {}", roots.join(", ")),
-                });
+                }
+            });
             (&read.variable, read.at, message, help)
         } else {
             let Some((key, message, help)) = missing(read, scope, &scalar.text) else { return };
@@ -162,6 +172,17 @@ impl Check<'_> {
         let span = self.span(node, scalar, offset, at, name.len());
         self.error("unknown-name", span, message).help(help);
     }
+}
+
+/// The bytes of the word or operator at the start of a text, at least 1.
+fn token(text: &str) -> usize {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let sign = |c: char| "&|=<>!+-*/%".contains(c);
+    let end = match text.chars().next() {
+        Some(c) if sign(c) => text.find(|c| !sign(c)),
+        _ => text.find(|c| !word(c)),
+    };
+    end.unwrap_or(text.len()).max(1)
 }
 
 /// The first key of a read that names nothing.
@@ -180,7 +201,7 @@ fn missing<'r>(read: &'r Read, scope: Scope, text: &str) -> Option<(&'r script::
         Scope::Run { inputs, steps, before } => match read.variable.as_str() {
             "run" => among(first, "run", &RUN_FIELDS),
             "inputs" => match dashed(text, scope).filter(|_| !inputs.contains(&first.name.as_str())) {
-                Some(help) => Some((first, format!("`inputs` has no `{}`", short(&first.name)), help)),
+                Some((_, help)) => Some((first, format!("`inputs` has no `{}`", short(&first.name)), help)),
                 None => among(first, "inputs", inputs),
             },
             _ => match steps.iter().position(|id| *id == first.name) {
@@ -199,21 +220,27 @@ fn missing<'r>(read: &'r Read, scope: Scope, text: &str) -> Option<(&'r script::
                 )),
                 None => {
                     let message = format!("there is no step `{}`", short(&first.name));
-                    let help = dashed(text, scope).or_else(|| did_you_mean(&first.name, steps.iter().copied()));
-                    Some((first, message, help.unwrap_or_else(|| format!("there are: {}", short_list(steps)))))
+                    let earlier = &steps[..before];
+                    let help = dashed(text, scope).map(|(_, help)| help);
+                    let help = help.or_else(|| did_you_mean(&first.name, earlier.iter().copied()));
+                    let help = help.unwrap_or_else(|| match earlier {
+                        [] => "no step comes before".to_owned(),
+                        earlier => format!("before it come: {}", short_list(earlier)),
+                    });
+                    Some((first, message, help))
                 }
             },
         },
     }
 }
 
-/// The help for a name with dashes that is written behind a dot, which reads as a subtraction.
-fn dashed(text: &str, scope: Scope) -> Option<String> {
+/// A name with dashes that is written behind a dot, which reads as a subtraction; with the help for it.
+fn dashed<'s>(text: &str, scope: Scope<'s>) -> Option<(&'s str, String)> {
     let Scope::Run { inputs, steps, .. } = scope else { return None };
-    let with = |root: &str, names: &[&str]| {
+    let with = |root: &str, names: &[&'s str]| {
         let written = |name: &&&str| name.contains('-') && text.contains(&format!("{root}.{name}"));
         let name = names.iter().filter(written).max_by_key(|name| name.len())?;
-        Some(format!("`-` is minus; a name with dashes is read like this: {root}[\"{name}\"]"))
+        Some((*name, format!("`-` is minus; a name with dashes is read like this: {root}[\"{name}\"]")))
     };
     with("steps", steps).or_else(|| with("inputs", inputs))
 }
@@ -222,74 +249,4 @@ fn short_list(names: &[&str]) -> String {
     const MOST: usize = 10;
     let shown = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
     if names.len() > MOST { format!("{shown}, …") } else { shown }
-}
-
-/// The offset in the raw text of a scalar at which the decoded text stands at `target`.
-fn align(raw: &str, scalar: &Scalar, target: usize) -> usize {
-    let mut at = match scalar.style {
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,
-        _ => 0,
-    };
-    for wanted in scalar.text[..target].chars() {
-        at = after(raw, at, wanted, scalar.style);
-    }
-    // White space of the file that the decoded text does not have.
-    match scalar.text[target..].chars().next() {
-        Some(wanted) => begin(raw, at, wanted, scalar.style),
-        None => at.min(raw.len()),
-    }
-}
-
-/// Where the raw form of `wanted` begins, from `at` on.
-fn begin(raw: &str, at: usize, wanted: char, style: ScalarStyle) -> usize {
-    let rest = raw.get(at..).unwrap_or_default();
-    let escape = style == ScalarStyle::DoubleQuoted && rest.starts_with('\\');
-    if escape && rest[1..].starts_with(['\n', '\r']) {
-        let skipped = rest[1..].len() - rest[1..].trim_start().len();
-        return begin(raw, at + 1 + skipped, wanted, style);
-    }
-    match wanted {
-        c if c.is_whitespace() || escape || rest.starts_with(c) => at,
-        _ => at + (rest.len() - rest.trim_start().len()),
-    }
-}
-
-/// Where the raw form of `wanted` ends.
-fn after(raw: &str, at: usize, wanted: char, style: ScalarStyle) -> usize {
-    let at = begin(raw, at, wanted, style);
-    let rest = raw.get(at..).unwrap_or_default();
-    if style == ScalarStyle::DoubleQuoted && rest.starts_with('\\') {
-        let length = match rest[1..].chars().next() {
-            Some('x') => 4,
-            Some('u') => 6,
-            Some('U') => 10,
-            Some(c) => 1 + c.len_utf8(),
-            None => 1,
-        };
-        return at + length;
-    }
-    if style == ScalarStyle::SingleQuoted && wanted == '\'' && rest.starts_with("''") {
-        return at + 2;
-    }
-    match (wanted, rest.chars().next()) {
-        // A line end, and the indentation behind it.
-        ('\n' | ' ', Some('\n' | '\r')) => {
-            let line = rest.find('\n').map_or(rest.len(), |end| end + 1);
-            let indentation = rest[line..].len() - rest[line..].trim_start_matches(' ').len();
-            match style {
-                ScalarStyle::Literal => at + line + indentation.min(indent(raw)),
-                _ => at + line + indentation,
-            }
-        }
-        ('\n', Some(c)) if c.is_whitespace() => at + rest.find('\n').map_or(0, |end| end + 1),
-        (_, Some(c)) => at + c.len_utf8(),
-        (_, None) => at,
-    }
-}
-
-/// The indentation of a block's lines that is not part of its text. The raw text begins behind that of the first line,
-/// and ends with that of what follows; so it is the least that any line has.
-fn indent(raw: &str) -> usize {
-    let lines = raw.lines().skip(1).filter(|line| !line.trim().is_empty());
-    lines.map(|line| line.len() - line.trim_start_matches(' ').len()).min().unwrap_or(0)
 }

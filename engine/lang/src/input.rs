@@ -7,7 +7,7 @@ use runwright_core::{Input, InputKind, Map, Runbook, Value};
 
 use crate::check::{Check, Keys, find};
 use crate::diagnostic::did_you_mean;
-use crate::tree::{Entry, Node, found};
+use crate::node::{Entry, Node, expected, found};
 
 const KEYS: Keys = Keys { of: "an input", known: &["type", "description", "default", "required"], later: &[] };
 
@@ -42,8 +42,7 @@ impl Check<'_> {
         if let (Some(kind), Some((node, value))) = (kind, &default)
             && !kind.accepts(value)
         {
-            let message = format!("expected a default of type {}, found {}", kind.as_str(), node.found());
-            self.error("wrong-type", node.span.clone(), message);
+            self.wrong_type(node, expected(kind));
         }
         if let Some((node, _)) = &default {
             self.plain(node);
@@ -106,7 +105,7 @@ pub fn admit_inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Vec<InputP
                 admitted.insert(name.clone(), value);
             }
             Some(value) => {
-                let message = format!("the input `{name}` is {}, not {}", input.kind.as_str(), found(&value));
+                let message = format!("the input `{name}` is {}, found {}", expected(input.kind), found(&value));
                 problem(name, message, None);
             }
             None => {

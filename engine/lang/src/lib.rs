@@ -18,6 +18,8 @@ mod diagnostic;
 mod duration;
 mod expression;
 mod input;
+mod node;
+mod place;
 mod render;
 mod runbook;
 mod scalar;
@@ -46,7 +48,7 @@ pub mod limits {
     pub const SCALAR_BYTES: usize = 64 * 1024;
     /// Steps of a runbook.
     pub const STEPS: usize = 500;
-    /// Diagnostics of one file; further ones are counted only.
+    /// Diagnostics of one file; of further ones only their being there is told.
     pub const DIAGNOSTICS: usize = 100;
 }
 

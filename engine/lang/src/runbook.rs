@@ -5,7 +5,7 @@ use runwright_core::{Map, OnFailure, Runbook, Value};
 use crate::check::{Check, Keys, find, short};
 use crate::expression::Scope;
 use crate::limits;
-use crate::tree::{Entry, Kind, Node};
+use crate::node::{Entry, Kind, Node};
 
 const KEYS: Keys = Keys {
     of: "a runbook",

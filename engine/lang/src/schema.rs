@@ -12,7 +12,8 @@ use runwright_core::{ActionName, Value};
 
 use crate::check::{Check, find, short};
 use crate::diagnostic::did_you_mean;
-use crate::tree::{Entry, Kind, Node, found};
+use crate::node::{Entry, Kind, Node, found};
+use crate::runbook::first;
 
 /// What is wrong with one place of an input.
 struct Misfit {
@@ -20,6 +21,7 @@ struct Misfit {
     code: &'static str,
     message: String,
     help: Option<String>,
+    note: Option<String>,
 }
 
 impl Check<'_> {
@@ -32,10 +34,11 @@ impl Check<'_> {
         let input = node.map_or_else(|| Value::Object(runwright_core::Map::new()), Node::value);
         let place =
             Place { action, schema, node, missing: with.map_or(uses.value.span.clone(), |with| with.at.clone()) };
-        let misfits: Vec<Misfit> = validator.iter_errors(&input).filter_map(|error| place.misfit(&error)).collect();
+        let misfits: Vec<Misfit> = validator.iter_errors(&input).flat_map(|error| place.misfits(&error)).collect();
         for misfit in misfits {
             let error = self.error(misfit.code, misfit.span, misfit.message);
             error.help = misfit.help;
+            error.notes.extend(misfit.note);
         }
     }
 }
@@ -50,48 +53,71 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// What the error says of the runbook; none where it speaks of what only the run will know.
-    fn misfit(&self, error: &ValidationError) -> Option<Misfit> {
+    /// What the error says of the runbook; nothing where it speaks of what only the run will know.
+    fn misfits(&self, error: &ValidationError) -> Vec<Misfit> {
         let path = error.instance_path().as_str();
-        let (node, entry) = self.find(path);
-        let span = node.map_or(self.missing.clone(), |node| node.span.clone());
-        let open = node.map_or(Open::No, open);
-        let at = if path.is_empty() {
-            String::new()
-        } else {
-            format!("`{}`: ", path.trim_start_matches('/').replace('/', "."))
-        };
-        let new = |code, span, message: String| Misfit { span, code, message: format!("{at}{message}"), help: None };
         match error.kind() {
-            ValidationErrorKind::Required { property } => {
-                let name = property.as_str().unwrap_or_default();
-                let span = match entry {
-                    Some(entry) => entry.at.clone(),
-                    None => self.missing.clone(),
-                };
-                let message = format!("`{}` needs the input `{name}`", self.action);
-                let help = format!("add `{name}: …` to `with`{}", self.described(name));
-                Some(Misfit { help: Some(help), ..new("missing-input", span, message) })
-            }
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-                let name = unexpected.first()?;
-                let known: Vec<&str> = self.properties(path);
-                let span = match node.map(|node| &node.kind) {
-                    Some(Kind::Map(entries)) => find(entries, name).map_or(span, |entry| entry.at.clone()),
-                    _ => span,
-                };
-                let help = did_you_mean(name, known.iter().copied()).or_else(|| match known.as_slice() {
-                    [] => Some("it takes no input".to_owned()),
-                    known => Some(format!("there are: {}", known.join(", "))),
-                });
-                let others = match unexpected.len() {
-                    1 => String::new(),
-                    more => format!(" (nor {} others that are given)", more - 1),
-                };
-                let message = format!("`{}` has no input `{}`{others}", self.action, short(name));
-                Some(Misfit { help, ..new("unknown-input", span, message) })
+                unexpected.iter().map(|name| self.unknown(path, name)).collect()
             }
+            ValidationErrorKind::Required { property } => {
+                vec![self.required(path, property.as_str().unwrap_or_default())]
+            }
+            _ => self.misfit(path, error).into_iter().collect(),
+        }
+    }
+
+    fn unknown(&self, path: &str, name: &str) -> Misfit {
+        let known: Vec<&str> = self.properties(path);
+        let span = match self.find(path).map(|node| &node.kind) {
+            Some(Kind::Map(entries)) => find(entries, name).map(|entry| entry.at.clone()),
+            _ => None,
+        };
+        let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
+            [] => "it takes no input".to_owned(),
+            known => format!("there are: {}", known.join(", ")),
+        });
+        let message = match path {
+            "" => format!("`{}` has no input `{}`", self.action, short(name)),
+            path => format!("`{}` has no `{}`", dotted(path), short(name)),
+        };
+        Misfit {
+            span: span.unwrap_or(self.missing.clone()),
+            code: "unknown-input",
+            message,
+            help: Some(help),
+            note: None,
+        }
+    }
+
+    fn required(&self, path: &str, name: &str) -> Misfit {
+        let (span, message) = match (path, self.find(path)) {
+            ("", _) | (_, None) => (self.missing.clone(), format!("`{}` needs the input `{name}`", self.action)),
+            (path, Some(node)) => (first(node), format!("`{}` needs `{name}`", dotted(path))),
+        };
+        let help = match (path, self.node) {
+            ("", None) => format!("add `with: {{ {name}: … }}`"),
+            ("", Some(_)) => format!("add `{name}: …` to `with`"),
+            _ => format!("add `{name}: …`"),
+        };
+        let note = if path.is_empty() { self.described(name) } else { None };
+        Misfit { span, code: "missing-input", message, help: Some(help), note }
+    }
+
+    fn misfit(&self, path: &str, error: &ValidationError) -> Option<Misfit> {
+        let node = self.find(path);
+        let span = node.map_or(self.missing.clone(), |node| node.span.clone());
+        let open = node.map_or(Open::No, open);
+        let at = if path.is_empty() { String::new() } else { format!("`{}`: ", dotted(path)) };
+        let new = |code, span, message: String| Misfit {
+            span,
+            code,
+            message: format!("{at}{message}"),
+            help: None,
+            note: None,
+        };
+        match error.kind() {
             ValidationErrorKind::Type { kind } if open != Open::Whole => {
                 let actual = found(error.instance());
                 let mut misfit = new("wrong-type", span, format!("expected {}, found {actual}", types(kind)));
@@ -118,22 +144,13 @@ impl Place<'_> {
         }
     }
 
-    /// The node at a JSON pointer, and the entry that holds it.
-    fn find(&self, pointer: &str) -> (Option<&Node>, Option<&Entry>) {
-        let mut node = self.node;
-        let mut entry = None;
-        for part in pointer.split('/').skip(1) {
-            let part = part.replace("~1", "/").replace("~0", "~");
-            match node.map(|node| &node.kind) {
-                Some(Kind::Map(entries)) => {
-                    entry = find(entries, &part);
-                    node = entry.map(|entry| &entry.value);
-                }
-                Some(Kind::List(items)) => node = part.parse::<usize>().ok().and_then(|index| items.get(index)),
-                _ => return (node, entry),
-            }
-        }
-        (node, entry)
+    /// The node at a JSON pointer.
+    fn find(&self, pointer: &str) -> Option<&Node> {
+        pointer.split('/').skip(1).try_fold(self.node?, |node, part| match &node.kind {
+            Kind::Map(entries) => find(entries, &part.replace("~1", "/").replace("~0", "~")).map(|entry| &entry.value),
+            Kind::List(items) => items.get(part.parse::<usize>().ok()?),
+            _ => None,
+        })
     }
 
     /// The properties that the schema has for the map at a JSON pointer.
@@ -146,10 +163,15 @@ impl Place<'_> {
         properties.map(|properties| properties.keys().map(String::as_str).collect()).unwrap_or_default()
     }
 
-    fn described(&self, name: &str) -> String {
-        let text = self.schema.get("properties").and_then(|all| all.get(name)?.get("description")?.as_str());
-        text.map(|text| format!(": {}", short(text.trim_end_matches('.')))).unwrap_or_default()
+    fn described(&self, name: &str) -> Option<String> {
+        let text = self.schema.get("properties")?.get(name)?.get("description")?.as_str()?;
+        Some(format!("`{name}`: {}", short(text.trim_end_matches('.'))))
     }
+}
+
+/// A JSON pointer for people.
+fn dotted(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
 }
 
 /// Whether a value has expressions in it.

@@ -4,8 +4,8 @@ use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Work};
 
 use crate::check::{Check, Keys, find};
 use crate::expression::Scope;
+use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
-use crate::tree::{Entry, Kind, Node};
 
 const KEYS: Keys = Keys {
     of: "a step",

@@ -17,15 +17,15 @@ pub(crate) fn report(check: &mut Check, info: &str, at: usize) {
     let expression = text.contains("${{");
     let at = at..at + check.source.text[at..].chars().next().map_or(0, char::len_utf8);
     let (message, help) = match info {
-        _ if info.contains("unknown anchor") => return alias(check, at.start),
+        _ if info.contains("unknown anchor") => return anchor(check, at.start, '*'),
         _ if info.contains("recursion limit") => return too_deep(check, at.start),
         _ if expression && info.contains("flow") => {
             ("`${{` can't stand here without quotes", "write \"${{ … }}\" with quotes")
         }
-        _ if info.contains("mapping values are not allowed") => {
+        _ if info.contains("mapping values are not allowed") || info.contains("placement of ':'") => {
             ("a `:` where no key can be", "check the indentation, or put text that contains `: ` in quotes")
         }
-        _ if info.contains("did not find expected key") || info.contains("simple key expected") => {
+        _ if info.contains("did not find expected key") || info.contains("simple key expect") => {
             ("this line fits none of the lines above", "check its indentation; a key ends with `:`")
         }
         _ if info.contains("did not find expected '-'") => {
@@ -70,15 +70,18 @@ pub(crate) fn too_deep(check: &mut Check, at: usize) {
     check.error("too-large", at..at + 1, message);
 }
 
-pub(crate) fn anchor(check: &mut Check, at: usize) {
-    let at = back(check, at, '&');
-    check.error("anchor", at, "anchors are not available in runbooks").help("write the value where it is needed");
-}
-
-pub(crate) fn alias(check: &mut Check, at: usize) {
-    let at = word(check, at);
-    let error = check.error("anchor", at, "aliases are not available in runbooks");
-    error.help("write the value where it is needed; text that begins with `*` is put in quotes");
+/// Tells of the first anchor or alias; the others are counted.
+pub(crate) fn anchor(check: &mut Check, at: usize, sign: char) {
+    check.anchors += 1;
+    if check.anchors > 1 {
+        return;
+    }
+    let at = back(check, at, sign);
+    let error = check.error("anchor", at, "anchors and aliases are not available in runbooks");
+    error.help(match sign {
+        '&' => "write the value where it is needed; text that begins with `&` is put in quotes",
+        _ => "write the value where it is needed; text that begins with `*` is put in quotes",
+    });
 }
 
 pub(crate) fn tag(check: &mut Check, at: usize) {

@@ -5,104 +5,21 @@
 
 use std::ops::Range;
 
-use runwright_core::Value;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 use crate::check::Check;
-use crate::{limits, scalar, syntax};
-
-/// A value with its place.
-#[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    pub(crate) span: Range<usize>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Kind {
-    Scalar(Scalar),
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-    /// What was refused already; nothing more is said of it.
-    Broken,
-}
-
-#[derive(Debug)]
-pub(crate) struct Scalar {
-    pub(crate) text: String,
-    pub(crate) style: ScalarStyle,
-}
-
-/// A key with its value.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) at: Range<usize>,
-    pub(crate) value: Node,
-}
-
-impl Scalar {
-    pub(crate) fn value(&self) -> Value {
-        match self.style {
-            ScalarStyle::Plain => scalar::plain(&self.text),
-            _ => Value::String(self.text.clone()),
-        }
-    }
-}
-
-impl Node {
-    /// The value without its places; what was refused is null.
-    pub(crate) fn value(&self) -> Value {
-        match &self.kind {
-            Kind::Scalar(scalar) => scalar.value(),
-            Kind::List(items) => items.iter().map(Self::value).collect(),
-            Kind::Map(entries) => {
-                Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.value())).collect())
-            }
-            Kind::Broken => Value::Null,
-        }
-    }
-
-    /// The text of a scalar that is text.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Scalar(scalar) if scalar.value().is_string() => Some(&scalar.text),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn is_null(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar(scalar) if scalar.value().is_null())
-    }
-
-    /// What it is, for people.
-    pub(crate) fn found(&self) -> &'static str {
-        match &self.kind {
-            Kind::Scalar(scalar) => found(&scalar.value()),
-            Kind::List(_) => "a list",
-            Kind::Map(_) => "a map",
-            Kind::Broken => "nothing",
-        }
-    }
-}
-
-/// What `value` is, for people.
-pub(crate) fn found(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a map",
-    }
-}
+use crate::node::{Entry, Kind, Node, Scalar};
+use crate::{limits, syntax};
 
 /// The tree of the text; none where it could not be read to its end. What is wrong is told to `check`.
 pub(crate) fn tree(check: &mut Check) -> Option<Node> {
     let text = check.source.text;
     let mut reader = Reader { parser: Parser::new_from_str(text), offsets: Offsets::new(text), check, nodes: 0 };
     let root = reader.document()?;
+    if check.anchors > 0 {
+        // What they stand for is not known, so nothing else can be judged.
+        return None;
+    }
     if root.is_null() && matches!(&root.kind, Kind::Scalar(scalar) if scalar.text.is_empty()) {
         check.error("empty", 0..0, "the file is empty").help("a runbook has at least `name` and `steps`");
         return None;
@@ -197,14 +114,14 @@ impl<'a> Reader<'_, 'a> {
             _ => (0, false),
         };
         if anchor > 0 {
-            syntax::anchor(self.check, begin);
+            syntax::anchor(self.check, begin, '&');
         }
         if tag {
             syntax::tag(self.check, begin);
         }
         let kind = match event {
             Event::Alias(_) => {
-                syntax::alias(self.check, begin);
+                syntax::anchor(self.check, begin, '*');
                 Kind::Broken
             }
             Event::Scalar(text, ..) if text.len() > limits::SCALAR_BYTES => {

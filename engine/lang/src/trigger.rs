@@ -6,8 +6,8 @@ use runwright_core::{Input, Map, Trigger, Value};
 use crate::check::{Check, Keys, find, short};
 use crate::diagnostic::did_you_mean;
 use crate::expression::Scope;
+use crate::node::{Kind, Node, expected};
 use crate::runbook::first;
-use crate::tree::{Kind, Node};
 
 const ON: Keys = Keys { of: "`on`", known: &["alarm", "manual"], later: &["schedule", "file", "webhook"] };
 const ALARM: Keys = Keys { of: "an alarm trigger", known: &["where", "with"], later: &["throttle"] };
@@ -79,12 +79,7 @@ impl Check<'_> {
         let value = node.value();
         let open = value.as_str().is_some_and(|text| text.contains("${{"));
         if !open && !input.kind.accepts(&value) && !matches!(node.kind, Kind::Broken) {
-            let message = format!("expected {} {}, found {}", article(input), input.kind.as_str(), node.found());
-            self.error("wrong-type", node.span.clone(), message);
+            self.wrong_type(node, expected(input.kind));
         }
     }
-}
-
-fn article(input: &Input) -> &'static str {
-    if input.kind.as_str() == "integer" { "an" } else { "a" }
 }

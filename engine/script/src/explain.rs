@@ -21,7 +21,7 @@ pub(crate) fn explain(error: &EvalAltResult, names: &Names, scope: &Value) -> Er
                 .iter()
                 .find_map(|read| missing(read, scope).filter(|(key, _)| key.at == at || names_it(key, name)))
             {
-                Some((key, parent)) => missing_key(&key.name, &parent, names, scope).place(key.at),
+                Some((key, parent)) => missing_key(&key.name, &parent, scope).place(key.at),
                 None => plain,
             }
         }
@@ -52,7 +52,7 @@ fn missing<'a>(read: &'a Read, scope: &Value) -> Option<(&'a Key, Read)> {
     None
 }
 
-fn missing_key(name: &str, parent: &Read, _names: &Names, scope: &Value) -> Error {
+fn missing_key(name: &str, parent: &Read, scope: &Value) -> Error {
     let value = parent.keys.iter().try_fold(&scope[&parent.variable], |value, key| value.get(&key.name));
     match value {
         Some(Value::Object(map)) => {

@@ -1,0 +1,107 @@
+//! The parts of the tree, and what they are for people.
+
+use std::ops::Range;
+
+use runwright_core::{InputKind, Value};
+use saphyr_parser::ScalarStyle;
+
+use crate::scalar;
+
+/// A value with its place.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) span: Range<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+    /// What was refused already; nothing more is said of it.
+    Broken,
+}
+
+#[derive(Debug)]
+pub(crate) struct Scalar {
+    pub(crate) text: String,
+    pub(crate) style: ScalarStyle,
+}
+
+/// A key with its value.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) at: Range<usize>,
+    pub(crate) value: Node,
+}
+
+impl Scalar {
+    pub(crate) fn value(&self) -> Value {
+        match self.style {
+            ScalarStyle::Plain => scalar::plain(&self.text),
+            _ => Value::String(self.text.clone()),
+        }
+    }
+}
+
+impl Node {
+    /// The value without its places; what was refused is null.
+    pub(crate) fn value(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar(scalar) => scalar.value(),
+            Kind::List(items) => items.iter().map(Self::value).collect(),
+            Kind::Map(entries) => {
+                Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.value())).collect())
+            }
+            Kind::Broken => Value::Null,
+        }
+    }
+
+    /// The text of a scalar that is text.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar(scalar) if scalar.value().is_string() => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar(scalar) if scalar.value().is_null())
+    }
+
+    /// What it is, for people.
+    pub(crate) fn found(&self) -> &'static str {
+        match &self.kind {
+            Kind::Scalar(scalar) => found(&scalar.value()),
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a map",
+            Kind::Broken => "nothing",
+        }
+    }
+}
+
+/// What `value` is, for people.
+pub(crate) fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+/// What an input of this kind takes, for people.
+pub(crate) fn expected(kind: InputKind) -> &'static str {
+    match kind {
+        InputKind::String => "text",
+        InputKind::Integer => "a whole number",
+        InputKind::Number => "a number",
+        InputKind::Boolean => "`true` or `false`",
+        InputKind::List => "a list",
+        InputKind::Map => "a map",
+    }
+}

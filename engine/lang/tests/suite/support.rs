@@ -1,0 +1,65 @@
+//! A catalog to check against: the `vm` plugin, as it says of itself, in short.
+
+use runwright_core::{ActionFacts, Catalog, Digest, EffectClass, PluginFacts};
+use serde_json::{Value, json};
+
+/// An action with these input properties, of which the first `required` must be given.
+fn action(name: &str, effect: EffectClass, properties: Value, required: &[&str]) -> ActionFacts {
+    ActionFacts {
+        name: name.to_owned(),
+        summary: String::new(),
+        input_schema: json!({
+            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+        }),
+        output_schema: json!({}),
+        effect,
+        destructive: false,
+        has_plan: false,
+        has_verify: false,
+        has_undo: false,
+        undo_safe_if_not_run: false,
+        defaults: (name == "reprovision").then(|| json!({"timeout-ms": 120_000})),
+    }
+}
+
+/// What runbooks can use in these tests.
+pub(crate) fn catalog() -> Catalog {
+    let vm = json!({"type": "string", "description": "The VM's name in the inventory."});
+    let actions = vec![
+        action("diagnose", EffectClass::Read, json!({"vm": vm, "patience": {"type": "string"}}), &["vm"]),
+        action("restart", EffectClass::Unsafe, json!({"vm": vm}), &["vm"]),
+        action("wait-healthy", EffectClass::Read, json!({"vm": vm, "for": {"type": "string"}}), &["vm"]),
+        action("reprovision", EffectClass::Unsafe, json!({"vm": vm, "image": {"type": "string"}}), &["vm", "image"]),
+        action(
+            "tune",
+            EffectClass::Idempotent,
+            json!({
+                "vm": vm, "cpus": {"type": "integer", "minimum": 1}, "hot": {"type": "boolean"},
+                "mode": {"enum": ["fast", "slow"]}, "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                "disks": {"type": "array", "items": {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}},
+            }),
+            &["vm"],
+        ),
+    ];
+    let facts = |name: &str, actions| PluginFacts {
+        name: name.to_owned(),
+        version: "1.0.0".to_owned(),
+        summary: String::new(),
+        digest: Digest::of(name.as_bytes()),
+        imports: Vec::new(),
+        actions,
+    };
+    Catalog::new([&facts("vm", actions), &facts("http", vec![action("get", EffectClass::Read, json!({}), &[])])])
+}
+
+/// An engine with the usual limits.
+pub(crate) fn engine() -> script::Engine {
+    script::Engine::new(script::Limits::default())
+}
+
+/// The rendered diagnostics of a text.
+pub(crate) fn rendered(name: &str, bytes: &[u8]) -> String {
+    let parsed = lang::parse(name, bytes, Some(&catalog()), &engine());
+    assert!(parsed.runbook.is_none() || parsed.diagnostics.is_empty(), "{name} has a runbook");
+    lang::render(&parsed.diagnostics, bytes)
+}
