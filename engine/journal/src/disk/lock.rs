@@ -10,6 +10,9 @@ use rustix::io::Errno;
 
 use crate::Error;
 
+/// The lock file's text is cut off at, or filled up with spaces to, so many characters.
+const TEXT_CHARS: usize = 120;
+
 /// The lock on a state directory. The kernel releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -29,10 +32,10 @@ impl Lock {
             Err(Errno::WOULDBLOCK) => return Err(locked(dir, &mut file)),
             Err(error) => return Err(Error::io("lock", &path, error)),
         }
-        let text = format!("{} {what}\n", std::process::id());
-        file.set_len(0)
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .map_err(|error| Error::io("write", &path, error))?;
+        // Written over in place: to cut a file off and write it again costs milliseconds.
+        let text: String = format!("{} {what}", std::process::id()).chars().take(TEXT_CHARS).collect();
+        let written = file.write_all(format!("{text:<TEXT_CHARS$}\n").as_bytes());
+        written.map_err(|error| Error::io("write", &path, error))?;
         Ok(Self { _file: file })
     }
 }
@@ -40,7 +43,7 @@ impl Lock {
 fn locked(dir: &Path, file: &mut File) -> Error {
     let mut text = String::new();
     let _ = file.take(256).read_to_string(&mut text);
-    let (pid, what) = text.trim_end().split_once(' ').unwrap_or_default();
+    let (pid, what) = text.lines().next().unwrap_or_default().trim_end().split_once(' ').unwrap_or_default();
     let holder = if what.is_empty() { "another process" } else { what };
     Error::Locked { path: dir.to_owned(), pid: pid.parse().ok(), holder: holder.to_owned() }
 }

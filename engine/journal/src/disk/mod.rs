@@ -37,6 +37,8 @@ pub struct SledJournal {
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
     keeper: Option<JoinHandle<()>>,
+    #[cfg(test)]
+    faults: Arc<crate::log::Faults>,
     _lock: Lock,
 }
 
@@ -49,11 +51,13 @@ pub struct Options {
     pub segment_bytes: usize,
     /// Bytes of the log after which its newest part goes into the store.
     pub table_bytes: usize,
+    /// Sets the store aside and builds it anew from the log: mends whatever `verify` found in the store alone.
+    pub rebuild: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { holder: "another runwright".to_owned(), segment_bytes: 16 << 20, table_bytes: 8 << 20 }
+        Self { holder: "another runwright".to_owned(), segment_bytes: 16 << 20, table_bytes: 8 << 20, rebuild: false }
     }
 }
 
@@ -77,7 +81,12 @@ impl SledJournal {
     pub fn open_with(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
         let dir = dir.as_ref().to_owned();
         let lock = Lock::take(&dir, &options.holder)?;
+        if options.rebuild {
+            lock::mark_broken(&dir);
+        }
         let (shared, log) = open::open(&dir, options.segment_bytes, options.table_bytes)?;
+        #[cfg(test)]
+        let faults = Arc::clone(&log.faults);
         let queue = Queue::new();
         let writer = Writer::new(log, Arc::clone(&shared));
         let writer = {
@@ -88,7 +97,16 @@ impl SledJournal {
             let (shared, dir) = (Arc::clone(&shared), dir.clone());
             spawn("journal-keeper", &dir.clone(), move || keeper::run(&shared, &dir))?
         };
-        Ok(Self { dir, shared, queue, writer: Some(writer), keeper: Some(keeper), _lock: lock })
+        Ok(Self {
+            dir,
+            shared,
+            queue,
+            writer: Some(writer),
+            keeper: Some(keeper),
+            #[cfg(test)]
+            faults,
+            _lock: lock,
+        })
     }
 
     /// Writes what is queued and closes the journal. Dropping it does the same, without telling of an error.

@@ -51,6 +51,7 @@ pub(crate) fn open(dir: &Path, segment_bytes: usize, table_bytes: usize) -> Resu
 
 fn open_store(dir: &Path) -> Result<Store, Error> {
     let (path, broken) = (dir.join("sled"), dir.join(BROKEN));
+    make_dir(&path)?;
     let opened = match broken.exists() {
         true => Err(Error::Store("it failed while it was written to".to_owned())),
         false => Store::open(&path),
@@ -66,6 +67,7 @@ fn open_store(dir: &Path) -> Result<Store, Error> {
     if broken.exists() {
         fs::remove_file(&broken).map_err(|error| Error::io("remove", &broken, error))?;
     }
+    make_dir(&path)?;
     Store::open(&path)
 }
 

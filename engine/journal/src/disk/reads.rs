@@ -9,7 +9,9 @@ use runwright_core::{Digest, Head, Record, RunId, Value};
 use super::SledJournal;
 use super::shared::Shared;
 use crate::admit::Known as _;
+use crate::frame::Position;
 use crate::history::Reader;
+use crate::log::{Found, scan};
 use crate::{Appended, Batch, Entry, Error, Journal, Query, Report, export};
 
 impl Shared {
@@ -35,25 +37,28 @@ impl Shared {
 
     /// A run's history, verified.
     pub(crate) fn history(&self, run: RunId) -> Result<Vec<Record>, Error> {
-        let (newest, tail) = {
+        // What is in the tables does not have to be in the store yet, so the store is read up to there.
+        let (newest, first, tail) = {
             let tables = self.lock();
             let mut parts: Vec<Vec<u8>> = Vec::new();
+            let mut first = u64::MAX;
             for part in tables.all().filter_map(|table| table.runs.get(&run)) {
-                parts.push(part.records().fold(Vec::new(), |mut all, (_, record)| {
-                    all.extend_from_slice(record);
-                    all
-                }));
+                first = part.records().next().map_or(first, |(seq, _)| seq);
+                parts.push(part.records().flat_map(|(_, record)| record).copied().collect());
             }
             parts.reverse();
-            (parts, tables.newest(|table| table.runs.get(&run).map(|part| part.tail)))
+            (parts, first, tables.newest(|table| table.runs.get(&run).map(|part| part.tail)))
         };
         // Before the records, which may go on meanwhile.
-        let tail = match tail {
-            Some(tail) => Some(tail),
-            None => self.store.head(run)?.map(|(_, tail)| tail),
+        let (tail, first) = match tail {
+            Some(tail) => (Some(tail), first),
+            None => {
+                let tail = self.store.head(run)?.map(|(_, tail)| tail);
+                (tail, tail.map_or(0, |tail| tail.seq + 1))
+            }
         };
         let mut reader = Reader::new(run);
-        self.store.read(run, &mut reader).map_err(|error| reader.or_damaged(error))?;
+        self.store.read(run, first, &mut reader).map_err(|error| reader.or_damaged(error))?;
         newest.iter().try_for_each(|records| reader.take(records))?;
         if let Some(lost) = self.store.lost(run)? {
             return Err(Error::Damaged { run, seq: lost.seq, what: lost.what });
@@ -88,13 +93,39 @@ impl Shared {
     }
 }
 
+impl SledJournal {
+    /// A run's history from the log alone, for a run that is damaged in the store.
+    fn log_history(&self, run: RunId) -> Result<Vec<Record>, Error> {
+        let tail = self.shared.tail(run)?;
+        let end = self.shared.lock().active.end;
+        let mut reader = Reader::new(run);
+        scan(&self.dir.join("log"), (Position::default(), 0), end, Some(end), &mut |found| match found {
+            Found::Commit { commit, .. } => {
+                let mut mine = commit.records.iter().filter(|slot| slot.run == run);
+                mine.try_for_each(|slot| reader.take(&commit.bytes[slot.start..slot.end]))
+            }
+            Found::Hole(_) => Ok(()),
+        })?;
+        reader.finish(tail)
+    }
+}
+
 impl Journal for SledJournal {
     fn append(&self, batch: Batch) -> Appended {
         self.enqueue(batch)
     }
 
     fn history(&self, run: RunId) -> Result<Vec<Record>, Error> {
-        self.shared.history(run)
+        match self.shared.history(run) {
+            Err(Error::Damaged { seq, what, .. }) => match self.log_history(run) {
+                Ok(records) => {
+                    tracing::warn!(%run, seq, what, "a run is damaged in the store; the log has it");
+                    Ok(records)
+                }
+                Err(_) => Err(Error::Damaged { run, seq, what }),
+            },
+            other => other,
+        }
     }
 
     fn runs(&self, query: &Query) -> Result<Vec<Head>, Error> {
@@ -120,8 +151,8 @@ impl Journal for SledJournal {
                 newest.entry(key.clone()).or_insert_with(|| entry.clone());
             }
         }
-        let known: HashSet<&str> = newest.keys().map(String::as_str).collect();
-        let mut found = self.shared.store.waiting(limit, |key| known.contains(key))?;
+        let known: HashSet<u64> = newest.values().map(|entry| entry.number).collect();
+        let mut found = self.shared.store.waiting(limit, |number| known.contains(&number))?;
         found.extend(newest.into_values().filter(|entry| entry.handled.is_none()));
         found.sort_by_key(|entry| entry.number);
         found.truncate(limit);

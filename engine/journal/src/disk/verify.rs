@@ -1,39 +1,83 @@
 //! Reading everything: every history from the store, and every commit of the log beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use runwright_core::RunId;
 
 use super::SledJournal;
 use crate::frame::Position;
-use crate::log::{Found, scan};
+use crate::log::{Found, Hole, scan};
 use crate::{Damage, Error, Journal, Query, Report, export};
 
 /// What the log has of one run.
-#[derive(Default)]
 struct Copy {
     next: u64,
     missing: Option<u64>,
 }
 
+impl Default for Copy {
+    fn default() -> Self {
+        Self { next: 1, missing: None }
+    }
+}
+
+impl Copy {
+    /// The first record up to `last` that is not there.
+    fn missing(&self, last: u64) -> Option<u64> {
+        self.missing.or((self.next <= last).then_some(self.next))
+    }
+}
+
 /// Reads everything that is acknowledged now.
 pub(crate) fn verify(journal: &SledJournal) -> Result<Report, Error> {
-    let end = journal.shared.lock().active.end;
     let heads = journal.runs(&Query::default())?;
-    let mut report = export::check_runs(journal)?;
-    let unreadable: BTreeSet<RunId> = report.damage.iter().filter_map(|damage| damage.run).collect();
+    let mut report = export::check_runs(&heads, |run| journal.shared.history(run))?;
     for (run, lost) in journal.shared.store.all_lost()? {
-        if !unreadable.contains(&run) {
+        if !report.damage.iter().any(|damage| damage.run == Some(run)) {
             report.damage.push(Damage { run: Some(run), seq: Some(lost.seq), what: lost.what, readable: false });
         }
     }
+    let (copies, holes) = read_log(journal, &mut report)?;
+    let places: Vec<String> = holes.iter().map(|hole| format!("{} to {}", hole.from, hole.to)).collect();
+    let none = Copy::default();
+    for head in &heads {
+        let in_store = report.damage.iter_mut().find(|damage| damage.run == Some(head.run));
+        match (copies.get(&head.run).unwrap_or(&none).missing(head.seq), in_store) {
+            (None, None) => {}
+            (None, Some(damage)) => {
+                damage.readable = true;
+                damage.what.push_str(" (the log has it: the store must be rebuilt)");
+            }
+            (Some(seq), in_store) => {
+                let readable = in_store.is_none();
+                let what = format!("its copy in the log can't be read (damaged: {})", places.join(", "));
+                report.damage.push(Damage { run: Some(head.run), seq: Some(seq), what, readable });
+            }
+        }
+    }
+    for (run, copy) in copies {
+        let seq = journal.head(run)?.map_or(0, |head| head.seq);
+        if seq + 1 < copy.next {
+            let what = "the log has it and the store does not: the store must be rebuilt".to_owned();
+            report.damage.push(Damage { run: Some(run), seq: Some(seq + 1), what, readable: false });
+        }
+    }
+    for place in places {
+        let what = format!("the log is damaged from {place}");
+        report.damage.push(Damage { run: None, seq: None, what, readable: true });
+    }
+    Ok(report)
+}
+
+fn read_log(journal: &SledJournal, report: &mut Report) -> Result<(BTreeMap<RunId, Copy>, Vec<Hole>), Error> {
+    let end = journal.shared.lock().active.end;
     let mut copies: BTreeMap<RunId, Copy> = BTreeMap::new();
     let mut holes = Vec::new();
     let scanned = scan(&journal.dir.join("log"), (Position::default(), 0), end, Some(end), &mut |found| {
         match found {
             Found::Commit { commit, .. } => {
                 for slot in &commit.records {
-                    let copy = copies.entry(slot.run).or_insert(Copy { next: 1, missing: None });
+                    let copy = copies.entry(slot.run).or_default();
                     if slot.seq != copy.next {
                         copy.missing.get_or_insert(copy.next);
                     }
@@ -45,20 +89,5 @@ pub(crate) fn verify(journal: &SledJournal) -> Result<Report, Error> {
         Ok(())
     })?;
     report.log_bytes = scanned.bytes;
-    let places: Vec<String> = holes.iter().map(|hole| format!("{} to {}", hole.from, hole.to)).collect();
-    let places = places.join(", ");
-    for head in heads {
-        let copy = copies.remove(&head.run).unwrap_or(Copy { next: 1, missing: None });
-        let missing = copy.missing.or((copy.next <= head.seq).then_some(copy.next));
-        if let Some(seq) = missing {
-            let readable = !unreadable.contains(&head.run);
-            let what = format!("its copy in the log can't be read (damaged: {places})");
-            report.damage.push(Damage { run: Some(head.run), seq: Some(seq), what, readable });
-        }
-    }
-    for hole in holes {
-        let what = format!("the log is damaged from {} to {}", hole.from, hole.to);
-        report.damage.push(Damage { run: None, seq: None, what, readable: true });
-    }
-    Ok(report)
+    Ok((copies, holes))
 }

@@ -54,7 +54,7 @@ impl Log {
             tracing::warn!(position = %end, "cutting off an unfinished commit that was never acknowledged");
             current.clear(at)?;
         }
-        current.file.sync_all().map_err(|error| Error::io("sync", &current.path, error))?;
+        current.file.sync_data().map_err(|error| Error::io("sync", &current.path, error))?;
         let durable = Position::new(number, at);
         Ok(Self {
             dir: dir.to_owned(),

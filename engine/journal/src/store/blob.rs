@@ -11,6 +11,7 @@ use crate::record::array;
 /// Bytes in one sled value at most. sled puts larger leaves into files that it never syncs.
 pub(crate) const PART_MAX: usize = 4_000;
 const HEADER: usize = 8;
+const RETRIES: usize = 3;
 
 /// The key of one part.
 pub(crate) fn part_key(key: &[u8], part: usize) -> Vec<u8> {
@@ -44,26 +45,31 @@ pub(crate) fn put(tree: &Tree, key: &[u8], value: &[u8]) -> Result<(), Error> {
 
 /// A value, checked.
 pub(crate) fn get(tree: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-    let Some(first) = guarded(|| tree.get(part_key(key, 0)))? else { return Ok(None) };
-    whole(tree, key, &first).map(Some)
+    for _ in 0..RETRIES {
+        let Some(first) = guarded(|| tree.get(part_key(key, 0)))? else { return Ok(None) };
+        if let Some(value) = whole(tree, key, &first)? {
+            return Ok(Some(value));
+        }
+        // Its parts may be of two values, while a checkpoint overwrites it.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let name = tree.name();
+    Err(Error::Store(format!("a value in {:?} is not what was written", String::from_utf8_lossy(&name))))
 }
 
-/// The whole value of which `first` is part 0.
-pub(crate) fn whole(tree: &Tree, key: &[u8], first: &[u8]) -> Result<Vec<u8>, Error> {
-    let wrong =
-        || Error::Store(format!("a value in {:?} is not what was written", String::from_utf8_lossy(&tree.name())));
-    let (header, first) = first.split_at_checked(HEADER).ok_or_else(wrong)?;
+/// The whole value of which `first` is part 0; none where it does not fit its checksum.
+fn whole(tree: &Tree, key: &[u8], first: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    let Some((header, first)) = first.split_at_checked(HEADER) else { return Ok(None) };
     let length = u32::from_le_bytes(array(&header[..4])) as usize;
     let mut value = first.to_vec();
     let mut part = 1;
     while value.len() < length {
-        value.extend_from_slice(&guarded(|| tree.get(part_key(key, part)))?.ok_or_else(wrong)?);
+        let Some(more) = guarded(|| tree.get(part_key(key, part)))? else { return Ok(None) };
+        value.extend_from_slice(&more);
         part += 1;
     }
-    if value.len() != length || crc(key, &value).to_le_bytes() != header[4..] {
-        return Err(wrong());
-    }
-    Ok(value)
+    let fits = value.len() == length && crc(key, &value).to_le_bytes() == header[4..];
+    Ok(fits.then_some(value))
 }
 
 /// Removes a value.

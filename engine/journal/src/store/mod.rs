@@ -108,11 +108,12 @@ impl Store {
         blob::get(&self.heads, &run.bytes())?.map(|bytes| head(&bytes)).transpose()
     }
 
-    /// Feeds the run's records to the reader.
-    pub(crate) fn read(&self, run: RunId, reader: &mut Reader) -> Result<(), Error> {
+    /// Feeds the run's records to the reader, up to `before`: values that begin there may be on their way in.
+    pub(crate) fn read(&self, run: RunId, before: u64, reader: &mut Reader) -> Result<(), Error> {
+        let key = |seq: u64| [run.bytes().as_slice(), &seq.to_be_bytes()].concat();
         let mut records = Vec::new();
-        for item in self.events.scan_prefix(run.bytes()) {
-            let (key, value) = guarded(|| item)?;
+        let mut range = self.events.range(key(0)..key(before));
+        while let Some((key, value)) = guarded(|| range.next().transpose())? {
             if blob::first_part(&key).is_some() {
                 reader.take(&records)?;
                 records.clear();
@@ -183,13 +184,16 @@ impl Store {
     }
 
     /// The entries that wait, oldest first, but for those that `skip` takes out.
-    pub(crate) fn waiting(&self, limit: usize, skip: impl Fn(&str) -> bool) -> Result<Vec<Entry>, Error> {
+    pub(crate) fn waiting(&self, limit: usize, skip: impl Fn(u64) -> bool) -> Result<Vec<Entry>, Error> {
         let mut found = Vec::new();
         let mut range = self.waiting.iter();
         while found.len() < limit {
-            let Some((_, key)) = guarded(|| range.next().transpose())? else { break };
+            let Some((number, key)) = guarded(|| range.next().transpose())? else { break };
+            if skip(u64::from_be_bytes(array(&number))) {
+                continue;
+            }
             let Some(bytes) = blob::get(&self.inbox, &key)? else { continue };
-            found.extend(Some(json::<Entry>(&bytes)?).filter(|entry| entry.handled.is_none() && !skip(&entry.key)));
+            found.extend(Some(json::<Entry>(&bytes)?).filter(|entry| entry.handled.is_none()));
         }
         Ok(found)
     }
@@ -204,12 +208,20 @@ impl Store {
         self.each(&self.meta, |_, bytes| json::<Setting>(bytes).map(|setting| (setting.name, setting.value)))
     }
 
+    /// Loses the first records of a run.
+    #[cfg(test)]
+    pub(crate) fn harm(&self, run: RunId) {
+        let first = self.events.scan_prefix(run.bytes()).keys().next();
+        self.events.remove(first.unwrap().unwrap()).unwrap();
+    }
+
     fn each<T>(&self, tree: &Tree, read: impl Fn(&[u8], &[u8]) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut found = Vec::new();
         for item in tree.iter() {
-            let (full, value) = guarded(|| item)?;
-            if let Some(key) = blob::first_part(&full) {
-                found.push(read(key, &blob::whole(tree, key, &value)?)?);
+            let (full, _) = guarded(|| item)?;
+            let Some(key) = blob::first_part(&full) else { continue };
+            if let Some(value) = blob::get(tree, key)? {
+                found.push(read(key, &value)?);
             }
         }
         Ok(found)

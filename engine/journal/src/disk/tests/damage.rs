@@ -1,0 +1,240 @@
+//! Bytes that are not what was written.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::{copy, export, fill, log_only, open, small};
+use crate::conformance::{batch, run_id};
+use crate::frame::{Frame, Position};
+use crate::{Error, Journal, Options, Query};
+
+fn segment(dir: &Path) -> PathBuf {
+    dir.join("log/000001.log")
+}
+
+/// The places of all frames in the first segment.
+fn frames(dir: &Path) -> Vec<(usize, usize)> {
+    let bytes = fs::read(segment(dir)).unwrap();
+    let mut found = Vec::new();
+    let mut at = 64;
+    while let Some(frame) = Frame::read(&bytes[at..], Position::new(1, at)) {
+        found.push((at, frame.length));
+        at += frame.length;
+    }
+    found
+}
+
+fn flip(path: &Path, at: usize) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at as u64).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x20], at as u64).unwrap();
+}
+
+#[test]
+fn a_torn_tail_is_cut_at_every_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), &log_only());
+    journal.append(batch(1, 1, 2)).blocking_wait().unwrap();
+    journal.append(batch(1, 3, 4)).blocking_wait().unwrap();
+    journal.close().unwrap();
+    let (at, length) = *frames(dir.path()).last().unwrap();
+    let whole = fs::read(segment(dir.path())).unwrap();
+    for cut in (0..length).step_by(if cfg!(debug_assertions) { 13 } else { 1 }).chain(length - 12..length) {
+        let mut torn = whole.clone();
+        torn[at + cut..at + length].fill(0);
+        if torn == whole {
+            continue; // only padding was cut off
+        }
+        torn[at + length..at + length + 500].fill(if cut % 2 == 0 { 0 } else { 0xa5 });
+        fs::write(segment(dir.path()), &torn).unwrap();
+        let journal = open(dir.path(), &log_only());
+        assert_eq!(journal.history(run_id(1)).unwrap().len(), 2, "cut at {cut}");
+        journal.append(batch(1, 3, 3)).blocking_wait().unwrap();
+        journal.close().unwrap();
+        let journal = open(dir.path(), &log_only());
+        assert_eq!(journal.history(run_id(1)).unwrap().len(), 3, "cut at {cut}");
+        assert_eq!(journal.verify().unwrap().damage, []);
+        fs::write(segment(dir.path()), &whole).unwrap();
+    }
+}
+
+#[test]
+fn commits_behind_a_torn_one_in_the_same_write_are_cut_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), &log_only());
+    journal.append(batch(1, 1, 2)).blocking_wait().unwrap();
+    // Queued at once: most of them share a write.
+    let pending: Vec<_> = (2..40).map(|n| journal.append(batch(n, 1, 2))).collect();
+    pending.into_iter().for_each(|appended| drop(appended.blocking_wait().unwrap()));
+    journal.close().unwrap();
+    let frames = frames(dir.path());
+    let bytes = fs::read(segment(dir.path())).unwrap();
+    let read = |(at, _): &(usize, usize)| Frame::read(&bytes[*at..], Position::new(1, *at)).unwrap().durable;
+    let last = read(frames.last().unwrap());
+    let group: Vec<_> = frames.iter().filter(|frame| read(frame) == last).collect();
+    flip(&segment(dir.path()), group[0].0 + 200);
+    let journal = open(dir.path(), &log_only());
+    assert_eq!(journal.runs(&Query::default()).unwrap().len(), frames.len() - group.len());
+    assert_eq!(journal.verify().unwrap().damage, []);
+}
+
+#[test]
+fn damage_in_the_middle_is_named_and_blocks_that_run_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), &log_only());
+    for seq in 1..=3 {
+        for n in 1..=4 {
+            journal.append(batch(n, seq, seq)).blocking_wait().unwrap();
+        }
+    }
+    journal.close().unwrap();
+    // The frame of run 3, record 2: once in the middle of its history; then run 2's last record.
+    for (frame, run, seq) in [(6, 3, 2), (9, 2, 3)] {
+        let (at, length) = frames(dir.path())[frame];
+        for offset in [110, 200, length - 20] {
+            let copied = tempfile::tempdir().unwrap();
+            copy(dir.path(), copied.path());
+            flip(&segment(copied.path()), at + offset);
+            let journal = open(copied.path(), &small());
+            match journal.history(run_id(run)) {
+                Err(Error::Damaged { run: named, seq: at, .. }) => assert_eq!((named, at), (run_id(run), seq)),
+                other => panic!("{other:?}"),
+            }
+            let named = journal.verify().unwrap().damage;
+            assert!(named.iter().any(|damage| (damage.run, damage.seq) == (Some(run_id(run)), Some(seq))), "{named:?}");
+            for other in (1..=4).filter(|n| *n != run) {
+                assert_eq!(journal.history(run_id(other)).unwrap().len(), 3);
+                journal.append(batch(other, 4, 4)).blocking_wait().unwrap();
+            }
+            if seq == 3 {
+                let refused = journal.append(batch(run, 3, 3)).blocking_wait();
+                assert!(refused.is_err(), "nobody goes on from a lost tail");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_an_old_commit_is_found_by_verify_and_read_from_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = fill(dir.path(), &Options { segment_bytes: 1 << 20, ..small() }, 60);
+    let mut places: Vec<usize> = frames(dir.path()).iter().map(|(at, length)| at + length / 2).collect();
+    places.truncate(60);
+    for at in places.into_iter().step_by(7) {
+        let copied = tempfile::tempdir().unwrap();
+        copy(dir.path(), copied.path());
+        flip(&segment(copied.path()), at);
+        let journal = open(copied.path(), &small());
+        assert_eq!(export(&journal), lines, "the store is whole");
+        let damage = journal.verify().unwrap().damage;
+        assert!(!damage.is_empty() && damage.iter().all(|damage| damage.readable), "{damage:?}");
+    }
+}
+
+#[test]
+fn a_damaged_header_blocks_every_run_that_may_have_been_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), &log_only());
+    for n in 1..=3 {
+        journal.append(batch(n, 1, 1)).blocking_wait().unwrap();
+    }
+    journal.append(batch(1, 2, 2)).blocking_wait().unwrap();
+    journal.append(batch(2, 2, 2)).blocking_wait().unwrap();
+    journal.append(batch(1, 3, 3)).blocking_wait().unwrap();
+    journal.close().unwrap();
+    flip(&segment(dir.path()), frames(dir.path())[4].0 + 9);
+    let journal = open(dir.path(), &log_only());
+    assert_eq!(journal.history(run_id(1)).unwrap().len(), 3, "it went on behind the damage");
+    for n in [2, 3] {
+        assert!(matches!(journal.history(run_id(n)), Err(Error::Damaged { seq: 2, .. })), "run {n}");
+    }
+    drop(journal);
+    assert!(open(dir.path(), &log_only()).history(run_id(2)).is_err(), "also after the next opening");
+}
+
+#[test]
+fn a_store_that_is_damaged_is_rebuilt() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 6] = [
+        ("deleted", |sled| fs::remove_dir_all(sled).unwrap()),
+        ("no db", |sled| fs::remove_file(sled.join("db")).unwrap()),
+        ("garbage", |sled| fs::write(sled.join("db"), vec![0x5a; 100_000]).unwrap()),
+        ("bad conf", |sled| fs::write(sled.join("conf"), b"nonsense").unwrap()),
+        ("empty snapshot", |sled| fs::write(sled.join("snap.00000000FFFFFFFF.generating"), b"").unwrap()),
+        ("bad snapshot", |sled| {
+            for entry in fs::read_dir(sled).unwrap() {
+                let path = entry.unwrap().path();
+                if path.to_str().unwrap().contains("snap.") {
+                    flip(&path, 5);
+                }
+            }
+        }),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let lines = fill(dir.path(), &small(), 120);
+    for (name, harm) in harms {
+        let copied = tempfile::tempdir().unwrap();
+        copy(dir.path(), copied.path());
+        harm(&copied.path().join("sled"));
+        let journal = open(copied.path(), &small());
+        assert_eq!(export(&journal), lines, "{name}");
+        assert_eq!(journal.verify().unwrap().damage, [], "{name}");
+    }
+}
+
+#[test]
+fn a_truncated_or_flipped_store_loses_nothing_silently() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = fill(dir.path(), &small(), 120);
+    let db = fs::read(dir.path().join("sled/db")).unwrap();
+    for round in 1..12 {
+        let copied = tempfile::tempdir().unwrap();
+        copy(dir.path(), copied.path());
+        let path = copied.path().join("sled/db");
+        if round % 2 == 0 {
+            fs::write(&path, &db[..db.len() * round / 12]).unwrap();
+        } else {
+            flip(&path, db.len() * round / 40);
+        }
+        let journal = open(copied.path(), &small());
+        let report = journal.verify().unwrap();
+        assert!(!report.damage.is_empty() || export(&journal) == lines, "round {round}: silent loss");
+    }
+}
+
+#[test]
+fn what_the_store_lost_is_read_from_the_log_until_it_is_rebuilt() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = fill(dir.path(), &small(), 60);
+    let journal = open(dir.path(), &small());
+    journal.shared.store.harm(run_id(13));
+    assert!(journal.shared.history(run_id(13)).is_err());
+    assert_eq!(journal.history(run_id(13)).unwrap().len(), 7);
+    let damage = journal.verify().unwrap().damage;
+    assert!(damage.iter().all(|damage| damage.run == Some(run_id(13)) && damage.readable), "{damage:?}");
+    assert_eq!(damage.len(), 1);
+    journal.close().unwrap();
+    let journal = open(dir.path(), &Options { rebuild: true, ..small() });
+    assert_eq!(journal.verify().unwrap().damage, []);
+    assert_eq!(export(&journal), lines);
+}
+
+#[test]
+fn verify_finds_nothing_while_others_append() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), &Options { segment_bytes: 256 << 10, table_bytes: 32 << 10, ..small() });
+    std::thread::scope(|scope| {
+        for n in 1..=4 {
+            let journal = &journal;
+            scope.spawn(move || {
+                (1..=400).for_each(|seq| drop(journal.append(batch(n, seq, seq)).blocking_wait().unwrap()))
+            });
+        }
+        for _ in 0..10 {
+            assert_eq!(journal.verify().unwrap().damage, []);
+        }
+    });
+    assert_eq!(journal.verify().unwrap().records, 1_600);
+}
