@@ -77,7 +77,7 @@ pub fn parse(name: &str, bytes: &[u8], catalog: Option<&Catalog>, engine: &scrip
     Parsed { runbook: runbook.filter(|_| sound), diagnostics }
 }
 
-/// The value of a YAML text that is no runbook, for example an inventory, within the same bounds.
+/// The value of a YAML text that is no runbook, for example an inventory, within the same bounds; null where it is empty.
 pub fn value(name: &str, bytes: &[u8], engine: &script::Engine) -> Result<Value, Vec<Diagnostic>> {
     let text = source::text(name, bytes).map_err(|diagnostic| vec![*diagnostic])?;
     let source = source::Source::new(name, text);

@@ -16,6 +16,10 @@ const KEYS: Keys = Keys {
 impl Check<'_> {
     /// The runbook in this tree; none where not even its name is there. Whether it is sound, the diagnostics say.
     pub(crate) fn runbook(&mut self, root: &Node) -> Option<Runbook> {
+        if root.is_null() && root.span.is_empty() {
+            self.error("empty", 0..0, "the file is empty").help("a runbook has at least `name` and `steps`");
+            return None;
+        }
         let fields = self.map(root, "a runbook: a map with `name` and `steps`")?;
         self.keys(fields, &KEYS);
         let name = self.name(root, fields);

@@ -77,7 +77,7 @@ pub(crate) fn anchor(check: &mut Check, at: usize, sign: char) {
         return;
     }
     let at = back(check, at, sign);
-    let error = check.error("anchor", at, "anchors and aliases are not available in runbooks");
+    let error = check.error("anchor", at, "anchors and aliases are not available");
     error.help(match sign {
         '&' => "write the value where it is needed; text that begins with `&` is put in quotes",
         _ => "write the value where it is needed; text that begins with `*` is put in quotes",
@@ -92,7 +92,7 @@ pub(crate) fn tag(check: &mut Check, at: usize) {
     let rest = text.find('!').map_or("", |bang| text[bang..].trim_end());
     let (message, help) = match expression {
         true => ("an expression that begins with `!` needs quotes", format!("write \"{}\"", rest.replace('"', "\\\""))),
-        false => ("tags are not available in runbooks", "text that begins with `!` is put in quotes".to_owned()),
+        false => ("tags are not available", "text that begins with `!` is put in quotes".to_owned()),
     };
     check.error("tag", at, message).help(help);
 }

@@ -20,10 +20,6 @@ pub(crate) fn tree(check: &mut Check) -> Option<Node> {
         // What they stand for is not known, so nothing else can be judged.
         return None;
     }
-    if root.is_null() && matches!(&root.kind, Kind::Scalar(scalar) if scalar.text.is_empty()) {
-        check.error("empty", 0..0, "the file is empty").help("a runbook has at least `name` and `steps`");
-        return None;
-    }
     Some(root)
 }
 
@@ -174,7 +170,7 @@ impl<'a> Reader<'_, 'a> {
 
     fn entry(&mut self, entries: &mut Vec<Entry>, entry: Entry) {
         if entry.key == "<<" {
-            let error = self.check.error("anchor", entry.at, "merge keys are not available in runbooks");
+            let error = self.check.error("anchor", entry.at, "merge keys are not available");
             error.help("write the keys where they are needed");
         } else if let Some(first) = entries.iter().find(|known| known.key == entry.key) {
             let (line, _) = self.check.source.place(first.at.start);

@@ -1,4 +1,9 @@
 //! What expressions and scripts can call, and how the [`rhai::Engine`] that runs them is set up.
+//!
+//! They have Rhai's own functions for text, numbers, lists, maps, ranges and functions
+//! (<https://rhai.rs/book/ref/>), except for `eval`, modules, blobs, time, and whatever waits or reaches outside. Three
+//! differ: `trim` and `replace` give the new text as well as changing a variable; `to_json` takes every value; and lists
+//! and maps become text as JSON has it.
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,

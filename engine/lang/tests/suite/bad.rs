@@ -99,7 +99,7 @@ fn alias_bomb() {
     let text = file("alias-bomb.yaml");
     assert!(begin.elapsed().as_millis() < 500);
     insta::assert_snapshot!(text, @r#"
-    error: anchors and aliases are not available in runbooks [anchor]
+    error: anchors and aliases are not available [anchor]
      --> alias-bomb.yaml:2:4
       |
     2 | a: &a [x, x, x, x, x, x, x, x, x, x]
@@ -350,8 +350,8 @@ fn text_that_is_not_yaml() {
     x.yaml:1:14: error: `${{` can't stand here without quotes; write "${{ … }}" with quotes [syntax]
     x.yaml:3:3: error: this line fits none of the lines above; check its indentation; a key ends with `:` [syntax]
     x.yaml:3:1: error: this line fits none of the lines above; check its indentation; a key ends with `:` [syntax]
-    x.yaml:1:7: error: anchors and aliases are not available in runbooks; write the value where it is needed; text that begins with `*` is put in quotes [anchor]
-    x.yaml:1:7: error: anchors and aliases are not available in runbooks; write the value where it is needed; text that begins with `&` is put in quotes [anchor]
+    x.yaml:1:7: error: anchors and aliases are not available; write the value where it is needed; text that begins with `*` is put in quotes [anchor]
+    x.yaml:1:7: error: anchors and aliases are not available; write the value where it is needed; text that begins with `&` is put in quotes [anchor]
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `name`; begin the file with `name: x` [missing-key] +2

@@ -111,6 +111,22 @@ fn line_ends_and_a_byte_order_mark_do_not_matter() {
     assert_eq!(parse(text).steps[0].work, Work::Script { source: "1 +\n2\n".to_owned() });
 }
 
+#[test]
+fn other_yaml_is_read_within_the_same_bounds() {
+    let read = |text: &str| lang::value("inventory.yaml", text.as_bytes(), &engine());
+    assert_eq!(
+        read("vms:\n  - { name: web-1, memory: 256, tags: [a, ~] }\n"),
+        Ok(json!({
+            "vms": [{"name": "web-1", "memory": 256, "tags": ["a", null]}],
+        }))
+    );
+    assert_eq!(read("{\"json\": [1, 2.5, \"${{ as it is }}\"]}"), Ok(json!({"json": [1, 2.5, "${{ as it is }}"]})));
+    assert_eq!(read("# nothing\n"), Ok(json!(null)));
+    for wrong in ["a: 1\na: 2\n", "a: &x 1\nb: *x\n", "a: !!int 1\n", "a: [\n"] {
+        assert_eq!(read(wrong).unwrap_err().len(), 1, "{wrong}");
+    }
+}
+
 fn map(value: Value) -> Map {
     value.as_object().cloned().unwrap_or_default()
 }

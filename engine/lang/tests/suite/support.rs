@@ -9,6 +9,7 @@ fn action(name: &str, effect: EffectClass, properties: Value, required: &[&str])
         name: name.to_owned(),
         summary: String::new(),
         input_schema: json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object", "properties": properties, "required": required, "additionalProperties": false,
         }),
         output_schema: json!({}),
