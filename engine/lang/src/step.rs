@@ -3,6 +3,7 @@
 use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Work};
 
 use crate::check::{Check, Keys, find};
+use crate::diagnostic::closest;
 use crate::expression::Scope;
 use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
@@ -109,7 +110,12 @@ impl Check<'_> {
                 Some(Work::Script { source })
             }
             (None, None) => {
-                if !LATER_KINDS.iter().any(|kind| find(fields, kind).is_some()) {
+                let meant = |entry: &Entry| {
+                    let known = KEYS.known.iter().copied();
+                    LATER_KINDS.contains(&entry.key.as_str())
+                        || closest(&entry.key, known).is_some_and(|key| matches!(key, "uses" | "script"))
+                };
+                if !fields.iter().any(meant) {
                     let error = self.error("missing-key", first(node), "the step has neither `uses` nor `script`");
                     error.help("name an action, for example `uses: vm/restart`");
                 }
