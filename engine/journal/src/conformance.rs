@@ -18,6 +18,7 @@ use crate::{Batch, Error, Handled, InboxWrite, Journal, Line, Query};
 pub fn all<J: Journal>(mut make: impl FnMut() -> J) {
     what_was_appended_is_read_back(&make());
     big_values_are_read_back(&make());
+    numbers_are_read_back_to_the_last_bit(&make());
     records_follow_each_other(&make());
     a_batch_is_all_or_nothing(&make());
     runs_are_found_newest_first(&make());
@@ -114,6 +115,18 @@ fn big_values_are_read_back(journal: &impl Journal) {
     assert_eq!(journal.source(Digest::of(&source)).unwrap(), Some(source));
     let huge = Batch { sources: vec![(Digest::of(b""), vec![0; 9 << 20])], ..Batch::default() };
     assert!(matches!(journal.append(huge).blocking_wait(), Err(Error::Invalid(_))));
+}
+
+fn numbers_are_read_back_to_the_last_bit(journal: &impl Journal) {
+    let hard = (1..500_u64).map(|n| f64::from_bits(n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).filter(|n| n.is_finite());
+    let mut numbers: Vec<Value> = hard.map(Value::from).collect();
+    numbers.extend([Value::from(u64::MAX), Value::from(i64::MIN), Value::from(0.1 + 0.2)]);
+    let mut created = record(1, 1);
+    if let Event::Created { inputs, .. } = &mut created.event {
+        inputs.insert("numbers".to_owned(), Value::from(numbers));
+    }
+    journal.append(Batch::of(vec![created.clone()], head(1, 1, RunStatus::Running))).blocking_wait().unwrap();
+    assert_eq!(journal.history(run_id(1)).unwrap(), [created]);
 }
 
 fn records_follow_each_other(journal: &impl Journal) {
