@@ -1,2 +1,7 @@
 //! The front door: runs the command line and returns its exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,138 @@
+//! `runwright journal`
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use journal::{Journal as _, Options, Report, SledJournal};
+
+use crate::human::count;
+use crate::screen::Tone;
+use crate::{Context, Error, exit};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright journal verify
+  runwright journal export --to backup.jsonl
+
+They open the journal themselves, so end `runwright serve` before.";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  runwright journal verify
+  runwright journal verify --state-dir /var/lib/runwright -o json
+
+Reads everything: checksums, the hash chain of every run, and that no record is missing. The exit code is 1 if something
+is not what was written.";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  runwright journal export --to backup.jsonl
+  runwright journal export | gzip > backup.jsonl.gz
+
+One line of JSON for each run, record, runbook and alarm. This is the backup: never copy the folder.";
+
+/// Verify and export the journal
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Journal {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Verify(Verify),
+    Export(Export),
+}
+
+/// Read the whole journal and check that it is what was written
+#[derive(Debug, clap::Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+struct Verify {}
+
+/// Write the whole journal as JSON lines
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+struct Export {
+    /// The file, instead of standard output; it is replaced when the export is whole
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+impl Journal {
+    pub(crate) fn run(self, context: &Context) -> Result<u8, Error> {
+        match self.command {
+            Command::Verify(verify) => verify.run(context),
+            Command::Export(export) => export.run(context),
+        }
+    }
+}
+
+impl Verify {
+    fn run(self, context: &Context) -> Result<u8, Error> {
+        let journal = open(context, "runwright journal verify")?;
+        let report = journal.verify().map_err(|error| Error::from(error).during("verify the journal"))?;
+        context.screen.json(&report);
+        context.screen.lines(text(context, &report));
+        Ok(if report.damage.is_empty() { exit::SUCCEEDED } else { exit::FAILED })
+    }
+}
+
+fn text(context: &Context, report: &Report) -> Vec<String> {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let runs = count(number(report.runs), "run");
+    let records = count(number(report.records), "record");
+    let alarms = count(number(report.inbox), "alarm");
+    let mut lines = vec![format!("read {runs}, {records}, {alarms}, {} bytes of log", report.log_bytes)];
+    for damage in &report.damage {
+        let run = damage.run.map(|run| format!("run {run}: ")).unwrap_or_default();
+        let copy = if damage.readable { " (a second copy is whole)" } else { "" };
+        lines.push(format!("{} {run}{}{copy}", context.screen.paint(Tone::Bad, "damaged:"), damage.what));
+    }
+    if report.damage.is_empty() {
+        lines.push(context.screen.paint(Tone::Good, "everything is what was written"));
+    }
+    lines
+}
+
+impl Export {
+    fn run(self, context: &Context) -> Result<u8, Error> {
+        let journal = open(context, "runwright journal export")?;
+        match &self.to {
+            None => {
+                let mut out = BufWriter::new(io::stdout().lock());
+                let written = journal.export(&mut out).map_err(Error::from);
+                let flushed = |error| Error::because(exit::INTERNAL, "standard output could not be written", &error);
+                written.and_then(|()| out.flush().map_err(flushed))
+            }
+            Some(path) => write(&journal, path),
+        }
+        .map_err(|error| error.during("export the journal"))?;
+        Ok(exit::SUCCEEDED)
+    }
+}
+
+/// Writes beside the file, which then takes its place: an export that broke off never looks like one.
+fn write(journal: &SledJournal, path: &Path) -> Result<(), Error> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let failed =
+        |error: io::Error| Error::because(exit::INVALID, format!("{} could not be written", path.display()), &error);
+    let mut out = BufWriter::new(File::create(&part).map_err(failed)?);
+    journal.export(&mut out)?;
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().and_then(|()| std::fs::rename(&part, path)).map_err(failed)
+}
+
+fn open(context: &Context, purpose: &str) -> Result<SledJournal, Error> {
+    let settings = context.settings()?;
+    if !settings.state_dir.is_dir() {
+        let message = format!("could not open the journal: there is no folder {}", settings.state_dir.display());
+        return Err(Error::new(exit::INVALID, message).hint("give its folder with --state-dir"));
+    }
+    let options = Options { holder: purpose.to_owned(), ..Options::default() };
+    SledJournal::open_with(&settings.state_dir, &options).map_err(|error| Error::from(error).during("open the journal"))
+}

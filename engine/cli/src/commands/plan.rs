@@ -1,0 +1,75 @@
+//! `runwright plan`
+
+use std::sync::Arc;
+
+use daemon::{Library, Settings, Workshop};
+use runwright_core::Runbook;
+
+use crate::inputs::Inputs;
+use crate::preview::{Plan as Preview, text};
+use crate::runbook::Source;
+use crate::{Context, Error};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright plan recover-vm.yaml -i vm=web1
+  runwright plan recover-vm -i vm=web1 -o json
+
+Nothing is started and nothing is written. What depends on how a step ends is shown as (known after STEP). The exit code
+is 3 if the run could not go as it should.";
+
+/// Show what a run would do, without doing it
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Plan {
+    /// The path of a runbook, or the name of one in the folder of runbooks
+    #[arg(value_name = "FILE|NAME")]
+    runbook: String,
+    #[command(flatten)]
+    inputs: Inputs,
+}
+
+impl Plan {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let source = Source::find(&self.runbook)?;
+        let given = self.inputs.map()?;
+        let settings = context.settings()?;
+        let workshop = Workshop::open(&settings).await?;
+        let planned = async {
+            let runbook = runbook(source, &settings, &workshop)?;
+            let inputs = crate::inputs::admit(&runbook, given)?;
+            Preview::new(&settings, &workshop, runbook, inputs)
+        };
+        let plan = planned.await.map_err(|error| error.during(&format!("plan {}", self.runbook)))?;
+        context.screen.json(&plan);
+        context.screen.lines(text(&context.screen, &plan));
+        Ok(plan.exit())
+    }
+}
+
+/// The runbook, without errors.
+fn runbook(source: Source, settings: &Settings, workshop: &Workshop) -> Result<Arc<Runbook>, Error> {
+    match source {
+        Source::File { file, bytes } => Ok(Arc::new(workshop.runbook(&file, &bytes)?)),
+        Source::Name(name) => {
+            let mut library = Library::new(&settings.runbooks);
+            // A second look takes a file that was written just now as it is.
+            for _ in 0..2 {
+                let scanned = library.scan(&workshop.catalog(), &workshop.scripts);
+                scanned.map_err(|source| daemon::Error::Io {
+                    what: "read",
+                    path: settings.runbooks.clone(),
+                    source,
+                })?;
+            }
+            match library.get(&name) {
+                Some(loaded) => Ok(loaded.runbook),
+                None => {
+                    let known: Vec<String> = library.views().into_iter().map(|view| view.name).collect();
+                    let hint = (!known.is_empty()).then(|| format!("there are: {}", known.join(", ")));
+                    Err(daemon::Error::NoRunbook { name, hint }.into())
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `runwright plugin`
+
+use clap::Subcommand;
+use daemon::Workshop;
+use runwright_core::{ActionFacts, PluginFacts};
+use serde_json::json;
+
+use crate::capabilities::{Reach, reach, withheld};
+use crate::human::{clean, table};
+use crate::screen::Tone;
+use crate::{Context, Error, exit};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright plugin list
+  runwright plugin list -o json";
+
+/// List plugins
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Plugin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(List),
+}
+
+/// List the plugins, their actions, and what they may reach
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+struct List {}
+
+impl Plugin {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        match self.command {
+            Command::List(list) => list.run(context).await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<u8, Error> {
+        let settings = context.settings()?;
+        let workshop = Workshop::open(&settings).await?;
+        let mut shown = Vec::new();
+        for facts in workshop.host.plugins() {
+            let entry = settings.plugin.get(&facts.name);
+            let (reach, withheld) = (reach(&facts, entry), withheld(&facts, entry));
+            context.screen.lines(text(context, &facts, &reach, withheld.as_deref()));
+            let mut plugin = json!(*facts);
+            plugin["reach"] = json!(reach);
+            plugin["withheld"] = json!(withheld);
+            shown.push(plugin);
+        }
+        for problem in &workshop.problems {
+            let mark = context.screen.paint(Tone::Bad, "can't be used:");
+            context.screen.line(format!("{} {mark} {}", clean(&problem.subject), clean(&problem.problem)));
+        }
+        if shown.is_empty() && workshop.problems.is_empty() {
+            let folders: Vec<String> = settings.plugins.iter().map(|path| path.display().to_string()).collect();
+            context.screen.line(format!("no plugins in {}", folders.join(", ")));
+        }
+        context.screen.json(&json!({ "plugins": shown, "problems": workshop.problems }));
+        Ok(if workshop.problems.is_empty() { exit::SUCCEEDED } else { exit::FAILED })
+    }
+}
+
+fn text(context: &Context, facts: &PluginFacts, reach: &[Reach], withheld: Option<&str>) -> Vec<String> {
+    let name = context.screen.paint(Tone::Strong, &facts.name);
+    let mut lines = vec![format!("{name} {}  {}  ({})", clean(&facts.version), clean(&facts.summary), facts.digest)];
+    let rows: Vec<Vec<String>> = facts.actions.iter().map(row).collect();
+    lines.extend(table(&rows).into_iter().map(|line| format!("  {line}")));
+    for reach in reach {
+        lines.extend(reach.granted.iter().map(|grant| format!("  may use {}: {grant}", reach.capability)));
+        if reach.missing.is_some() {
+            lines.push(format!("  asks for {}, which is not granted", reach.capability));
+        }
+    }
+    lines.extend(withheld.map(|why| format!("  {}", context.screen.paint(Tone::Warn, why))));
+    lines
+}
+
+fn row(action: &ActionFacts) -> Vec<String> {
+    let flags = [
+        (action.destructive, "destructive"),
+        (action.has_plan, "plan"),
+        (action.has_verify, "verify"),
+        (action.has_undo, "undo"),
+    ];
+    let mut traits = vec![action.effect.as_str()];
+    traits.extend(flags.into_iter().filter(|(is, _)| *is).map(|(_, word)| word));
+    vec![action.name.clone(), traits.join(", "), clean(&action.summary)]
+}

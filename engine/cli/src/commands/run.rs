@@ -1,0 +1,57 @@
+//! `runwright run`
+
+use daemon::view::StartRequest;
+use runwright_core::By;
+
+use crate::follow::{Signals, hand_over, see_through};
+use crate::inputs::Inputs;
+use crate::runbook::Source;
+use crate::{Context, Error};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright run recover-vm.yaml -i vm=web1           a file, shown while it runs
+  runwright run recover-vm -i vm=web1 --reason test  one of the folder of runbooks
+  runwright run probe.yaml -i 'hosts:=[\"a\", \"b\"]'    an input that is a list
+  runwright run recover-vm.yaml -i vm=web1 -o json   one JSON document at the end
+
+Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, or SIGTERM, leaves it as it is; it goes on with
+`runwright runs resume`. Where `runwright serve` has the journal, the run is its, and goes on when this command is left.";
+
+/// Run a runbook and watch it
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Run {
+    /// The path of a runbook, or the name of one in the folder of runbooks
+    #[arg(value_name = "FILE|NAME")]
+    runbook: String,
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Why, for the journal
+    #[arg(long, value_name = "WHY", default_value = "", hide_default_value = true)]
+    reason: String,
+    /// Print the run's id and leave it to the engine that serves
+    #[arg(long)]
+    detach: bool,
+}
+
+impl Run {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let runbook = Source::find(&self.runbook)?.into_ref()?;
+        let inputs = self.inputs.map()?;
+        let signals = Signals::listen()?;
+        let access = context.access(&format!("runwright run {}", self.runbook)).await?;
+        if self.detach {
+            hand_over::check(context, &access)?;
+        }
+        let by = By { who: context.who(), why: self.reason };
+        match access.start(StartRequest { runbook, inputs, by }).await {
+            Ok(id) if self.detach => Ok(hand_over::done(context, id)),
+            Ok(id) => see_through(context, access, id, signals).await,
+            Err(error) => {
+                access.close().await;
+                Err(Error::from(error).during(&format!("run {}", self.runbook)))
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `runwright runs cancel`
+
+use runwright_core::By;
+
+use crate::follow::{Signals, hand_over, see_through};
+use crate::{Context, Error, exit};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright runs cancel latest --reason 'wrong host'
+  runwright runs cancel 01m5d
+
+The step in flight is told to stop, no other one starts but those marked `always`, and what was done stays done. The exit
+code is 0 if the run ends as cancelled, else that of its end.";
+
+/// Cancel a run and wait until it is over
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Cancel {
+    /// The run: its id, the beginning or end of it, or `latest`
+    run: String,
+    /// Why, for the journal
+    #[arg(long, value_name = "WHY", default_value = "", hide_default_value = true)]
+    reason: String,
+    /// Do not wait: leave the run to the engine that serves
+    #[arg(long)]
+    detach: bool,
+}
+
+impl Cancel {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let signals = Signals::listen()?;
+        let access = context.access("runwright runs cancel").await?;
+        if self.detach {
+            hand_over::check(context, &access)?;
+        }
+        let by = By { who: context.who(), why: self.reason };
+        let cancelled = match access.find(&self.run).await {
+            Ok(id) => access.cancel(id, by).await.map(|()| id),
+            Err(error) => Err(error),
+        };
+        match cancelled {
+            Ok(id) if self.detach => Ok(hand_over::done(context, id)),
+            Ok(id) => match see_through(context, access, id, signals).await? {
+                exit::CANCELLED => Ok(exit::SUCCEEDED),
+                other => Ok(other),
+            },
+            Err(error) => {
+                access.close().await;
+                Err(Error::from(error).during(&format!("cancel run {}", self.run)))
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `runwright runs`
+
+mod cancel;
+mod list;
+mod resume;
+mod show;
+mod watch;
+
+use clap::Subcommand;
+
+use crate::{Context, Error};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright runs list --status blocked   what waits for a person
+  runwright runs show latest             what became of the last run
+
+RUN is an id, the beginning or end of one, or `latest`.";
+
+/// List, show, watch, resume and cancel runs
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::List),
+    Show(show::Show),
+    Watch(watch::Watch),
+    Resume(resume::Resume),
+    Cancel(cancel::Cancel),
+}
+
+impl Runs {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        match self.command {
+            Command::List(list) => list.run(context).await,
+            Command::Show(show) => show.run(context).await,
+            Command::Watch(watch) => watch.run(context).await,
+            Command::Resume(resume) => resume.run(context).await,
+            Command::Cancel(cancel) => cancel.run(context).await,
+        }
+    }
+}

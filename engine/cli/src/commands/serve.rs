@@ -1,0 +1,75 @@
+//! `runwright serve`
+
+use daemon::view::StatusView;
+
+use crate::follow::Signals;
+use crate::human::count;
+use crate::{Context, Error, exit};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright serve
+  runwright serve --config /etc/runwright/runwright.toml
+  runwright serve -o json            one line of JSON on standard output when it is ready
+
+It goes on with unfinished runs, watches the folders of runbooks and alarms, and answers on the socket api.sock in the
+state directory, which other commands use. Ctrl-C or SIGTERM ends it: steps in flight may end within the configured
+grace, and what does not goes on when it is started again. A second signal ends it at once.";
+
+/// Watch folders, take alarms, and run what they call for
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Serve {}
+
+impl Serve {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let settings = context.settings()?;
+        let mut signals = Signals::listen()?;
+        let (stopping, stop) = tokio::sync::oneshot::channel::<()>();
+        let shutdown = async {
+            // An error means that nobody will ever say so; then the engine lives on.
+            if stop.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let folder = settings.state_dir.display().to_string();
+        let ready = |status: &StatusView| {
+            context.screen.json_line(status);
+            context.screen.line(greeting(status, &folder));
+        };
+        let serving = daemon::serve(settings, shutdown, ready);
+        tokio::pin!(serving);
+        let first = tokio::select! {
+            ended = &mut serving => Some(ended),
+            signal = signals.next() => {
+                tracing::info!(?signal, "told to end");
+                None
+            }
+        };
+        let ended = match first {
+            Some(ended) => ended,
+            None => {
+                let _ = stopping.send(());
+                tokio::select! {
+                    ended = &mut serving => ended,
+                    _ = signals.next() => return Ok(exit::LEFT),
+                }
+            }
+        };
+        ended.map_err(|error| Error::from(error).during("serve"))?;
+        Ok(exit::SUCCEEDED)
+    }
+}
+
+fn greeting(status: &StatusView, folder: &str) -> String {
+    let runbooks = count(status.runbooks.len(), "runbook");
+    let plugins = count(status.plugins.len(), "plugin");
+    let mut text = format!("runwright {} serves {folder} (pid {}): {runbooks}, {plugins}", status.version, status.pid);
+    if !status.unfinished.is_empty() {
+        text.push_str(&format!(", {} not over", count(status.unfinished.len(), "run")));
+    }
+    if !status.problems.is_empty() {
+        text.push_str(&format!(", {}: see `runwright status`", count(status.problems.len(), "problem")));
+    }
+    text
+}

@@ -1,0 +1,71 @@
+//! `runwright status`
+
+use daemon::Access;
+use daemon::view::StatusView;
+use serde_json::json;
+
+use crate::human::{clean, duration, now, table, time};
+use crate::screen::Tone;
+use crate::{Context, Error, exit};
+
+const EXAMPLES: &str = "\
+Examples:
+  runwright status
+  runwright status -o json";
+
+/// Show where the engine stands: runs, runbooks, plugins, and files that can't be used
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Status {}
+
+impl Status {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let access = context.access("runwright status").await?;
+        let serves = matches!(access, Access::There(_));
+        let status = access.status().await;
+        access.close().await;
+        let status = status.map_err(|error| Error::from(error).during("ask for the status"))?;
+        let mut shown = json!(status);
+        shown["serves"] = json!(serves);
+        context.screen.json(&shown);
+        context.screen.lines(text(context, &status, serves));
+        Ok(exit::SUCCEEDED)
+    }
+}
+
+fn text(context: &Context, status: &StatusView, serves: bool) -> Vec<String> {
+    let strong = |text: &str| context.screen.paint(Tone::Strong, text);
+    let mut lines = vec![match serves {
+        true => {
+            let since = duration(now().millis_since(status.since));
+            format!("runwright {} serves (pid {}) for {since}", status.version, status.pid)
+        }
+        false => format!("no engine serves; start one with `{} serve`", context.itself()),
+    }];
+    let mut part = |title: &str, rows: Vec<Vec<String>>| {
+        if !rows.is_empty() {
+            lines.push(strong(title));
+            lines.extend(table(&rows).into_iter().map(|line| format!("  {line}")));
+        }
+    };
+    let runs = status.unfinished.iter();
+    let row = |head: &runwright_core::Head| {
+        vec![head.run.to_string(), head.name.clone(), head.status.as_str().to_owned(), time(head.created)]
+    };
+    part("runs that are not over", runs.map(row).collect());
+    let runbooks = status.runbooks.iter().map(|runbook| {
+        let stale = if runbook.stale { "(the last good version)" } else { "" };
+        vec![runbook.name.clone(), clean(&runbook.description), runbook.file.clone(), stale.to_owned()]
+    });
+    part("runbooks", runbooks.collect());
+    let plugins = status.plugins.iter();
+    let row = |plugin: &daemon::view::PluginView| {
+        vec![plugin.name.clone(), plugin.version.clone(), plugin.actions.join(", ")]
+    };
+    part("plugins", plugins.map(row).collect());
+    for problem in &status.problems {
+        lines.push(format!("{} {}:", context.screen.paint(Tone::Bad, "problem:"), clean(&problem.subject)));
+        lines.extend(problem.problem.lines().map(|line| format!("  {}", clean(line))));
+    }
+    lines
+}

@@ -1,0 +1,51 @@
+//! The plugins: whether they load, and what they may reach.
+
+use daemon::{Settings, Workshop};
+
+use super::Finding;
+use crate::capabilities::{reach, withheld};
+use crate::human::{clean, count};
+
+pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for problem in &workshop.problems {
+        let mend = "build it again, or take it out of the folder";
+        findings.push(Finding::fail("plugin", format!("{}: {}", problem.subject, clean(&problem.problem)), mend));
+    }
+    let loaded = workshop.host.plugins();
+    for facts in &loaded {
+        let subject = format!("plugin {}", facts.name);
+        let entry = settings.plugin.get(&facts.name);
+        let actions = count(facts.actions.len(), "action");
+        let found = format!("{}, {actions} ({})", clean(&facts.version), facts.digest.short());
+        let missing: Vec<_> =
+            reach(facts, entry).into_iter().filter_map(|reach| Some((reach.capability, reach.missing?))).collect();
+        findings.push(match (withheld(facts, entry), missing.as_slice()) {
+            (Some(why), _) => {
+                Finding::fail(subject, why, format!("[plugin.{}]\ndigest = \"{}\"", facts.name, facts.digest))
+            }
+            (None, []) => Finding::ok(subject, found),
+            (None, missing) => {
+                let names: Vec<&str> = missing.iter().map(|(capability, _)| *capability).collect();
+                let found = format!("{found}; it can ask for {}, of which nothing is granted", names.join(", "));
+                let head = missing[0].1.lines().next().unwrap_or_default();
+                let lines = missing.iter().filter_map(|(_, add)| add.lines().nth(1)).collect::<Vec<_>>().join("\n");
+                Finding::warn(subject, found, format!("where a step needs it, add:\n{head}\n{lines}"))
+            }
+        });
+    }
+    if loaded.is_empty() && workshop.problems.is_empty() {
+        let folders: Vec<String> = settings.plugins.iter().map(|path| path.display().to_string()).collect();
+        let found = format!("none in {}", folders.join(", "));
+        findings.push(Finding::warn(
+            "plugins",
+            found,
+            "runbooks can use scripts only; set plugins to folders of *.wasm",
+        ));
+    }
+    for name in settings.plugin.keys().filter(|name| !loaded.iter().any(|facts| facts.name == **name)) {
+        let found = format!("[plugin.{name}] is configured, but there is no such plugin");
+        findings.push(Finding::warn(format!("plugin {name}"), found, "mend the name, or take it out"));
+    }
+    findings
+}

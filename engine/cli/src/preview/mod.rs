@@ -1,0 +1,207 @@
+//! What a run would do, as far as that is known before it.
+
+mod known;
+mod text;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use daemon::{Settings, Workshop};
+use runwright_core::{
+    By, Cause, Direction, EffectClass, Event, Map, OnFailure, Record, Recovery, Retry, Run, RunId, Runbook, SkipReason,
+    Step, Timestamp, Value, Work, recovery,
+};
+use serde::Serialize;
+
+use crate::capabilities::{Reach, reach, withheld};
+use crate::{Error, exit};
+use known::{Known, Scope};
+
+pub(crate) use text::text;
+
+/// What a run would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Plan {
+    /// The runbook's name.
+    runbook: String,
+    /// Its description.
+    description: String,
+    /// The inputs with defaults filled in.
+    inputs: Map,
+    /// The steps in their order.
+    steps: Vec<StepPlan>,
+    /// The plugins that they use, with what they may reach.
+    plugins: Vec<PluginPlan>,
+    /// What would go wrong for sure.
+    problems: Vec<String>,
+}
+
+/// What one step would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct StepPlan {
+    id: String,
+    /// The action; none for a script.
+    action: Option<String>,
+    /// Its `if`.
+    #[serde(rename = "if")]
+    condition: Option<String>,
+    /// Whether that holds, as far as it is known.
+    runs: Known,
+    /// Its input, as far as it is known.
+    input: Known,
+    effect: EffectClass,
+    destructive: bool,
+    has_undo: bool,
+    has_verify: bool,
+    /// What follows when its answer is lost in a crash: `again`, `verify`, `ask` or `fail`.
+    after_crash: &'static str,
+    timeout_ms: u64,
+    retry: Retry,
+    on_failure: OnFailure,
+    always: bool,
+}
+
+/// A plugin that the steps use.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct PluginPlan {
+    name: String,
+    version: String,
+    digest: String,
+    reach: Vec<Reach>,
+    /// Why no grant holds, although there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<String>,
+}
+
+impl Plan {
+    /// What a run of `runbook` with these inputs would do. Nothing is started.
+    pub(crate) fn new(
+        settings: &Settings,
+        workshop: &Workshop,
+        runbook: Arc<Runbook>,
+        inputs: Map,
+    ) -> Result<Self, Error> {
+        let mut run = imagined(workshop, &runbook, inputs.clone())?;
+        let mut problems = Vec::new();
+        let mut unknown = BTreeSet::new();
+        let mut steps = Vec::with_capacity(runbook.steps.len());
+        for (place, step) in runbook.steps.iter().enumerate() {
+            let scope = Scope { scripts: &workshop.scripts, variables: run.scope(), unknown: unknown.clone() };
+            let planned = StepPlan::new(step, &run, &scope, &mut problems);
+            if planned.runs == Known::Now(false.into()) {
+                skip(&mut run, &runbook.steps[place].id)?;
+            } else {
+                check_input(workshop, &run, step, &planned.input, &mut problems);
+                unknown.insert(step.id.clone());
+            }
+            steps.push(planned);
+        }
+        let plugins = plugins(settings, workshop, &runbook);
+        let (name, description) = (runbook.name.clone(), runbook.description.clone());
+        Ok(Self { runbook: name, description, inputs, steps, plugins, problems })
+    }
+
+    /// The exit code: whether the run could not do what it should, whatever the world answers.
+    pub(crate) fn exit(&self) -> u8 {
+        if self.problems.is_empty() { exit::SUCCEEDED } else { exit::INVALID }
+    }
+}
+
+impl StepPlan {
+    fn new(step: &Step, run: &Run, scope: &Scope<'_>, problems: &mut Vec<String>) -> Self {
+        let mut told = |what: &str, error: script::Error| {
+            problems.push(format!("step {}: could not work out {what}: {error}", step.id));
+            Known::After(BTreeSet::new())
+        };
+        let runs = match &step.condition {
+            Some(condition) => scope.condition(condition).unwrap_or_else(|error| told("`if`", error)),
+            None => Known::Now(true.into()),
+        };
+        let skipped = runs == Known::Now(false.into());
+        let (action, input) = match &step.work {
+            // The input of a step that does not run is never worked out.
+            Work::Action { action, .. } if skipped => (Some(action), Known::Now(Value::Null)),
+            Work::Action { action, with } => {
+                let input = scope.resolve(&Value::Object(with.clone()));
+                (Some(action), input.unwrap_or_else(|error| told("`with`", error)))
+            }
+            Work::Script { .. } => (None, Known::Now(Value::Null)),
+        };
+        let pin = run.pin(step);
+        Self {
+            id: step.id.clone(),
+            action: action.map(ToString::to_string),
+            condition: step.condition.clone(),
+            runs,
+            input,
+            effect: run.effect(step),
+            destructive: pin.is_some_and(|pin| pin.destructive),
+            has_undo: pin.is_some_and(|pin| pin.has_undo),
+            has_verify: pin.is_some_and(|pin| pin.has_verify),
+            after_crash: match recovery(step, pin, Direction::Forward) {
+                Recovery::Again => "again",
+                Recovery::Verify => "verify",
+                Recovery::Ask => "ask",
+                Recovery::Fail => "fail",
+            },
+            timeout_ms: step.timeout_ms,
+            retry: step.retry,
+            on_failure: step.on_failure,
+            always: step.always,
+        }
+    }
+}
+
+/// A run that exists only here: the plan walks the same machine as the engine.
+fn imagined(workshop: &Workshop, runbook: &Arc<Runbook>, inputs: Map) -> Result<Run, Error> {
+    let catalog = workshop.catalog();
+    let mut pins = std::collections::BTreeMap::new();
+    for action in runbook.actions() {
+        let pin = catalog.pin(action).ok_or_else(|| driver::Error::NoSuchAction(action.clone()));
+        pins.insert(action.clone(), pin.map_err(daemon::Error::from)?);
+    }
+    let by = By { who: String::new(), why: String::new() };
+    let (digest, name, cause) = (runbook.source().0, runbook.name.clone(), Cause::Person { by });
+    let event = Event::Created { runbook: digest, name, inputs, pins, cause };
+    let at = Timestamp::from_millis(0);
+    let record = Record { run: RunId::new(at, [0; 10]), seq: 1, at, event };
+    Run::create(Arc::clone(runbook), &record).map_err(|error| impossible(&error))
+}
+
+fn skip(run: &mut Run, step: &str) -> Result<(), Error> {
+    let event = Event::Skipped { step: step.to_owned(), reason: SkipReason::Condition };
+    let record = Record { run: run.id(), seq: run.seq() + 1, at: run.updated(), event };
+    run.apply(&record).map_err(|error| impossible(&error))
+}
+
+fn impossible(error: &dyn std::error::Error) -> Error {
+    Error::because(exit::INTERNAL, "could not imagine the run", error)
+}
+
+/// Whether an input that is known fits the action's schema: what a run would find out only when it is there.
+fn check_input(workshop: &Workshop, run: &Run, step: &Step, input: &Known, problems: &mut Vec<String>) {
+    if let (Work::Action { action, .. }, Some(pin), Some(input)) = (&step.work, run.pin(step), input.value())
+        && let Err(failure) = workshop.host.validate(pin.plugin, action.action(), input)
+    {
+        problems.push(format!("step {}: {failure}", step.id));
+    }
+}
+
+fn plugins(settings: &Settings, workshop: &Workshop, runbook: &Runbook) -> Vec<PluginPlan> {
+    let used: BTreeSet<&str> = runbook.actions().into_iter().map(|action| action.plugin()).collect();
+    let all = workshop.host.plugins();
+    let plan = |facts: &Arc<runwright_core::PluginFacts>| {
+        let entry = settings.plugin.get(&facts.name);
+        PluginPlan {
+            name: facts.name.clone(),
+            version: facts.version.clone(),
+            digest: facts.digest.to_string(),
+            reach: reach(facts, entry),
+            withheld: withheld(facts, entry),
+        }
+    };
+    all.iter().filter(|facts| used.contains(facts.name.as_str())).map(plan).collect()
+}
