@@ -54,7 +54,7 @@ pub struct Grants {
 impl Grants {
     /// Everything that is wrong with these grants, as fragments for people; empty when nothing is.
     pub fn problems(&self) -> Vec<String> {
-        let unix = self.unix.iter().filter_map(|grant| unix::problem(grant));
+        let unix = self.unix.iter().filter_map(unix::problem);
         let http = self.http.iter().filter_map(|grant| http::Rule::new(grant).err());
         let exec = self.exec.iter().filter_map(exec::problem);
         let files = self.files.iter().filter_map(files::problem);

@@ -8,7 +8,7 @@
 //! **Invariant:** a plugin can only end its own call. Loops, traps, recursion, floods, lies and sleeps become an
 //! [`Outcome::Lost`](runwright_core::Outcome::Lost) whose reason names the limit and where to raise it.
 //!
-//! **Invariant:** nothing is inherited: no environment, argument, descriptor, folder, clock tick beyond the deadline.
+//! **Invariant:** nothing is inherited: a plugin sees no environment, argument, input, folder or network of the engine.
 //!
 //! **Invariant:** a program that is to outlive the engine is durable in [`Notes::note`] before its first instruction.
 

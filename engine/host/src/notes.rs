@@ -59,3 +59,27 @@ impl Notes for Silent {
         Ok(())
     }
 }
+
+/// Remembers notes; refuses them when `full`.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) notes: std::sync::Mutex<Vec<Note>>,
+    pub(crate) full: std::sync::atomic::AtomicBool,
+}
+
+#[cfg(test)]
+#[async_trait]
+impl Notes for Kept {
+    fn log(&self, _: Level, _: &str) {}
+
+    fn progress(&self, _: Option<u8>, _: &str) {}
+
+    async fn note(&self, note: Note) -> Result<(), String> {
+        if self.full.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err("the disk is full".to_owned());
+        }
+        self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(note);
+        Ok(())
+    }
+}

@@ -104,3 +104,19 @@ impl WasiView for State {
 }
 
 impl crate::bindings::types::Host for State {}
+
+/// What a plugin with these grants, written as in `runwright.toml`, would call its capabilities on.
+#[cfg(test)]
+pub(crate) fn bare(grants: &str, notes: Arc<dyn Notes>) -> State {
+    let grants: crate::Grants = toml::from_str(grants).unwrap();
+    let limits = Arc::new(Limits { body_bytes: 10_000, ..Limits::default() });
+    let setup = Setup {
+        plugin: "test".into(),
+        grants: Arc::new(Granted::new(None, grants).unwrap()),
+        ending: Ending::after(std::time::Duration::from_secs(20)),
+        notes,
+        checkpoints: Checkpoints::new(),
+        read_only: false,
+    };
+    State::new(setup, &limits, &Shared::default())
+}

@@ -58,3 +58,47 @@ impl checkpoint::Host for State {
         Ok(self.remember(key, None).await)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::bindings::checkpoint::Host;
+    use crate::notes::Kept;
+    use crate::state::bare;
+
+    #[tokio::test]
+    async fn a_checkpoint_is_there_only_when_it_is_durable() {
+        let kept = Arc::new(Kept::default());
+        let mut state = bare("", Arc::<Kept>::clone(&kept));
+        let job = || "job".to_owned();
+        assert_eq!(state.get(job()).await.unwrap().unwrap(), None);
+        state.set(job(), b"42".to_vec()).await.unwrap().unwrap();
+        state.set(job(), b"42".to_vec()).await.unwrap().unwrap();
+        assert_eq!(state.get(job()).await.unwrap().unwrap(), Some(b"42".to_vec()));
+        kept.full.store(true, Ordering::Relaxed);
+        assert!(matches!(state.set(job(), b"43".to_vec()).await.unwrap(), Err(CheckpointError::Failed(_))));
+        assert_eq!(state.get(job()).await.unwrap().unwrap(), Some(b"42".to_vec()));
+        kept.full.store(false, Ordering::Relaxed);
+        state.remove(job()).await.unwrap().unwrap();
+        state.remove(job()).await.unwrap().unwrap();
+        let note = |value: Option<&[u8]>| Note::Checkpoint { key: job(), value: value.map(<[u8]>::to_vec) };
+        assert_eq!(*kept.notes.lock().unwrap(), [note(Some(b"42")), note(None)], "what changes nothing is no record");
+    }
+
+    #[tokio::test]
+    async fn checkpoints_are_few_and_small_and_a_dry_run_keeps_none() {
+        let kept = Arc::new(Kept::default());
+        let mut state = bare("", Arc::<Kept>::clone(&kept));
+        state.read_only = true;
+        for key in 0..KEYS_MAX {
+            state.set(key.to_string(), vec![0; VALUE_BYTES_MAX]).await.unwrap().unwrap();
+        }
+        let too_large = |set: wasmtime::Result<_>| matches!(set.unwrap(), Err(CheckpointError::TooLarge));
+        assert!(too_large(state.set("one more".to_owned(), vec![]).await));
+        assert!(too_large(state.set("0".to_owned(), vec![0; VALUE_BYTES_MAX + 1]).await));
+        assert!(kept.notes.lock().unwrap().is_empty());
+    }
+}

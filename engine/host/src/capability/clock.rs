@@ -23,3 +23,27 @@ impl clock::Host for State {
         Ok(self.ending.cancelled() || self.ending.left().is_zero())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::bindings::clock::Host;
+    use crate::ending::Ending;
+    use crate::notes::Silent;
+    use crate::state::bare;
+
+    #[tokio::test]
+    async fn a_sleep_ends_with_the_call() {
+        let mut state = bare("", Arc::new(Silent));
+        assert!(state.now_ms().await.unwrap() > 1_700_000_000_000);
+        assert!(state.sleep_ms(1).await.unwrap() && !state.cancelled().await.unwrap());
+        state.ending = Ending::after(Duration::from_millis(10));
+        assert!(!state.sleep_ms(60_000).await.unwrap() && state.cancelled().await.unwrap());
+        let (cancel, cancelled) = tokio::sync::watch::channel(true);
+        state.ending = Ending::new(Duration::from_secs(60), cancelled);
+        assert!(!state.sleep_ms(60_000).await.unwrap() && state.cancelled().await.unwrap());
+        drop(cancel);
+    }
+}

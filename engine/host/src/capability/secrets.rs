@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
+use tokio::task::spawn_blocking;
+
 use crate::bindings::secrets::{self, SecretError};
 use crate::grants::SecretSource;
 use crate::state::State;
@@ -17,7 +19,12 @@ impl secrets::Host for State {
             self.deny(&format!("the secret {name:?}"), &line);
             return Ok(Err(SecretError::Denied));
         };
-        let value = read(source);
+        // A file may lie on a share that hangs, or be a pipe into which nobody writes.
+        let source = source.clone();
+        let value = match self.ending.within(None, spawn_blocking(move || read(&source))).await {
+            Ok(Ok(value)) => value,
+            Ok(Err(_)) | Err(_) => Err(SecretError::Failed("it could not be read in time".to_owned())),
+        };
         if let Ok(value) = &value {
             self.log.secret(value);
         }

@@ -11,7 +11,7 @@ use host::PluginEntry;
 use runwright_core::{Note, Outcome};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, denied, failed, output};
+use crate::support::{Bench, denied, failed, gone, output};
 
 fn ask(capability: &str, subject: &str) -> Value {
     json!({"capability": capability, "subject": subject})
@@ -185,17 +185,6 @@ async fn secrets_are_given_by_name() {
     assert!(line(&denied(bench.run("deny", ask("secret", "other")).await)).contains("other"));
 }
 
-/// Waits up to 3 s until no process has this pid, not even a zombie.
-async fn gone(pid: &str) -> bool {
-    for _ in 0..60 {
-        if !Path::new("/proc").join(pid).exists() {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    false
-}
-
 /// Answers every request with 200 for as long as the process lives.
 fn serve() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -203,7 +192,7 @@ fn serve() -> u16 {
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut request = [0; 4096];
-            stream.read(&mut request).ok();
+            let _ = stream.read(&mut request);
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").ok();
         }
     });

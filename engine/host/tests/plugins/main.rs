@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, but does not know their helpers as such")]
 
 mod capabilities;
+mod crash;
 mod hostile;
 mod loading;
 mod support;

@@ -164,3 +164,14 @@ pub(crate) fn output(outcome: Outcome) -> Value {
         other => panic!("{other:?}"),
     }
 }
+
+/// Waits up to 3 s until no process has this pid, not even a zombie.
+pub(crate) async fn gone(pid: &str) -> bool {
+    for _ in 0..60 {
+        if !Path::new("/proc").join(pid).exists() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}

@@ -149,3 +149,6 @@ async fn receive(mut response: reqwest::Response, limits: &Limits) -> Result<Res
     }
     Ok(Response { status, headers, body })
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,36 +165,4 @@ impl exec::Host for State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn command(program: &str, args: &[&str]) -> Command {
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Command { program: program.to_owned(), args, env: vec![], cwd: None, input: vec![], timeout_ms: None }
-    }
-
-    #[test]
-    fn a_command_is_compared_in_all_parts() {
-        let grant: ExecGrant =
-            toml::from_str("program = '/bin/ls'\nargs = ['-l', '*']\nenv = ['LS_COLORS']\ncwd = ['/proc']").unwrap();
-        let asked = command("/bin/ls", &["-l", "/"]);
-        assert!(allows(&grant, &asked));
-        assert!(allows(&grant, &command("ls", &["-l", "/"])));
-        assert!(!allows(&grant, &command("./ls", &["-l", "/"])));
-        assert!(!allows(&grant, &command("/bin/rm", &["-l", "/"])));
-        assert!(!allows(&grant, &command("/bin/ls", &["-r", "/"])));
-        let env = |name: &str| Command { env: vec![(name.to_owned(), String::new())], ..asked.clone() };
-        assert!(allows(&grant, &env("LS_COLORS")) && !allows(&grant, &env("LD_PRELOAD")));
-        let cwd = |path: &str| Command { cwd: Some(path.to_owned()), ..asked.clone() };
-        assert!(allows(&grant, &cwd("/proc")) && !allows(&grant, &cwd("/proc/..")) && !allows(&grant, &cwd("/etc")));
-        assert_eq!(line(&asked, true), r#"exec = [{ program = "/bin/ls", args = ["-l", "/"], detached = true }]"#);
-    }
-
-    #[test]
-    fn the_environment_is_plain_but_for_what_is_named() {
-        let env =
-            environment(&["CARGO_PKG_NAME".to_owned(), "NO_SUCH".to_owned()], &[("A".to_owned(), "b".to_owned())]);
-        let names: Vec<_> = env.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["PATH", "LANG", "CARGO_PKG_NAME", "A"]);
-    }
-}
+mod tests;

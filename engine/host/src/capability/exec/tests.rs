@@ -1,0 +1,86 @@
+//! What is allowed, and what becomes of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::*;
+use crate::bindings::exec::Host;
+use crate::notes::Kept;
+use crate::state::bare;
+
+fn command(program: &str, args: &[&str]) -> Command {
+    let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+    Command { program: program.to_owned(), args, env: vec![], cwd: None, input: vec![], timeout_ms: None }
+}
+
+#[test]
+fn a_command_is_compared_in_all_parts() {
+    let grant: ExecGrant =
+        toml::from_str("program = '/bin/ls'\nargs = ['-l', '*']\nenv = ['LS_COLORS']\ncwd = ['/proc']").unwrap();
+    let asked = command("/bin/ls", &["-l", "/"]);
+    assert!(allows(&grant, &asked));
+    assert!(allows(&grant, &command("ls", &["-l", "/"])));
+    assert!(!allows(&grant, &command("./ls", &["-l", "/"])));
+    assert!(!allows(&grant, &command("/bin/rm", &["-l", "/"])));
+    assert!(!allows(&grant, &command("/bin/ls", &["-r", "/"])));
+    let env = |name: &str| Command { env: vec![(name.to_owned(), String::new())], ..asked.clone() };
+    assert!(allows(&grant, &env("LS_COLORS")) && !allows(&grant, &env("LD_PRELOAD")));
+    let cwd = |path: &str| Command { cwd: Some(path.to_owned()), ..asked.clone() };
+    assert!(allows(&grant, &cwd("/proc")) && !allows(&grant, &cwd("/proc/..")) && !allows(&grant, &cwd("/etc")));
+    assert_eq!(line(&asked, true), r#"exec = [{ program = "/bin/ls", args = ["-l", "/"], detached = true }]"#);
+}
+
+#[test]
+fn the_environment_is_plain_but_for_what_is_named() {
+    let env = environment(&["CARGO_PKG_NAME".to_owned(), "NO_SUCH".to_owned()], &[("A".to_owned(), "b".to_owned())]);
+    let names: Vec<_> = env.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["PATH", "LANG", "CARGO_PKG_NAME", "A"]);
+}
+
+fn shell(script: &str) -> Command {
+    command("/bin/sh", &["-c", script])
+}
+
+async fn run(command: Command) -> Result<Output, ExecError> {
+    let mut state = bare("exec = [{ program = '/bin/sh', args = ['-c', '*'] }]", Arc::new(Kept::default()));
+    state.run(command).await.unwrap()
+}
+
+#[tokio::test]
+async fn input_output_and_status_pass_through() {
+    let output = run(Command { input: b"hello".to_vec(), ..shell("cat; echo oops >&2; exit 3") }).await.unwrap();
+    assert_eq!((output.status, &output.out[..], &output.err[..]), (Some(3), &b"hello"[..], &b"oops\n"[..]));
+    assert!(!output.truncated);
+    let killed = run(shell("kill -9 $$")).await.unwrap();
+    assert_eq!(killed.status, None);
+    let unread = run(Command { input: vec![b'x'; 1 << 20], ..shell("exit 0") }).await.unwrap();
+    assert_eq!(unread.status, Some(0));
+}
+
+#[tokio::test]
+async fn much_output_is_cut_and_does_not_stop_the_program() {
+    let output = run(shell("head -c 300000 /dev/zero; echo done >&2")).await.unwrap();
+    assert_eq!((output.out.len(), output.truncated), (10_000, true));
+    assert_eq!(output.err, b"done\n");
+}
+
+#[tokio::test]
+async fn a_program_that_takes_too_long_or_is_not_there_is_told_apart() {
+    let started = Instant::now();
+    let slow = run(Command { timeout_ms: Some(200), ..shell("sleep 60 & sleep 60") }).await;
+    assert!(matches!(slow, Err(ExecError::TimedOut)), "{slow:?}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let mut state = bare("exec = [{ program = '/no/such' }]", Arc::new(Kept::default()));
+    assert!(matches!(state.run(command("/no/such", &[])).await.unwrap(), Err(ExecError::NotFound)));
+    assert!(matches!(state.start(command("/no/such", &[])).await.unwrap(), Err(ExecError::Denied(_))));
+}
+
+#[tokio::test]
+async fn a_detached_program_that_is_not_there_is_told_too() {
+    let kept = Arc::new(Kept::default());
+    let mut state = bare("exec = [{ program = '/no/such', detached = true }]", Arc::<Kept>::clone(&kept));
+    assert!(matches!(state.start(command("/no/such", &[])).await.unwrap(), Err(ExecError::NotFound)));
+    assert_eq!(kept.notes.lock().unwrap().len(), 1, "what will be tried is noted before");
+    let input = Command { input: vec![1], ..command("/no/such", &[]) };
+    assert!(matches!(state.start(input).await.unwrap(), Err(ExecError::Failed(_))));
+}
