@@ -4,9 +4,49 @@
 //! of them, sources (checked runbooks by digest), inbox entries and settings. [`Journal::append`] gives an
 //! [`Appended`], a future that resolves once the batch is durable; what was acknowledged is seen by every read after it.
 //!
-//! - `Memory` keeps everything in memory and can be told to fail: for tests.
+//! - [`SledJournal`] keeps it in a state directory, for one process.
+//! - [`Memory`] keeps it in memory and can be told to fail: for tests.
 //!
-//! Every implementation passes the suite in [`conformance`].
+//! Both pass the suite in [`conformance`].
+//!
+//! # How a commit becomes durable
+//!
+//! `append` encodes the batch in the caller's thread and queues it. One writer thread takes all that waits, checks that
+//! it fits (sequence numbers, inbox keys), adds what needs the order (hash chain, numbers), writes it to the log as
+//! checksummed frames and calls `fdatasync` once. That is the commit point and the only wait. Then the batches go into
+//! a table in memory, which readers see, and everyone is told. A keeper thread puts full tables (8 MiB of log) into
+//! sled and syncs it: a checkpoint. Reads are answered from table and store as one.
+//!
+//! # The state directory
+//!
+//! ```text
+//! lock                 flock: who has it open; the kernel lets go of it however the process ends
+//! log/000001.log …     the commit log, in allocated segments; all are kept
+//! sled/                the store; can be rebuilt from the log at any time
+//! sled.damaged-1 …     stores that were set aside
+//! ```
+//!
+//! Opening reads the log from the store's last checkpoint. A store that does not open, panics or hangs is set aside and
+//! rebuilt. An unfinished write at the log's end is cut off. Damage before it blocks only the runs that it may concern:
+//! their [`history`](Journal::history) is [`Error::Damaged`], and so are appends where their last records are in doubt.
+//! What only one of log and store has lost is read from the other; [`Journal::verify`] finds it, and opening with
+//! [`Options::rebuild`] mends the store.
+//!
+//! # Faults that it is made for
+//!
+//! - The process is killed at any moment: what was acknowledged is there, every batch is whole or absent.
+//! - The power fails: the same, as long as the disk keeps what `fdatasync` returned for.
+//! - The disk is full: appends fail with [`Error::Full`] and work again when there is room. Log segments have their
+//!   full size before they are used, and no checkpoint is begun without room for it.
+//! - A sync fails: [`Error::Failed`], for good. Nobody knows what is on the disk then, so it is never tried again.
+//! - Bytes change on disk: every record and frame has a checksum, the records of a run are a hash chain, and its head
+//!   holds the last one. Limit: the last write before a crash, damaged afterwards, looks like an unfinished one.
+//!
+//! # Crash tests
+//!
+//! In debug builds `RUNWRIGHT_KILL_AT=after:N` makes the process end itself with SIGKILL right after the commit with the
+//! N-th record that it writes is durable, before the append resolves; `before:N` right before that commit is written.
+//! Each batch is a commit of its own then. A batch is never torn, so all N within one batch are the same moment.
 
 mod admit;
 mod appended;

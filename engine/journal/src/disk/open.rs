@@ -32,8 +32,15 @@ pub(crate) fn open(dir: &Path, segment_bytes: usize, table_bytes: usize) -> Resu
         ..Table::default()
     };
     let shared = Shared::new(store, start, table_bytes);
-    let mut replay =
-        Replay { shared: &shared, dir, began: Instant::now(), commits: 0, holes: Vec::new(), last: HashMap::new() };
+    let mut replay = Replay {
+        shared: &shared,
+        dir,
+        began: Instant::now(),
+        commits: 0,
+        checkpoint_at: table_bytes,
+        holes: Vec::new(),
+        last: HashMap::new(),
+    };
     let from = (checkpoint.position(), checkpoint.number);
     let end = scan(&log_dir, from, checkpoint.position(), None, &mut |found| replay.take(found))?;
     replay.mark_lost()?;
@@ -71,12 +78,17 @@ fn open_store(dir: &Path) -> Result<Store, Error> {
     Store::open(&path)
 }
 
+/// Where the disk has no room for a checkpoint, so many full tables are read into memory at most: what a journal that
+/// ran into a full disk left behind, and more.
+const IN_MEMORY_MAX: usize = 16;
+
 /// Puts what a scan of the log finds into the tables.
 struct Replay<'a> {
     shared: &'a Shared,
     dir: &'a Path,
     began: Instant,
     commits: u64,
+    checkpoint_at: usize,
     holes: Vec<Hole>,
     /// Where the last record of each run stands.
     last: HashMap<RunId, Position>,
@@ -105,18 +117,22 @@ impl Replay<'_> {
                 *change = Change::Put(Entry { handled: Some(handled.clone()), ..entry });
             }
         }
-        let full = {
+        let bytes = {
             let mut tables = self.shared.lock();
             let end = at.plus(commit.frame_bytes());
             tables.active.absorb(commit);
             (tables.active.end, tables.active.number) = (end, number);
-            tables.active.bytes >= self.shared.table_bytes
+            tables.active.bytes
         };
         self.commits += 1;
-        if full {
+        if bytes >= self.checkpoint_at {
             let seconds = self.began.elapsed().as_secs();
             tracing::info!(commits = self.commits, seconds, position = %at, "reading the log");
-            keeper::checkpoint(self.shared, self.dir)?;
+            match keeper::checkpoint(self.shared, self.dir) {
+                // On a full disk everything should still be visible, within bounds.
+                Err(Error::Full(_)) if bytes < IN_MEMORY_MAX * self.shared.table_bytes => self.checkpoint_at *= 2,
+                done => done?,
+            }
         }
         Ok(())
     }

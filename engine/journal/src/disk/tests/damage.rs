@@ -238,3 +238,25 @@ fn verify_finds_nothing_while_others_append() {
     });
     assert_eq!(journal.verify().unwrap().records, 1_600);
 }
+
+#[test]
+fn an_older_store_catches_up_from_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = small();
+    let journal = open(dir.path(), &options);
+    (1..=30).for_each(|seq| drop(journal.append(batch(1, seq, seq)).blocking_wait().unwrap()));
+    journal.close().unwrap();
+    let older = tempfile::tempdir().unwrap();
+    copy(&dir.path().join("sled"), older.path());
+    let journal = open(dir.path(), &options);
+    (31..=90).for_each(|seq| drop(journal.append(batch(1, seq, seq)).blocking_wait().unwrap()));
+    (1..=30).for_each(|seq| drop(journal.append(batch(2, seq, seq)).blocking_wait().unwrap()));
+    let lines = export(&journal);
+    journal.close().unwrap();
+    // As after a power failure that took what sled wrote since its last sync.
+    fs::remove_dir_all(dir.path().join("sled")).unwrap();
+    copy(older.path(), &dir.path().join("sled"));
+    let journal = open(dir.path(), &options);
+    assert_eq!(export(&journal), lines);
+    assert_eq!(journal.verify().unwrap().damage, []);
+}
