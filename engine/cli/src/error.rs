@@ -134,7 +134,7 @@ fn hint_of(error: &daemon::Error) -> Option<String> {
     use daemon::Error as Daemon;
     let hint = match error {
         Daemon::Journal(error) | Daemon::Driver(driver::Error::Journal(error)) => return hint_of_journal(error),
-        Daemon::NoRunbook { .. } => {
+        Daemon::NoRunbook { hint: None, .. } => {
             "give the path of a file, or put the runbook into the watched folder; `runwright status` shows those there"
         }
         Daemon::AmbiguousRun(_) => "`runwright runs list` shows the ids",

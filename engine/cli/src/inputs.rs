@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use runwright_core::{InputKind, Map, Runbook, Value};
+use runwright_core::{Map, Value};
 
 use crate::{Error, exit};
 
@@ -27,29 +27,6 @@ impl Inputs {
         }
         Ok(map)
     }
-}
-
-/// The inputs that a run of `runbook` gets when it is given these.
-pub(crate) fn admit(runbook: &Runbook, mut given: Map) -> Result<Map, Error> {
-    let mut problems = Vec::new();
-    for (name, input) in &runbook.inputs {
-        if input.kind != InputKind::String
-            && let Some(value) = given.get_mut(name)
-            && let Some(text) = value.as_str()
-        {
-            match lang::input_from_text(input.kind, text) {
-                Ok(read) => *value = read,
-                Err(problem) => problems.push(format!("the input `{name}`: {problem}")),
-            }
-        }
-    }
-    if problems.is_empty() {
-        match lang::admit_inputs(runbook, given) {
-            Ok(inputs) => return Ok(inputs),
-            Err(wrong) => problems.extend(wrong.iter().map(ToString::to_string)),
-        }
-    }
-    Err(daemon::Error::Inputs { problems }.into())
 }
 
 fn pair(given: &str) -> Result<(String, Value), Error> {

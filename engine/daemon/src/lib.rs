@@ -22,4 +22,4 @@ pub use error::Error;
 pub use library::{Library, Loaded};
 pub use serve::serve;
 pub use settings::Settings;
-pub use workshop::Workshop;
+pub use workshop::{Workshop, inputs};

@@ -1,5 +1,6 @@
 //! What checking and previewing need: plugins and expressions, without a journal.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -108,10 +109,26 @@ impl Workshop {
     }
 }
 
-/// The inputs that a run of `runbook` gets when it is given these.
-pub(crate) fn inputs(runbook: &Runbook, given: Map) -> Result<Map, Error> {
-    lang::admit_inputs(runbook, given)
-        .map_err(|problems| Error::Inputs { problems: problems.iter().map(ToString::to_string).collect() })
+/// The inputs that a run of `runbook` gets when it is given these. Text for an input that is not text, as command lines
+/// and the labels of alarms have it, is read as what the input wants.
+pub fn inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Error> {
+    let mut problems = BTreeMap::new();
+    for (name, input) in &runbook.inputs {
+        if let Some(text) = given.get(name).and_then(Value::as_str) {
+            match lang::input_from_text(input.kind, text) {
+                Ok(value) => _ = given.insert(name.clone(), value),
+                Err(problem) => _ = problems.insert(name.clone(), format!("the input `{name}`: {problem}")),
+            }
+        }
+    }
+    let admitted = lang::admit_inputs(runbook, given);
+    if let (Ok(inputs), true) = (&admitted, problems.is_empty()) {
+        return Ok(inputs.clone());
+    }
+    for problem in admitted.err().unwrap_or_default() {
+        problems.entry(problem.input.clone()).or_insert_with(|| problem.to_string());
+    }
+    Err(Error::Inputs { problems: problems.into_values().collect() })
 }
 
 /// The `*.wasm` files of a folder, sorted; none where there is no folder.
