@@ -1,11 +1,14 @@
 //! The one door for commands: the engine that serves, or one of their own.
 
+use std::time::Instant;
+
 use journal::{Journal, Query};
 use runwright_core::{By, Head, Record, RunId};
 use tokio::sync::mpsc;
 
 use crate::api::Client;
 use crate::view::{Accepted, RunView, SettleRequest, StartRequest, StatusView, Tale, find_run};
+use crate::engine::{LOCK_LOOK, PATIENCE};
 use crate::{Engine, Error, Settings};
 
 /// An engine to ask: one that serves the state directory, or, where none does, one in this process.
@@ -19,10 +22,20 @@ pub enum Access {
 impl Access {
     /// The engine that serves the settings' state directory; without one, the directory is opened for `purpose`.
     pub async fn open(settings: &Settings, purpose: &str) -> Result<Self, Error> {
-        if let Some(client) = Client::connect(&settings.socket()).await? {
-            return Ok(Self::There(client));
+        let began = Instant::now();
+        loop {
+            if let Some(client) = Client::connect(&settings.socket()).await? {
+                return Ok(Self::There(client));
+            }
+            match Engine::open(settings, purpose).await {
+                Ok(engine) => return Ok(Self::Here(Box::new(engine))),
+                // Another command holds it for a moment, or an engine is about to serve.
+                Err(Error::Journal(journal::Error::Locked { .. })) if began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOCK_LOOK).await;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Self::Here(Box::new(Engine::open(settings, purpose).await?)))
     }
 
     /// Starts a run. It exists, durably, when this returns.

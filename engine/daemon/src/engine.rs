@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use driver::{Admission, Driver, Hosted, Progress, SystemClock};
 use journal::{Journal, SledJournal};
@@ -12,6 +13,12 @@ use tokio::sync::mpsc;
 use crate::library::{Library, Loaded};
 use crate::view::{RunbookRef, StartRequest, StatusView, Tale};
 use crate::{Error, Settings, Workshop, workshop};
+
+/// How long an engine waits for a state directory that another process holds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long it waits between two looks.
+pub(crate) const LOCK_LOOK: Duration = Duration::from_millis(50);
 
 /// One engine: it holds the state directory. Clones share it.
 #[derive(Clone)]
@@ -44,6 +51,19 @@ impl Engine {
         let library = Arc::new(Mutex::new(Library::new(&settings.runbooks)));
         let since = driver.now();
         Ok(Self { settings: Arc::new(settings.clone()), workshop, driver, library, journal, since })
+    }
+
+    /// The same, but waits a little while another process holds the directory: most hold it only for a moment.
+    pub(crate) async fn open_patiently(settings: &Settings, purpose: &str) -> Result<Self, Error> {
+        let began = std::time::Instant::now();
+        loop {
+            match Self::open(settings, purpose).await {
+                Err(Error::Journal(journal::Error::Locked { .. })) if began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOCK_LOOK).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// The journal.

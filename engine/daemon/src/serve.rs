@@ -14,7 +14,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     ready: impl FnOnce(&StatusView),
 ) -> Result<(), Error> {
-    let engine = Engine::open(&settings, "runwright serve").await?;
+    let engine = Engine::open_patiently(&settings, "runwright serve").await?;
     let listener = api::listen(&settings.socket())?;
     engine.scan_runbooks();
     resume(&engine).await?;

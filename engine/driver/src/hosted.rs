@@ -38,7 +38,7 @@ impl Hosted {
             deadline: Some(call.timeout),
             cancel: call.cancel,
             checkpoints: call.checkpoints,
-            read_only: verb == Verb::Verify,
+            read_only: false,
         };
         self.host.call(call, notes).await
     }
