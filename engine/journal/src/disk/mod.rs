@@ -12,6 +12,7 @@ mod tests;
 mod verify;
 mod writer;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -90,12 +91,17 @@ impl SledJournal {
         let queue = Queue::new();
         let writer = Writer::new(log, Arc::clone(&shared));
         let writer = {
-            let queue = Arc::clone(&queue);
-            spawn("journal-writer", &dir, move || writer.run(&queue))?
+            let (queue, shared) = (Arc::clone(&queue), Arc::clone(&shared));
+            spawn("journal-writer", &dir, move || {
+                or_fail(&shared, "the writer", || writer.run(&queue));
+                queue.abandon();
+            })?
         };
         let keeper = {
             let (shared, dir) = (Arc::clone(&shared), dir.clone());
-            spawn("journal-keeper", &dir.clone(), move || keeper::run(&shared, &dir))?
+            spawn("journal-keeper", &dir.clone(), move || {
+                or_fail(&shared, "the keeper", || keeper::run(&shared, &dir))
+            })?
         };
         Ok(Self {
             dir,
@@ -148,4 +154,11 @@ impl Drop for SledJournal {
 fn spawn(name: &str, dir: &Path, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.map_err(|error| Error::io("start a thread for", dir, error))
+}
+
+/// A panic in one of the journal's threads is a bug; it must not leave anyone waiting for it.
+fn or_fail(shared: &Shared, who: &str, work: impl FnOnce()) {
+    if panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+        shared.fail(&Error::Failed(format!("{who} panicked")));
+    }
 }

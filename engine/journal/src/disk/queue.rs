@@ -98,6 +98,13 @@ impl Queue {
         self.filled.notify_all();
     }
 
+    /// Closes the queue and gives up what is in it: for when nobody writes any more.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        let jobs = std::mem::take(&mut self.lock().jobs);
+        jobs.into_iter().for_each(|job| drop(job.answer.send(Err(Error::Closed))));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
