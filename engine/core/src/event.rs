@@ -295,7 +295,8 @@ pub enum Note {
     Checkpoint {
         /// Its name.
         key: String,
-        /// Its bytes.
+        /// Its bytes, in JSON as hexadecimal text.
+        #[serde(with = "crate::id::hex_bytes")]
         value: Option<Vec<u8>>,
     },
     /// A process that the attempt started on the engine's host.

@@ -223,6 +223,24 @@ fn hex(bytes: &[u8]) -> String {
     digits.map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)])).collect()
 }
 
+/// Bytes as hexadecimal text in JSON; none as null.
+pub(crate) mod hex_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes.as_deref().map(super::hex).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        let pairs = text.as_bytes().chunks(2);
+        let byte =
+            |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok().filter(|_| pair.len() == 2);
+        let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+        bytes.map(Some).ok_or_else(|| de::Error::custom("bytes are written as pairs of hexadecimal digits"))
+    }
+}
+
 macro_rules! serde_as_text {
     ($($name:ty),*) => {$(
         impl Serialize for $name {

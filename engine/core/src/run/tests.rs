@@ -310,6 +310,18 @@ fn cancelling_lets_the_step_in_flight_end_and_starts_no_other() {
 }
 
 #[test]
+fn the_bytes_of_a_checkpoint_are_short_text_in_the_journal() {
+    for (value, text) in [(Some(vec![0, 255, 7]), r#""00ff07""#), (None, "null")] {
+        let note = Note::Checkpoint { key: "job".into(), value };
+        let json = serde_json::to_string(&note).unwrap();
+        assert_eq!(json, format!(r#"{{"type":"checkpoint","key":"job","value":{text}}}"#));
+        assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), note);
+    }
+    let odd = r#"{"type":"checkpoint","key":"job","value":"00f"}"#;
+    assert!(serde_json::from_str::<Note>(odd).is_err());
+}
+
+#[test]
 fn an_event_that_does_not_fit_names_both() {
     let mut world = World::new(vec![step("a", "x/read")]);
     world.settle_down();
