@@ -7,8 +7,8 @@ use runwright_core::{By, Head, Record, RunId};
 use tokio::sync::mpsc;
 
 use crate::api::Client;
-use crate::view::{Accepted, RunView, SettleRequest, StartRequest, StatusView, Tale, find_run};
 use crate::engine::{LOCK_LOOK, PATIENCE};
+use crate::view::{Accepted, RunView, SettleRequest, StartRequest, StatusView, Tale, find_run};
 use crate::{Engine, Error, Settings};
 
 /// An engine to ask: one that serves the state directory, or, where none does, one in this process.

@@ -89,7 +89,11 @@ impl Engine {
                 for path in &scan.changed {
                     tracing::info!(file = %path.display(), "runbook file changed");
                 }
-                for problem in library.problems().iter().filter(|p| scan.changed.iter().any(|c| c.display().to_string() == p.subject)) {
+                for problem in library
+                    .problems()
+                    .iter()
+                    .filter(|p| scan.changed.iter().any(|c| c.display().to_string() == p.subject))
+                {
                     tracing::warn!(file = %problem.subject, "can't be used:\n{}", problem.problem);
                 }
                 scan.unsettled

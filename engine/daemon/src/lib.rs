@@ -4,8 +4,8 @@
 //! directories, answers the [API](api) and resumes what was unfinished. [`Access`] is the one door for commands: it talks
 //! to a serving engine where there is one, and opens the state directory itself where there is none.
 
-pub mod api;
 mod access;
+pub mod api;
 mod engine;
 mod error;
 mod intake;

@@ -131,7 +131,8 @@ impl Client {
     async fn send(&self, method: Method, path: &str, body: &[u8]) -> Result<Response<Incoming>, Error> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|e| Error::Connection(e.to_string()))?;
         let lost = |error: hyper::Error| Error::Connection(error.to_string());
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
         tokio::spawn(connection);
         let request = Request::builder()
             .method(method)
