@@ -39,7 +39,12 @@ pub enum Event {
         pins: BTreeMap<ActionName, Pin>,
         /// Who or what started it.
         cause: Cause,
+        /// The lock that it must hold before its first step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lock: Option<String>,
     },
+    /// The run holds its lock, until it is over.
+    Locked,
     /// A step will not run.
     Skipped {
         /// The step.
@@ -126,13 +131,16 @@ pub enum Event {
     CancelRequested {
         /// Who and why.
         by: By,
+        /// Whether it is to take back what it did.
+        #[serde(default)]
+        rollback: bool,
     },
-    /// A person asked the run to take back what it did.
+    /// A person asked the run to take back what it did, while it lasts or after its end.
     RollbackRequested {
         /// Who and why.
         by: By,
     },
-    /// The run is over. Nothing follows.
+    /// The run is over. Nothing follows but, if a person asks for it, a rollback.
     Finished {
         /// The runbook's outputs; empty unless it succeeded.
         outputs: Map,
@@ -288,7 +296,7 @@ impl FailureKind {
 }
 
 /// Something that an attempt in flight needs remembered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Note {
     /// A checkpoint of the plugin: given back to later attempts. None removes it.
@@ -298,6 +306,13 @@ pub enum Note {
         /// Its bytes, in JSON as hexadecimal text.
         #[serde(with = "crate::id::hex_bytes")]
         value: Option<Vec<u8>>,
+    },
+    /// A value that a script was given and that it gets again when it is run again: the time, or something random.
+    Value {
+        /// The function: `now`, `random` or `uuid`.
+        function: String,
+        /// What it gave.
+        value: Value,
     },
     /// A process that the attempt started on the engine's host.
     Child {

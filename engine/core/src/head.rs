@@ -8,6 +8,8 @@ use crate::{Digest, RunId, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunStatus {
+    /// It waits for its lock.
+    Queued,
     /// A step is due or in flight.
     Running,
     /// It sleeps until a time.
@@ -28,7 +30,8 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
         Self::Running,
         Self::Waiting,
         Self::Blocked,
@@ -42,6 +45,7 @@ impl RunStatus {
     /// The word for it in files and output.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::Running => "running",
             Self::Waiting => "waiting",
             Self::Blocked => "blocked",
@@ -71,6 +75,9 @@ pub struct Head {
     pub runbook: Digest,
     /// Where it stands.
     pub status: RunStatus,
+    /// The lock that it holds or, while it is queued, waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
     /// The sequence number of its last record.
     pub seq: u64,
     /// When it was created.

@@ -1,6 +1,6 @@
 //! The recovery table: what follows when the answer of an attempt is lost.
 
-use crate::{Direction, EffectClass, OnUnknown, Pin, Step};
+use crate::{EffectClass, OnUnknown, Pin, Step};
 
 /// What follows when nobody knows whether an attempt happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub enum Recovery {
     Fail,
 }
 
-/// What follows when the answer of an attempt of `step` is lost; `pin` is none for scripts, which reach nothing outside.
+/// What follows when the answer of an attempt is lost: of an action with this pin (none for scripts, which reach nothing
+/// outside but through calls of their own) that `step` called.
 ///
 /// | action says | then |
 /// |---|---|
@@ -23,10 +24,10 @@ pub enum Recovery {
 /// | has a `verify` | verify |
 /// | otherwise | what the step's `on-unknown` says, by default ask |
 ///
-/// Undoing is safe to repeat by contract, so a lost undo is tried again.
-pub fn recovery(step: &Step, pin: Option<&Pin>, direction: Direction) -> Recovery {
+/// An action's own undo is safe to repeat by contract, so it does not come here: it is tried again.
+pub fn recovery(step: &Step, pin: Option<&Pin>) -> Recovery {
     let Some(pin) = pin else { return Recovery::Again };
-    if direction == Direction::Undo || step.idempotent || pin.effect != EffectClass::Unsafe {
+    if step.idempotent || pin.effect != EffectClass::Unsafe {
         Recovery::Again
     } else if pin.has_verify {
         Recovery::Verify

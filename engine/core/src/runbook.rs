@@ -21,6 +21,9 @@ pub struct Runbook {
     pub inputs: IndexMap<String, Input>,
     /// What starts it besides a person.
     pub on: Vec<Trigger>,
+    /// The lock that a run holds while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// The steps in their order; ids are unique.
     pub steps: Vec<Step>,
     /// What a run gives back when it succeeded.
@@ -47,15 +50,43 @@ impl Runbook {
     /// The actions that its steps use, each once, in order of first use.
     pub fn actions(&self) -> Vec<&ActionName> {
         let mut names = Vec::new();
-        for step in &self.steps {
-            if let Work::Action { action, .. } = &step.work
-                && !names.contains(&action)
-            {
-                names.push(action);
+        for work in self.steps.iter().flat_map(|step| std::iter::once(&step.work).chain(&step.undo)) {
+            let used = match work {
+                Work::Action { action, .. } => std::slice::from_ref(action),
+                Work::Script { acts, .. } => acts,
+                Work::Wait { .. } => &[],
+            };
+            for action in used {
+                if !names.contains(&action) {
+                    names.push(action);
+                }
             }
         }
         names
     }
+}
+
+/// A lock: of the runs that claim one key, one at a time goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lock {
+    /// What is locked, a text with expressions over `inputs`, for example `vm/${{ inputs.vm }}`.
+    pub key: String,
+    /// What becomes of a run that finds it held.
+    pub on_busy: OnBusy,
+}
+
+/// What becomes of a run that finds its lock held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnBusy {
+    /// It waits for its turn, in the order in which runs came.
+    #[default]
+    Queue,
+    /// It is not started.
+    Skip,
+    /// The run that holds the lock is cancelled, and this one waits for its end.
+    Replace,
 }
 
 /// One input of a runbook.
@@ -155,6 +186,15 @@ pub struct Step {
     pub idempotent: bool,
     /// Runs also after a failure or a cancellation.
     pub always: bool,
+    /// What takes the step back; without it the action's own undo does, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Work>,
+    /// Once it succeeded, nothing that came before it is undone.
+    #[serde(default)]
+    pub point_of_no_return: bool,
+    /// The action is called until this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
 }
 
 impl Step {
@@ -173,12 +213,30 @@ pub enum Work {
         /// Its input, with expressions.
         with: Map,
     },
-    /// Evaluates a Rhai script; its last value is the step's output. It reads `inputs` and `steps` and reaches nothing
-    /// outside.
+    /// Evaluates a Rhai script; its last value is the step's output. It reads `inputs` and `steps`, and reaches outside
+    /// through `act(…)` only, each call of which is journaled.
     Script {
         /// The script's text.
         source: String,
+        /// The actions that it names in `act(…)`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        acts: Vec<ActionName>,
     },
+    /// Waits. The time at which it ends is durable: a restart does not prolong it.
+    Wait {
+        /// A duration, for example `5m`, with expressions.
+        time: String,
+    },
+}
+
+/// Until when a reading action is called again and again. `timeout` then bounds all calls together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Until {
+    /// An expression that also sees `output`, what the action gave.
+    pub condition: String,
+    /// Milliseconds between two calls.
+    pub every_ms: u64,
 }
 
 /// How often and how soon a failed attempt is repeated. Only failures after which nothing remains are.

@@ -2,15 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Attempt, Phase, Run, Stage, StepRun, StepState};
-use crate::recovery::unverifiable;
-use crate::{
-    Answer, By, Direction, EffectClass, Event, Exit, Failure, FailureKind, Map, Note, OnFailure, Outcome, Record,
-    Recovery, RunStatus, Runbook, Settlement, SkipReason, Timestamp, Value, Verdict, recovery,
-};
-
-/// In flight at this many deaths of the engine, a step is suspected to be what kills it.
-const DEATHS_BEFORE_QUARANTINE: u32 = 3;
+use super::place::{Place, split};
+use super::{Attempt, Phase, Run, ScriptCall, Stage, StepRun, StepState};
+use crate::{Direction, Event, Map, Note, Record, Runbook, Work};
 
 /// An event that does not fit the run that it is applied to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +15,7 @@ pub struct Misfit {
 }
 
 impl Misfit {
-    fn new(event: impl Into<String>, state: impl Into<String>) -> Self {
+    pub(super) fn new(event: impl Into<String>, state: impl Into<String>) -> Self {
         Self { event: event.into(), state: state.into() }
     }
 }
@@ -29,7 +23,7 @@ impl Misfit {
 impl Run {
     /// The run that `record`, which must be its first, creates from `runbook`.
     pub fn create(runbook: Arc<Runbook>, record: &Record) -> Result<Self, Misfit> {
-        let Event::Created { runbook: digest, inputs, pins, cause, .. } = &record.event else {
+        let Event::Created { runbook: digest, inputs, pins, cause, lock, .. } = &record.event else {
             return Err(Misfit::new(name(&record.event), "the start of a history"));
         };
         if record.seq != 1 {
@@ -44,8 +38,9 @@ impl Run {
             inputs: inputs.clone(),
             pins: pins.clone(),
             cause: cause.clone(),
+            lock: lock.clone(),
             steps: vec![StepRun::pending(); runbook.steps.len()],
-            stage: Stage::Forward,
+            stage: if lock.is_some() { Stage::Queued } else { Stage::Forward },
             outputs: Map::new(),
             failure: None,
             seq: 1,
@@ -73,7 +68,9 @@ impl Run {
             let what = format!("record {} of run {}", record.seq, record.run);
             return Err(Misfit::new(what, format!("run {} after record {}", self.id, self.seq)));
         }
-        if let Stage::Finished(status) = self.stage {
+        if let Stage::Finished(status) = self.stage
+            && !matches!(record.event, Event::RollbackRequested { .. })
+        {
             return Err(Misfit::new(name(&record.event), format!("a run that is {}", status.as_str())));
         }
         self.transition(record)?;
@@ -87,25 +84,27 @@ impl Run {
         let at = record.at;
         match &record.event {
             Event::Created { .. } => Err(Misfit::new("a second created", "a run that exists")),
+            Event::Locked if self.stage == Stage::Queued => {
+                self.stage = Stage::Forward;
+                Ok(())
+            }
+            Event::Locked => Err(Misfit::new("locked", "a run that waits for no lock")),
             Event::Skipped { step, reason } => {
-                let step = self.pending(step, "skipped")?;
+                let place = self.pending(step, "skipped")?;
+                let step = self.at_mut(place);
                 step.state = StepState::Skipped(*reason);
                 step.ended = Some(at);
                 Ok(())
             }
-            Event::Refused { step, failure } => {
-                self.pending(step, "refused")?;
-                let place = self.place(step)?;
-                self.fail(place, failure.clone(), at);
+            Event::Refused { step, failure } => self.refuse(step, failure, at),
+            Event::Started { step, direction, attempt, input, action, .. } => {
+                let place = self.starting(step, *direction, *attempt, action.as_ref())?;
+                self.start(place, *direction, *attempt, input, at);
                 Ok(())
-            }
-            Event::Started { step, direction, attempt, input, .. } => {
-                let place = self.place(step)?;
-                self.start(place, *direction, *attempt, input, at)
             }
             Event::Noted { step, direction, attempt, note } => {
                 let place = self.in_flight(step, *direction, *attempt, "noted")?;
-                self.steps[place].remember(note);
+                self.at_mut(place).remember(note);
                 Ok(())
             }
             Event::Ended { step, direction, attempt, outcome } => {
@@ -118,330 +117,103 @@ impl Run {
                 Ok(())
             }
             Event::Verified { step, direction, attempt, verdict } => {
-                let place = self.place(step)?;
+                let place = self.existing(step)?;
                 self.verified(place, *direction, *attempt, verdict, at)
             }
             Event::Settled { step, settlement, by } => {
-                let place = self.place(step)?;
+                let place = self.existing(step)?;
                 self.settle(place, settlement, by, at)
             }
-            Event::CancelRequested { .. } => self.cancel(at),
+            Event::CancelRequested { rollback, .. } => self.cancel(*rollback, at),
             Event::RollbackRequested { .. } => self.roll_back(at),
             Event::Finished { outputs, failure } => self.finish(outputs, failure.as_ref(), at),
         }
     }
 
-    fn place(&self, step: &str) -> Result<usize, Misfit> {
-        self.runbook.position(step).ok_or_else(|| Misfit::new(format!("step {step:?}"), "this runbook"))
+    fn existing(&self, path: &str) -> Result<Place, Misfit> {
+        self.find(path).ok_or_else(|| Misfit::new(format!("step {path:?}"), "this run"))
     }
 
-    fn pending(&mut self, id: &str, event: &str) -> Result<&mut StepRun, Misfit> {
-        let place = self.place(id)?;
-        let step = &mut self.steps[place];
-        match step.state {
-            StepState::Pending => Ok(step),
-            _ => Err(step.misfit(event, id)),
+    fn pending(&self, path: &str, event: &str) -> Result<Place, Misfit> {
+        let place = self.existing(path)?;
+        match self.at(place).state {
+            StepState::Pending => Ok(place),
+            _ => Err(self.misfit(place, event)),
         }
     }
 
-    /// The place of the step whose attempt of this number awaits its action's answer.
-    fn in_flight(&self, id: &str, direction: Direction, number: u32, event: &str) -> Result<usize, Misfit> {
-        let place = self.place(id)?;
-        let step = &self.steps[place];
-        match &step.state {
-            StepState::Active(Attempt { direction: d, number: n, phase: Phase::Calling })
+    /// The place of the step whose attempt of this number awaits its answer, or sleeps.
+    fn in_flight(&self, path: &str, direction: Direction, number: u32, event: &str) -> Result<Place, Misfit> {
+        let place = self.existing(path)?;
+        match &self.at(place).state {
+            StepState::Active(Attempt { direction: d, number: n, phase: Phase::Calling | Phase::Sleeping { .. } })
                 if (*d, *n) == (direction, number) =>
             {
                 Ok(place)
             }
-            _ => Err(step.misfit(event, id)),
+            _ => Err(self.misfit(place, event)),
         }
     }
 
-    fn start(
+    /// The place of the step that an attempt of this number is about to begin at; a script's next call is made there.
+    fn starting(
         &mut self,
-        place: usize,
+        path: &str,
         direction: Direction,
         number: u32,
-        input: &Value,
-        at: Timestamp,
-    ) -> Result<(), Misfit> {
+        action: Option<&crate::ActionName>,
+    ) -> Result<Place, Misfit> {
+        let Some(place) = self.find(path) else { return self.next_call(path, direction, number, action) };
         let first = match direction {
-            Direction::Forward => self.steps[place].state == StepState::Pending,
+            Direction::Forward => self.at(place).state == StepState::Pending,
             Direction::Undo => self.stage == Stage::Undoing && self.next_undo() == Some(place),
         };
-        let step = &mut self.steps[place];
+        let step = self.at(place);
         let next = matches!(&step.state, StepState::Active(Attempt { direction: d, phase: Phase::Waiting { .. }, .. })
             if *d == direction);
-        if !(first || next) || number != step.attempts(direction).started + 1 {
-            return Err(step.misfit("started", &self.runbook.steps[place].id));
-        }
-        step.attempts_mut(direction).started = number;
-        step.started.get_or_insert(at);
-        step.children.clear();
-        if direction == Direction::Forward {
-            step.input = Some(input.clone());
-        }
-        step.state = StepState::Active(Attempt { direction, number, phase: Phase::Calling });
-        Ok(())
-    }
-
-    fn end(&mut self, place: usize, direction: Direction, outcome: &Outcome, at: Timestamp) {
-        match outcome {
-            Outcome::Succeeded(answer) => self.succeed(place, direction, answer, at),
-            Outcome::Failed(failure) => {
-                self.steps[place].attempts_mut(direction).spent += 1;
-                if failure.kind == FailureKind::Transient && self.may_repeat(place, direction) {
-                    self.steps[place].failure = Some(failure.clone());
-                    self.again(place, direction, failure.retry_after_ms.unwrap_or(0), at);
-                } else {
-                    self.give_up(place, direction, failure.clone(), at);
-                }
-            }
-            Outcome::Lost { reason } => {
-                self.steps[place].attempts_mut(direction).spent += 1;
-                self.lose(place, direction, reason, at);
-            }
+        if (first || next) && number == step.attempts(direction).started + 1 {
+            Ok(place)
+        } else {
+            Err(self.misfit(place, "started"))
         }
     }
 
-    /// Applies the recovery table to an attempt whose answer is lost.
-    fn lose(&mut self, place: usize, direction: Direction, reason: &str, at: Timestamp) {
-        let step = &self.runbook.steps[place];
-        match recovery(step, self.pin(step), direction) {
-            Recovery::Verify => {
-                if let StepState::Active(attempt) = &mut self.steps[place].state {
-                    attempt.phase = Phase::Verifying { reason: reason.to_owned() };
-                }
-            }
-            verdict => self.follow(verdict, place, direction, reason, at),
-        }
-    }
-
-    fn follow(&mut self, verdict: Recovery, place: usize, direction: Direction, reason: &str, at: Timestamp) {
-        match verdict {
-            Recovery::Again if self.may_repeat(place, direction) => self.again(place, direction, 0, at),
-            Recovery::Again | Recovery::Fail => {
-                let reads = self.effect(&self.runbook.steps[place]) == EffectClass::Read;
-                let kind = if reads { FailureKind::Permanent } else { FailureKind::Partial };
-                self.give_up(place, direction, Failure::new(kind, reason), at);
-            }
-            Recovery::Ask | Recovery::Verify => {
-                let step = &mut self.steps[place];
-                step.state = StepState::Unknown { direction, reason: reason.to_owned() };
-                step.ended = Some(at);
-            }
-        }
-    }
-
-    fn interrupt(&mut self, engine: Exit, at: Timestamp) {
-        for place in 0..self.steps.len() {
-            let step = &mut self.steps[place];
-            let StepState::Active(Attempt { direction, phase: Phase::Calling, .. }) = step.state else { continue };
-            let attempts = step.attempts_mut(direction);
-            if engine == Exit::Died {
-                attempts.deaths += 1;
-            }
-            let deaths = attempts.deaths;
-            if deaths < DEATHS_BEFORE_QUARANTINE {
-                let how = if engine == Exit::Died { "died" } else { "was stopped" };
-                self.lose(place, direction, &format!("the engine {how} while the step was in flight"), at);
-            } else {
-                let reason = format!("the engine died {deaths} times while the step was in flight: quarantined");
-                self.follow(Recovery::Ask, place, direction, &reason, at);
-            }
-        }
-    }
-
-    fn verified(
+    /// Makes room for the next call of a script that runs.
+    fn next_call(
         &mut self,
-        place: usize,
+        path: &str,
         direction: Direction,
         number: u32,
-        verdict: &Verdict,
-        at: Timestamp,
-    ) -> Result<(), Misfit> {
-        let reason = match &self.steps[place].state {
-            StepState::Active(Attempt { direction: d, number: n, phase: Phase::Verifying { reason } })
-                if (*d, *n) == (direction, number) =>
-            {
-                reason.clone()
-            }
-            _ => return Err(self.steps[place].misfit("verified", &self.runbook.steps[place].id)),
+        action: Option<&crate::ActionName>,
+    ) -> Result<Place, Misfit> {
+        let unknown = || Misfit::new(format!("step {path:?}"), "this run");
+        let (id, Some(call)) = split(path) else { return Err(unknown()) };
+        let parent = self.existing(id)?;
+        let calls = self.at(parent).calls.len();
+        let runs = matches!(self.at(parent).active(), Some(Attempt { phase: Phase::Calling, .. }));
+        let (Some(action), true) = (action, runs && direction == Direction::Forward && number == 1) else {
+            return Err(self.misfit(parent, "a call started"));
         };
-        match verdict {
-            Verdict::Happened(answer) => self.succeed(place, direction, answer, at),
-            Verdict::NotHappened if self.may_repeat(place, direction) => self.again(place, direction, 0, at),
-            Verdict::NotHappened => {
-                let failure = Failure::new(FailureKind::Transient, format!("{reason}; it did not happen"));
-                self.give_up(place, direction, failure, at);
-            }
-            Verdict::CannotTell { reason: why } => {
-                let verdict = unverifiable(&self.runbook.steps[place]);
-                self.follow(verdict, place, direction, &format!("{reason}; {why}"), at);
-            }
+        if call != calls + 1 || !self.pins.contains_key(action) {
+            return Err(unknown());
         }
-        Ok(())
+        let mut step = self.step_at(parent).clone();
+        step.id = path.to_owned();
+        step.work = Work::Action { action: action.clone(), with: Map::new() };
+        (step.undo, step.until, step.condition) = (None, None, None);
+        let act = super::Act { step, run: StepRun::pending() };
+        self.at_mut(parent).calls.push(ScriptCall::Act(Box::new(act)));
+        Ok(Place { step: parent.step, call: Some(calls) })
     }
 
-    fn settle(&mut self, place: usize, settlement: &Settlement, by: &By, at: Timestamp) -> Result<(), Misfit> {
-        let direction = match self.steps[place].state {
-            StepState::Unknown { direction, .. } => direction,
-            StepState::UndoFailed { accepted: false } => Direction::Undo,
-            _ => return Err(self.steps[place].misfit("settled", &self.runbook.steps[place].id)),
-        };
-        let decided = || Failure::new(FailureKind::Partial, format!("{} settled it as failed: {}", by.who, by.why));
-        match settlement {
-            Settlement::Done { output } => {
-                let answer = Answer { output: output.clone(), changed: true, undo_data: None };
-                self.succeed(place, direction, &answer, at);
-            }
-            Settlement::Failed if direction == Direction::Forward => self.fail(place, decided(), at),
-            Settlement::Failed => self.steps[place].state = StepState::UndoFailed { accepted: true },
-            Settlement::Retry => {
-                let attempts = self.steps[place].attempts_mut(direction);
-                (attempts.spent, attempts.deaths) = (0, 0);
-                self.again(place, direction, 0, at);
-            }
-            Settlement::Undo => {
-                let step = &self.runbook.steps[place];
-                if direction == Direction::Undo || !self.pin(step).is_some_and(|pin| pin.has_undo) {
-                    return Err(Misfit::new(
-                        "settled as undo",
-                        format!("step {:?}, which has no undo to run", step.id),
-                    ));
-                }
-                self.steps[place].conclude(StepState::Failed, self.seq + 1, at);
-                self.steps[place].failure = Some(decided());
-                self.stage = Stage::Undoing;
-            }
-        }
-        Ok(())
-    }
-
-    fn cancel(&mut self, at: Timestamp) -> Result<(), Misfit> {
-        if self.stage != Stage::Forward {
-            return Err(Misfit::new("cancel-requested", "a run that is ending already"));
-        }
-        self.stage = Stage::Closing(RunStatus::Cancelled);
-        self.give_up_waiting(at);
-        Ok(())
-    }
-
-    fn roll_back(&mut self, at: Timestamp) -> Result<(), Misfit> {
-        if self.stage == Stage::Undoing {
-            return Err(Misfit::new("rollback-requested", "a run that is rolling back already"));
-        }
-        self.stage = Stage::Undoing;
-        self.give_up_waiting(at);
-        Ok(())
-    }
-
-    fn finish(&mut self, outputs: &Map, failure: Option<&Failure>, at: Timestamp) -> Result<(), Misfit> {
-        let Some(status) = self.end_reached() else {
-            return Err(Misfit::new("finished", "a run with steps left"));
-        };
-        for step in &mut self.steps {
-            if step.state == StepState::Pending {
-                step.state = StepState::Skipped(SkipReason::NotReached);
-                step.ended = Some(at);
-            }
-        }
-        self.outputs = outputs.clone();
-        self.failure = failure.cloned();
-        self.stage = Stage::Finished(if failure.is_some() { RunStatus::Failed } else { status });
-        Ok(())
-    }
-
-    fn succeed(&mut self, place: usize, direction: Direction, answer: &Answer, at: Timestamp) {
-        let seq = self.seq + 1;
-        let step = &mut self.steps[place];
-        match direction {
-            Direction::Forward => {
-                step.answer = Some(answer.clone());
-                step.failure = None;
-                step.conclude(StepState::Succeeded, seq, at);
-            }
-            Direction::Undo => {
-                step.state = StepState::Undone;
-                step.ended = Some(at);
-            }
-        }
-    }
-
-    fn give_up(&mut self, place: usize, direction: Direction, failure: Failure, at: Timestamp) {
-        match direction {
-            Direction::Forward => self.fail(place, failure, at),
-            Direction::Undo => {
-                let step = &mut self.steps[place];
-                step.failure = Some(failure);
-                step.state = StepState::UndoFailed { accepted: false };
-                step.ended = Some(at);
-            }
-        }
-    }
-
-    /// The step failed for good: the run goes where its `on-failure` says, unless it is ending already.
-    fn fail(&mut self, place: usize, failure: Failure, at: Timestamp) {
-        let seq = self.seq + 1;
-        self.steps[place].failure = Some(failure);
-        self.steps[place].conclude(StepState::Failed, seq, at);
-        if self.stage == Stage::Forward {
-            self.stage = match self.runbook.steps[place].on_failure {
-                OnFailure::Continue => Stage::Forward,
-                OnFailure::Stop => Stage::Closing(RunStatus::Failed),
-                OnFailure::Rollback => Stage::Undoing,
-            };
-        }
-    }
-
-    /// Whether `retry` allows one more attempt. A run that is ending repeats only what its end needs.
-    fn may_repeat(&self, place: usize, direction: Direction) -> bool {
-        let step = &self.runbook.steps[place];
-        let wanted = self.stage == Stage::Forward || step.always || direction == Direction::Undo;
-        let allowed = match direction {
-            Direction::Forward => step.retry.attempts,
-            Direction::Undo => step.retry.attempts.max(Self::UNDO_ATTEMPTS),
-        };
-        wanted && self.steps[place].attempts(direction).spent < allowed
-    }
-
-    /// Attempts of an undo, at least: giving up on one needs a person.
-    const UNDO_ATTEMPTS: u32 = 3;
-
-    fn again(&mut self, place: usize, direction: Direction, delay_ms: u64, at: Timestamp) {
-        let retry = &self.runbook.steps[place].retry;
-        let step = &mut self.steps[place];
-        let attempts = *step.attempts(direction);
-        let delay_ms = if attempts.spent == 0 { 0 } else { delay_ms.max(retry.delay_after_ms(attempts.spent)) };
-        let phase = Phase::Waiting { until: at.plus_millis(delay_ms) };
-        step.state = StepState::Active(Attempt { direction, number: attempts.started, phase });
-    }
-
-    /// Steps that wait for their next attempt will not get it: the run is ending.
-    fn give_up_waiting(&mut self, at: Timestamp) {
-        for place in 0..self.steps.len() {
-            let waits = matches!(
-                self.steps[place].active(),
-                Some(Attempt { direction: Direction::Forward, phase: Phase::Waiting { .. }, .. })
-            );
-            if waits && !self.runbook.steps[place].always {
-                let failure = self.steps[place].failure.clone();
-                let failure = failure
-                    .unwrap_or_else(|| Failure::new(FailureKind::Cancelled, "cancelled before the next attempt"));
-                self.fail(place, failure, at);
-            }
-        }
+    pub(super) fn misfit(&self, place: Place, event: &str) -> Misfit {
+        let (id, step) = (&self.step_at(place).id, self.at(place));
+        let attempt = step.active().map_or_else(String::new, |attempt| format!(" in attempt {}", attempt.number));
+        Misfit::new(event, format!("step {id:?}, which is {}{attempt}", step.state.as_str()))
     }
 }
 
 impl StepRun {
-    fn conclude(&mut self, state: StepState, seq: u64, at: Timestamp) {
-        self.state = state;
-        self.completed = Some(seq);
-        self.ended = Some(at);
-    }
-
     fn remember(&mut self, note: &Note) {
         match note {
             Note::Checkpoint { key, value: Some(value) } => {
@@ -450,14 +222,12 @@ impl StepRun {
             Note::Checkpoint { key, value: None } => {
                 self.checkpoints.remove(key);
             }
+            Note::Value { function, value } => {
+                self.calls.push(ScriptCall::Value { function: function.clone(), value: value.clone() });
+            }
             Note::Child { detached: false, pid, started, .. } => self.children.push((*pid, *started)),
             Note::Child { detached: true, .. } => {}
         }
-    }
-
-    fn misfit(&self, event: &str, id: &str) -> Misfit {
-        let attempt = self.active().map_or_else(String::new, |attempt| format!(" in attempt {}", attempt.number));
-        Misfit::new(event, format!("step {id:?}, which is {}{attempt}", self.state.as_str()))
     }
 }
 
@@ -465,6 +235,7 @@ impl StepRun {
 fn name(event: &Event) -> &'static str {
     match event {
         Event::Created { .. } => "created",
+        Event::Locked => "locked",
         Event::Skipped { .. } => "skipped",
         Event::Refused { .. } => "refused",
         Event::Started { .. } => "started",

@@ -1,7 +1,10 @@
 //! The state of one run: the fold of its history.
 
 mod apply;
+mod attempt;
+mod decision;
 mod due;
+mod place;
 mod scope;
 mod undo;
 
@@ -33,6 +36,7 @@ pub struct Run {
     inputs: Map,
     pins: BTreeMap<ActionName, Pin>,
     cause: Cause,
+    lock: Option<String>,
     steps: Vec<StepRun>,
     stage: Stage,
     outputs: Map,
@@ -45,6 +49,8 @@ pub struct Run {
 /// Which way the run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Nowhere yet: it waits for its lock.
+    Queued,
     /// Through its steps.
     Forward,
     /// Back through what it did.
@@ -62,6 +68,8 @@ pub struct StepRun {
     pub state: StepState,
     /// The input of its last attempt.
     pub input: Option<Value>,
+    /// The input of the last attempt of the step that undoes it, where it has one.
+    pub undo_input: Option<Value>,
     /// What it gave back, once it succeeded; kept when it is undone.
     pub answer: Option<Answer>,
     /// Why its last attempt failed, if it did.
@@ -70,6 +78,8 @@ pub struct StepRun {
     pub forward: Attempts,
     /// Attempts to undo it.
     pub undo: Attempts,
+    /// What a script asked of the world, in its order: when it is run again, it gets the same answers.
+    pub calls: Vec<ScriptCall>,
     /// What its attempts asked to remember, by name.
     pub checkpoints: BTreeMap<String, Vec<u8>>,
     /// Processes that its last attempt started and that must not outlive it: pid and start time in clock ticks.
@@ -87,10 +97,12 @@ impl StepRun {
         Self {
             state: StepState::Pending,
             input: None,
+            undo_input: None,
             answer: None,
             failure: None,
             forward: Attempts::default(),
             undo: Attempts::default(),
+            calls: Vec::new(),
             checkpoints: BTreeMap::new(),
             children: Vec::new(),
             started: None,
@@ -121,6 +133,29 @@ impl StepRun {
             _ => None,
         }
     }
+}
+
+/// Something that a script asked of the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScriptCall {
+    /// `act(…)`: a step of its own, whose id is the script's, a slash and its place among the calls, from 1.
+    Act(Box<Act>),
+    /// `now()`, `random()` or `uuid()`.
+    Value {
+        /// The function.
+        function: String,
+        /// What it gave.
+        value: Value,
+    },
+}
+
+/// A call of an action by a script.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Act {
+    /// The call as a step: its retries and what else the script's step says.
+    pub step: Step,
+    /// What became of it.
+    pub run: StepRun,
 }
 
 /// Counts of attempts in one direction.
@@ -206,6 +241,11 @@ pub enum Phase {
         /// That time.
         until: Timestamp,
     },
+    /// The end of a wait.
+    Sleeping {
+        /// When that is.
+        until: Timestamp,
+    },
 }
 
 impl Run {
@@ -259,22 +299,38 @@ impl Run {
         self.runbook.steps.iter().zip(&self.steps)
     }
 
-    /// The step with this id, and what became of it.
-    pub fn step(&self, id: &str) -> Option<(&Step, &StepRun)> {
-        self.runbook.position(id).map(|place| (&self.runbook.steps[place], &self.steps[place]))
+    /// The step with this id, or the call of a script with this path, and what became of it.
+    pub fn step(&self, path: &str) -> Option<(&Step, &StepRun)> {
+        let place = self.find(path)?;
+        Some((self.step_at(place), self.at(place)))
     }
 
-    /// What the run keeps of the action that `step` calls; none for a script.
+    /// What the run keeps of the action that `step` calls; none for scripts and waits.
     pub fn pin(&self, step: &Step) -> Option<&Pin> {
-        match &step.work {
+        self.pin_of(&step.work)
+    }
+
+    /// What the run keeps of the action that `work` is; none for scripts and waits.
+    pub fn pin_of(&self, work: &Work) -> Option<&Pin> {
+        match work {
             Work::Action { action, .. } => self.pins.get(action),
-            Work::Script { .. } => None,
+            Work::Script { .. } | Work::Wait { .. } => None,
         }
     }
 
     /// What an attempt of `step` may do outside.
     pub fn effect(&self, step: &Step) -> EffectClass {
         self.pin(step).map_or(EffectClass::Read, |pin| pin.effect)
+    }
+
+    /// Whether the run can take `step` back: by the step's own undo or by the action's.
+    pub fn has_undo(&self, step: &Step) -> bool {
+        step.undo.is_some() || self.pin(step).is_some_and(|pin| pin.has_undo)
+    }
+
+    /// The lock that the run claims.
+    pub fn lock(&self) -> Option<&str> {
+        self.lock.as_deref()
     }
 
     /// The plugins that the run is pinned to.
@@ -284,20 +340,16 @@ impl Run {
 
     /// Where it stands.
     pub fn status(&self) -> RunStatus {
-        if let Stage::Finished(status) = self.stage {
-            status
-        } else if self.is_blocked() {
-            RunStatus::Blocked
-        } else if self
-            .steps
-            .iter()
-            .any(|step| matches!(step.active(), Some(Attempt { phase: Phase::Waiting { .. }, .. })))
-        {
-            RunStatus::Waiting
-        } else if self.stage == Stage::Undoing {
-            RunStatus::RollingBack
-        } else {
-            RunStatus::Running
+        let waits = |step: &StepRun| {
+            matches!(step.active().map(|attempt| &attempt.phase), Some(Phase::Waiting { .. } | Phase::Sleeping { .. }))
+        };
+        match self.stage {
+            Stage::Finished(status) => status,
+            Stage::Queued => RunStatus::Queued,
+            _ if self.is_blocked() => RunStatus::Blocked,
+            _ if self.places().any(|place| waits(self.at(place))) => RunStatus::Waiting,
+            Stage::Undoing => RunStatus::RollingBack,
+            Stage::Forward | Stage::Closing(_) => RunStatus::Running,
         }
     }
 
@@ -313,6 +365,7 @@ impl Run {
             name: self.runbook.name.clone(),
             runbook: self.digest,
             status: self.status(),
+            lock: self.lock.clone(),
             seq: self.seq,
             created: self.created,
             updated: self.updated,

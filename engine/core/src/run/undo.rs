@@ -1,36 +1,55 @@
 //! What rolling back takes back, and in which order.
 
-use super::{Run, Stage, StepRun, StepState};
+use super::place::Place;
+use super::{Attempt, Phase, Run, Stage, StepRun, StepState};
 use crate::{Direction, EffectClass, FailureKind, RunStatus, Step};
 
 impl Run {
     /// The step whose undo comes next: of those that are left, the one that completed last.
-    pub(super) fn next_undo(&self) -> Option<usize> {
-        let left = (0..self.steps.len()).filter(|place| {
-            self.has_effect(*place) && self.pin(&self.runbook.steps[*place]).is_some_and(|pin| pin.has_undo)
-        });
-        left.max_by_key(|place| self.steps[*place].completed.unwrap_or(u64::MAX))
+    pub(super) fn next_undo(&self) -> Option<Place> {
+        let left = self.places().filter(|place| self.is_to_be_undone(*place) && self.has_undo(self.step_at(*place)));
+        left.max_by_key(|place| self.at(*place).completed.unwrap_or(u64::MAX))
     }
 
-    /// The steps that did something outside which cannot be taken back, because their action has no undo.
+    /// The steps that did something outside which a rollback leaves as it is: their action has no undo, or a point of no
+    /// return came after them.
     pub fn not_undoable(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
-        let places = (0..self.steps.len()).filter(|place| {
-            self.has_effect(*place) && self.pin(&self.runbook.steps[*place]).is_none_or(|pin| !pin.has_undo)
+        let left = self.places().filter(|place| {
+            self.has_effect(*place) && !(self.is_to_be_undone(*place) && self.has_undo(self.step_at(*place)))
         });
-        places.map(|place| (&self.runbook.steps[place], &self.steps[place]))
+        left.map(|place| (self.step_at(place), self.at(place)))
+    }
+
+    /// Whether a rollback takes the step back, if it can.
+    fn is_to_be_undone(&self, place: Place) -> bool {
+        let after = self.at(place).completed.unwrap_or(u64::MAX) > self.no_return();
+        // A script with an undo of its own is taken back by that, not call by call.
+        let by_its_script = place.call.is_some() && self.runbook.steps[place.step].undo.is_some();
+        after && !by_its_script && self.has_effect(place)
+    }
+
+    /// The sequence number of the last point of no return that was passed; 0 if there is none.
+    fn no_return(&self) -> u64 {
+        let passed = self.steps().filter(|(step, run)| step.point_of_no_return && run.state == StepState::Succeeded);
+        passed.filter_map(|(_, run)| run.completed).max().unwrap_or(0)
     }
 
     /// Whether the step did, or may have done, something outside that was not taken back. Steps marked `always` clean
     /// up, so they are left as they are.
-    fn has_effect(&self, place: usize) -> bool {
-        let (step, state) = (&self.runbook.steps[place], &self.steps[place]);
+    fn has_effect(&self, place: Place) -> bool {
+        let (step, state) = (self.step_at(place), self.at(place));
         let happened = match &state.state {
             StepState::Succeeded => true,
-            StepState::Failed => state.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Partial),
+            StepState::Failed => {
+                let partial = state.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Partial);
+                // A script that failed may have acted before it did: its own undo takes that back.
+                partial || (step.undo.is_some() && !state.calls.is_empty())
+            }
             StepState::Unknown { direction: Direction::Forward, .. } => self.is_undone_unsettled(step),
             _ => false,
         };
-        happened && !step.always && self.effect(step) != EffectClass::Read
+        let writes = self.effect(step) != EffectClass::Read || step.undo.is_some();
+        happened && writes && !step.always
     }
 
     /// Whether the step's undo may run though nobody knows if the step happened.
@@ -40,19 +59,25 @@ impl Run {
 
     /// Whether nothing can go on before a person decides.
     pub(super) fn is_blocked(&self) -> bool {
-        let in_flight = self.steps.iter().any(|step| step.active().is_some());
-        let asks = self.runbook.steps.iter().zip(&self.steps).any(|(step, state)| match &state.state {
-            StepState::Unknown { direction: Direction::Forward, .. } => !self.is_undone_unsettled(step),
+        let asks = |place: &Place| match &self.at(*place).state {
+            StepState::Unknown { direction: Direction::Forward, .. } => !self.is_undone_unsettled(self.step_at(*place)),
             StepState::Unknown { direction: Direction::Undo, .. } => true,
             StepState::UndoFailed { accepted } => !accepted && self.next_undo().is_none(),
             _ => false,
-        });
-        asks && !in_flight
+        };
+        let asking: Vec<Place> = self.places().filter(asks).collect();
+        // A script whose call is unknown waits for the same decision.
+        let waits = |place: Place| {
+            let script = asking.iter().any(|asks| asks.call.is_some() && asks.step == place.step);
+            script && matches!(self.at(place).active(), Some(Attempt { phase: Phase::Calling, .. }))
+        };
+        let busy = self.places().any(|place| self.at(place).active().is_some() && !waits(place));
+        !asking.is_empty() && !busy
     }
 
     /// The end that the run has come to, when no step is left to do, undo or decide.
     pub(super) fn end_reached(&self) -> Option<RunStatus> {
-        let busy = self.is_blocked() || self.steps.iter().any(|step| step.active().is_some());
+        let busy = self.is_blocked() || self.places().any(|place| self.at(place).active().is_some());
         if busy || self.next_forward().is_some() {
             return None;
         }
@@ -60,8 +85,10 @@ impl Run {
             Stage::Forward => Some(RunStatus::Succeeded),
             Stage::Closing(status) => Some(status),
             Stage::Undoing if self.next_undo().is_some() => None,
+            // What lies before a point of no return was not taken back.
+            Stage::Undoing if self.no_return() > 0 => Some(RunStatus::Failed),
             Stage::Undoing => Some(RunStatus::RolledBack),
-            Stage::Finished(_) => None,
+            Stage::Queued | Stage::Finished(_) => None,
         }
     }
 
@@ -71,7 +98,7 @@ impl Run {
             Stage::Forward => false,
             Stage::Undoing if self.next_undo().is_some() => return None,
             Stage::Undoing | Stage::Closing(_) => true,
-            Stage::Finished(_) => return None,
+            Stage::Queued | Stage::Finished(_) => return None,
         };
         let wanted = |place: &usize| !ending || self.runbook.steps[*place].always;
         (0..self.steps.len()).filter(wanted).find(|place| self.steps[*place].state == StepState::Pending)
