@@ -44,6 +44,17 @@ pub(crate) fn reach(facts: &PluginFacts, entry: Option<&PluginEntry>) -> Vec<Rea
     reach.filter(|reach| reach.missing.is_some() || !reach.granted.is_empty()).collect()
 }
 
+/// The names of the capabilities of which nothing is granted, and what to add to `runwright.toml`; none where there are
+/// none.
+pub(crate) fn missing(reach: &[Reach]) -> Option<(String, String)> {
+    let missing: Vec<(&str, &str)> =
+        reach.iter().filter_map(|reach| Some((reach.capability, reach.missing.as_deref()?))).collect();
+    let table = missing.first()?.1.lines().next().unwrap_or_default();
+    let lines = missing.iter().filter_map(|(_, add)| add.lines().nth(1));
+    let add = std::iter::once(table).chain(lines).collect::<Vec<_>>().join("\n");
+    Some((missing.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "), add))
+}
+
 /// Why none of the grants hold, although there are some: they are bound to another binary.
 pub(crate) fn withheld(facts: &PluginFacts, entry: Option<&PluginEntry>) -> Option<String> {
     let bound = entry?.digest?;

@@ -61,6 +61,11 @@ pub(crate) fn clean(text: &str) -> String {
     shown
 }
 
+/// Text from outside that has several lines, on one.
+pub(crate) fn one_line(text: &str) -> String {
+    clean(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// Rows under each other, columns aligned by character count; the last one is not padded. Two blanks are between them.
 pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

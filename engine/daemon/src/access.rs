@@ -46,6 +46,17 @@ impl Access {
         }
     }
 
+    /// Starts a run and follows it, as [`watch`](Self::watch) does, from its first moment.
+    pub async fn start_watched(&self, request: StartRequest) -> Result<(RunId, mpsc::Receiver<Tale>), Error> {
+        match self {
+            Self::Here(engine) => engine.start_watched(request).await,
+            Self::There(client) => {
+                let run = client.start(&request).await?;
+                Ok((run, client.watch(run).await?))
+            }
+        }
+    }
+
     /// The runs that fit, newest first.
     pub async fn runs(&self, query: &Query) -> Result<Vec<Head>, Error> {
         match self {

@@ -8,7 +8,7 @@ use driver::{Admission, Driver, Hosted, Progress, SystemClock};
 use journal::{Journal, SledJournal};
 use runwright_core::{Cause, Event, Record, RunId, RunStatus, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::library::{Library, Loaded};
 use crate::view::{RunbookRef, StartRequest, StatusView, Tale};
@@ -145,7 +145,17 @@ impl Engine {
     /// Tells everything about a run: its runbook, its records from the first on, and, while it lives, log lines and
     /// progress. The tale ends when the run is over or a person must decide.
     pub fn watch(&self, run: RunId) -> Result<mpsc::Receiver<Tale>, Error> {
-        let mut heard = self.driver.hear();
+        self.watch_from(run, self.driver.hear())
+    }
+
+    /// Starts a run and watches it from its first moment, so that no log line is missing.
+    pub async fn start_watched(&self, request: StartRequest) -> Result<(RunId, mpsc::Receiver<Tale>), Error> {
+        let heard = self.driver.hear();
+        let run = self.start(request).await?;
+        Ok((run, self.watch_from(run, heard)?))
+    }
+
+    fn watch_from(&self, run: RunId, mut heard: broadcast::Receiver<Progress>) -> Result<mpsc::Receiver<Tale>, Error> {
         let now = self.driver.load(run)?;
         let (tell, tale) = mpsc::channel(256);
         let engine = self.clone();
@@ -175,8 +185,8 @@ impl Engine {
                         seq = record.seq;
                         engine.tell_record(Record::clone(&record), &tell).await
                     }
-                    Progress::Record(record) if record.seq > seq => engine.tell_history(run, &mut seq, &tell).await,
-                    Progress::Record(_) => true,
+                    Progress::Record(record) if record.seq <= seq => true,
+                    Progress::Record(_) | Progress::Unheard { .. } => engine.tell_history(run, &mut seq, &tell).await,
                     Progress::Log { step, level, message, .. } => {
                         let level = level.as_str().to_owned();
                         tell.send(Tale::Log { step, level, message }).await.is_ok()

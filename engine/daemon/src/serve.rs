@@ -16,6 +16,8 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let engine = Engine::open_patiently(&settings, "runwright serve").await?;
     let listener = api::listen(&settings.socket())?;
+    // A second look takes files that were written just now as they are: an alarm may come at once.
+    engine.scan_runbooks();
     engine.scan_runbooks();
     resume(&engine).await?;
     let watching = watch::watch(engine.clone());

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use journal::{Batch, Journal, Query};
 use runwright_core::{
-    ActionName, By, Cause, Event, Exit, Map, Misfit, Phase, Pin, Record, Run, RunId, RunStatus,
-    Runbook, Settlement,
+    ActionName, By, Cause, Event, Exit, Map, Misfit, Phase, Pin, Record, Run, RunId, RunStatus, Runbook, Settlement,
 };
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -141,13 +140,12 @@ impl Driver {
         for (id, admission) in admissions {
             runs.push(self.created(id, admission, &mut batch)?);
         }
-        if let [_] = runs[..] {
+        if runs.len() == 1
+            && let Some(run) = runs.pop()
+        {
             // The first step of a single run starts in the commit that creates it.
             let (created, durable) = oneshot::channel();
-            for run in runs {
-                self.spawn(run, std::mem::take(&mut batch), vec![created])?;
-                break;
-            }
+            self.spawn(run, batch, vec![created])?;
             return durable.await.map_err(|_| Error::Stopped)?;
         }
         batch.heads.extend(runs.iter().map(Run::head));
@@ -283,12 +281,17 @@ impl Driver {
 
     /// Waits until the run is over or a person must decide; returns it as the journal has it then.
     pub async fn wait(&self, run: RunId) -> Result<Run, Error> {
+        self.until_still(run).await;
+        self.load(run)
+    }
+
+    /// Waits until the run is over, a person must decide, or it does not live here any more.
+    pub async fn until_still(&self, run: RunId) {
         let status = self.lives().handles.get(&run).map(|handle| handle.status.clone());
         if let Some(mut status) = status {
             // An error means that the task is gone: the journal tells what became of the run.
             let _ = status.wait_for(|status| status.is_finished() || *status == RunStatus::Blocked).await;
         }
-        self.load(run)
     }
 
     /// How many runs live here, blocked ones among them.

@@ -11,6 +11,11 @@ use tokio::sync::broadcast;
 pub enum Progress {
     /// A record that became durable.
     Record(Arc<Record>),
+    /// Records became durable while nobody listened yet: who began to listen just then reads them from the journal.
+    Unheard {
+        /// The run.
+        run: RunId,
+    },
     /// A line of a step's log. It is not in the journal.
     Log {
         /// The run.
@@ -40,7 +45,7 @@ impl Progress {
     pub fn run(&self) -> RunId {
         match self {
             Self::Record(record) => record.run,
-            Self::Log { run, .. } | Self::Percent { run, .. } => *run,
+            Self::Unheard { run } | Self::Log { run, .. } | Self::Percent { run, .. } => *run,
         }
     }
 }

@@ -21,7 +21,7 @@ Examples:
   curl -s http://alertmanager/api/v2/alerts | runwright alarm send -
   runwright alarm send vm-down.json -o json
 
-When this returns, the alarms are in the journal, and so are the runs that they start: nothing that was accepted is lost.
+When this returns, the alarms are in the journal, and so are the runs that they start: nothing that was accepted is lost. \
 An alarm that was here before starts nothing.";
 
 /// Bytes that are read of an alarm file, at most.

@@ -23,7 +23,7 @@ Examples:
   runwright journal verify
   runwright journal verify --state-dir /var/lib/runwright -o json
 
-Reads everything: checksums, the hash chain of every run, and that no record is missing. The exit code is 1 if something
+Reads everything: checksums, the hash chain of every run, and that no record is missing. The exit code is 1 if something \
 is not what was written.";
 
 const EXPORT_EXAMPLES: &str = "\

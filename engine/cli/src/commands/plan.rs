@@ -15,7 +15,7 @@ Examples:
   runwright plan recover-vm.yaml -i vm=web1
   runwright plan recover-vm -i vm=web1 -o json
 
-Nothing is started and nothing is written. What depends on how a step ends is shown as (known after STEP). The exit code
+Nothing is started and nothing is written. What depends on how a step ends is shown as (known after STEP). The exit code \
 is 3 if the run could not go as it should.";
 
 /// Show what a run would do, without doing it

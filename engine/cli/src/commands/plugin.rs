@@ -6,7 +6,7 @@ use runwright_core::{ActionFacts, PluginFacts};
 use serde_json::json;
 
 use crate::capabilities::{Reach, reach, withheld};
-use crate::human::{clean, table};
+use crate::human::{clean, one_line, table};
 use crate::screen::Tone;
 use crate::{Context, Error, exit};
 
@@ -57,7 +57,7 @@ impl List {
         }
         for problem in &workshop.problems {
             let mark = context.screen.paint(Tone::Bad, "can't be used:");
-            context.screen.line(format!("{} {mark} {}", clean(&problem.subject), clean(&problem.problem)));
+            context.screen.line(format!("{} {mark} {}", clean(&problem.subject), one_line(&problem.problem)));
         }
         if shown.is_empty() && workshop.problems.is_empty() {
             let folders: Vec<String> = settings.plugins.iter().map(|path| path.display().to_string()).collect();

@@ -15,8 +15,9 @@ Examples:
   runwright run probe.yaml -i 'hosts:=[\"a\", \"b\"]'    an input that is a list
   runwright run recover-vm.yaml -i vm=web1 -o json   one JSON document at the end
 
-Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, or SIGTERM, leaves it as it is; it goes on with
-`runwright runs resume`. Where `runwright serve` has the journal, the run is its, and goes on when this command is left.";
+Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, or SIGTERM, leaves it as it is; it goes on \
+with `runwright runs resume`. Where `runwright serve` has the journal, the run is its, and goes on when this command is \
+left.";
 
 /// Run a runbook and watch it
 #[derive(Debug, clap::Args)]
@@ -45,9 +46,9 @@ impl Run {
             hand_over::check(context, &access)?;
         }
         let by = By { who: context.who(), why: self.reason };
-        match access.start(StartRequest { runbook, inputs, by }).await {
-            Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => see_through(context, access, id, signals).await,
+        match access.start_watched(StartRequest { runbook, inputs, by }).await {
+            Ok((id, _)) if self.detach => Ok(hand_over::done(context, id)),
+            Ok((id, tales)) => see_through(context, access, id, Some(tales), signals).await,
             Err(error) => {
                 access.close().await;
                 Err(Error::from(error).during(&format!("run {}", self.runbook)))

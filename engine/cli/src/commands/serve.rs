@@ -12,8 +12,8 @@ Examples:
   runwright serve --config /etc/runwright/runwright.toml
   runwright serve -o json            one line of JSON on standard output when it is ready
 
-It goes on with unfinished runs, watches the folders of runbooks and alarms, and answers on the socket api.sock in the
-state directory, which other commands use. Ctrl-C or SIGTERM ends it: steps in flight may end within the configured
+It goes on with unfinished runs, watches the folders of runbooks and alarms, and answers on the socket api.sock in the \
+state directory, which other commands use. Ctrl-C or SIGTERM ends it: steps in flight may end within the configured \
 grace, and what does not goes on when it is started again. A second signal ends it at once.";
 
 /// Watch folders, take alarms, and run what they call for

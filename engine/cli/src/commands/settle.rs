@@ -13,7 +13,7 @@ Examples:
   runwright settle 01m5d create done --output '{\"id\": 7}'
   runwright settle latest restart retry
 
-Where nobody can tell whether a step happened, its run is blocked until a person looked and says what became of it. Who
+Where nobody can tell whether a step happened, its run is blocked until a person looked and says what became of it. Who \
 decided what, and why, is in the journal. Afterwards the run goes on and is watched.";
 
 /// Say what became of a step, where nobody but a person can
@@ -67,7 +67,7 @@ impl Settle {
         };
         match settled {
             Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => see_through(context, access, id, signals).await,
+            Ok(id) => see_through(context, access, id, None, signals).await,
             Err(error) => {
                 access.close().await;
                 Err(Error::from(error).during(&format!("settle step {} of run {}", self.step, self.run)))

@@ -64,7 +64,10 @@ impl Finding {
 pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
     let settings = match context.settings() {
         Ok(settings) => settings,
-        Err(error) => return vec![Finding::of("configuration", &error)],
+        Err(error) => {
+            let mend = "mend the file; the rest is looked at when it can be read";
+            return vec![Finding { mend: Some(mend.to_owned()), ..Finding::of("configuration", &error) }];
+        }
     };
     let mut findings = vec![configuration(&settings)];
     findings.extend(disk::examine(&settings.state_dir));

@@ -3,14 +3,14 @@
 use daemon::{Settings, Workshop};
 
 use super::Finding;
-use crate::capabilities::{reach, withheld};
-use crate::human::{clean, count};
+use crate::capabilities::{missing, reach, withheld};
+use crate::human::{clean, count, one_line};
 
 pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> {
     let mut findings = Vec::new();
     for problem in &workshop.problems {
         let mend = "build it again, or take it out of the folder";
-        findings.push(Finding::fail("plugin", format!("{}: {}", problem.subject, clean(&problem.problem)), mend));
+        findings.push(Finding::fail("plugin", format!("{}: {}", problem.subject, one_line(&problem.problem)), mend));
     }
     let loaded = workshop.host.plugins();
     for facts in &loaded {
@@ -18,19 +18,13 @@ pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> 
         let entry = settings.plugin.get(&facts.name);
         let actions = count(facts.actions.len(), "action");
         let found = format!("{}, {actions} ({})", clean(&facts.version), facts.digest.short());
-        let missing: Vec<_> =
-            reach(facts, entry).into_iter().filter_map(|reach| Some((reach.capability, reach.missing?))).collect();
-        findings.push(match (withheld(facts, entry), missing.as_slice()) {
-            (Some(why), _) => {
-                Finding::fail(subject, why, format!("[plugin.{}]\ndigest = \"{}\"", facts.name, facts.digest))
-            }
-            (None, []) => Finding::ok(subject, found),
-            (None, missing) => {
-                let names: Vec<&str> = missing.iter().map(|(capability, _)| *capability).collect();
-                let found = format!("{found}; it can ask for {}, of which nothing is granted", names.join(", "));
-                let head = missing[0].1.lines().next().unwrap_or_default();
-                let lines = missing.iter().filter_map(|(_, add)| add.lines().nth(1)).collect::<Vec<_>>().join("\n");
-                Finding::warn(subject, found, format!("where a step needs it, add:\n{head}\n{lines}"))
+        let mine = format!("[plugin.{}]\ndigest = \"{}\"", facts.name, facts.digest);
+        findings.push(match (withheld(facts, entry), missing(&reach(facts, entry))) {
+            (Some(why), _) => Finding::fail(subject, why, mine),
+            (None, None) => Finding::ok(subject, found),
+            (None, Some((names, add))) => {
+                let found = format!("{found}; it asks for {names}, of which nothing is granted");
+                Finding::warn(subject, found, format!("where a step needs it, add to runwright.toml:\n{add}"))
             }
         });
     }

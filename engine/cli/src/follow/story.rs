@@ -211,7 +211,10 @@ fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (
         StepState::Failed => {
             let began = matches!(before, StepState::Pending);
             let when = if began { " before it started".to_owned() } else { spent() };
-            (Mark::Bad, format!("{}failed{when}: {}", learned(&record.event), failure()))
+            match &record.event {
+                Event::Settled { by, .. } => (Mark::Bad, format!("settled as failed by {}", person(by))),
+                event => (Mark::Bad, format!("{}failed{when}: {}", learned(event), failure())),
+            }
         }
         StepState::Skipped(SkipReason::Condition) => (Mark::Skipped, "skipped: its `if` is false".to_owned()),
         StepState::Skipped(SkipReason::NotReached) => (Mark::Skipped, "skipped: the run ended before it".to_owned()),

@@ -6,6 +6,7 @@ use runwright_core::{EffectClass, OnFailure, Step};
 
 use super::known::Known;
 use super::{Plan, PluginPlan, StepPlan};
+use crate::capabilities::missing;
 use crate::human::{clean, duration, table, value};
 use crate::screen::{Screen, Tone};
 
@@ -21,7 +22,7 @@ pub(crate) fn text(screen: &Screen, plan: &Plan) -> Vec<String> {
     let steps = plan.steps.iter().flat_map(|step| step.text(screen, width));
     section(screen, &mut lines, "steps", steps);
     section(screen, &mut lines, "plugins", plan.plugins.iter().flat_map(|plugin| plugin.text(screen)));
-    section(screen, &mut lines, "mind", plan.mind().into_iter().map(|line| format!("  {line}")));
+    section(screen, &mut lines, "risks", plan.mind().into_iter().map(|line| format!("  {line}")));
     let problems = plan.problems.iter().map(|problem| format!("  {}", screen.paint(Tone::Bad, clean(problem))));
     section(screen, &mut lines, "problems", problems);
     lines
@@ -149,13 +150,12 @@ impl PluginPlan {
         let mut lines = vec![format!("  {} {} ({digest})", self.name, self.version)];
         lines.extend(self.withheld.iter().map(|why| format!("    {}", screen.paint(Tone::Warn, why))));
         for reach in &self.reach {
-            let name = reach.capability;
-            lines.extend(reach.granted.iter().map(|grant| format!("    {name}: {grant}")));
-            if let Some(add) = &reach.missing {
-                let told = format!("{name}: nothing is granted; where a step needs it, add to runwright.toml:");
-                lines.push(format!("    {}", screen.paint(Tone::Warn, told)));
-                lines.extend(add.lines().map(|line| format!("        {line}")));
-            }
+            lines.extend(reach.granted.iter().map(|grant| format!("    may use {}: {grant}", reach.capability)));
+        }
+        if let Some((names, add)) = missing(&self.reach) {
+            let told = format!("asks for {names}, not granted; where a step needs it, add to runwright.toml:");
+            lines.push(format!("    {}", screen.paint(Tone::Warn, told)));
+            lines.extend(add.lines().map(|line| format!("      {line}")));
         }
         lines
     }

@@ -163,6 +163,9 @@ impl Task {
             if let Err(error) = self.append(batch).await {
                 return Err(self.refuse(error));
             }
+            if told.is_empty() && self.world.telling.heard() {
+                self.world.telling.tell(Progress::Unheard { run: self.run.id() });
+            }
             for record in told {
                 self.world.telling.tell(Progress::Record(Arc::new(record)));
             }

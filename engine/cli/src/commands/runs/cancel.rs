@@ -10,7 +10,7 @@ Examples:
   runwright runs cancel latest --reason 'wrong host'
   runwright runs cancel 01m5d
 
-The step in flight is told to stop, no other one starts but those marked `always`, and what was done stays done. The exit
+The step in flight is told to stop, no other one starts but those marked `always`, and what was done stays done. The exit \
 code is 0 if the run ends as cancelled, else that of its end.";
 
 /// Cancel a run and wait until it is over
@@ -41,7 +41,7 @@ impl Cancel {
         };
         match cancelled {
             Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => match see_through(context, access, id, signals).await? {
+            Ok(id) => match see_through(context, access, id, None, signals).await? {
                 exit::CANCELLED => Ok(exit::SUCCEEDED),
                 other => Ok(other),
             },

@@ -8,7 +8,7 @@ Examples:
   runwright runs resume latest
   runwright runs resume 01m5d --detach
 
-A run whose engine died, or was stopped, goes on where it was; `runwright serve` does so by itself when it starts. A step
+A run whose engine died, or was stopped, goes on where it was; `runwright serve` does so by itself when it starts. A step \
 that was in flight is repeated only where that is safe.";
 
 /// Go on with a run whose engine is gone, and watch it
@@ -35,7 +35,7 @@ impl Resume {
         };
         match resumed {
             Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => see_through(context, access, id, signals).await,
+            Ok(id) => see_through(context, access, id, None, signals).await,
             Err(error) => {
                 access.close().await;
                 Err(Error::from(error).during(&format!("resume run {}", self.run)))

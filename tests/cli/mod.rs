@@ -1,0 +1,18 @@
+//! The commands as people and programs call them.
+
+mod alarm;
+mod bad;
+mod check;
+mod completions;
+mod doctor;
+mod help;
+mod journal;
+mod plan;
+mod plugin;
+mod run;
+mod runs;
+mod serve;
+mod settle;
+mod signals;
+mod start;
+mod status;

@@ -1,0 +1,137 @@
+//! `runwright plan`
+
+use serde_json::json;
+
+use crate::support::Project;
+
+const RUNBOOK: &str = r#"
+name: careful
+description: Changes things, carefully.
+inputs:
+  who:  { type: string }
+  wipe: { type: boolean, default: false }
+steps:
+  - id: look
+    uses: hello/greet
+    with: { name: "${{ inputs.who }}" }
+  - id: write
+    uses: fixture/append
+    with: { file: FOLDER/effects, line: "${{ steps.look.output.text }}" }
+    timeout: 20s
+    retry: { attempts: 3, delay: 2s }
+    on-failure: rollback
+  - id: wipe
+    if: inputs.wipe
+    uses: fixture/append-blind
+    with: { file: FOLDER/effects, line: wiped }
+  - id: repair
+    if: "!steps.write.succeeded"
+    uses: fixture/append-blind
+    with: { file: FOLDER/effects, line: "wiped: ${{ steps.wipe.ran }}" }
+    on-failure: continue
+  - id: sum
+    script: inputs.who.len()
+    always: true
+outputs:
+  sum: "${{ steps.sum.output }}"
+"#;
+
+fn project() -> Project {
+    let project = Project::new();
+    project.write("runbooks/careful.yaml", RUNBOOK);
+    project
+}
+
+#[test]
+fn a_plan_shows_what_is_known_and_what_is_not() {
+    let project = project();
+    insta::assert_snapshot!(project.call(&["plan", "careful", "-i", "who=Ada"]).shown(), @r#"
+    exit 0
+    plan of careful; nothing is started
+      Changes things, carefully.
+    inputs
+      who = Ada
+      wipe = false
+    steps
+      look    hello/greet  (read)
+          name = Ada
+      write   fixture/append  (unsafe, undo, verify)
+          file = FOLDER/effects
+          line = (known after look)
+          timeout 20s
+          up to 3 attempts, 2s before the second
+          if it fails, the run is rolled back
+          after a crash in it: the plugin is asked whether it happened
+      wipe    fixture/append-blind  (unsafe)
+          if inputs.wipe: false: it does not run
+      repair  fixture/append-blind  (unsafe)
+          if !steps.write.succeeded: (known after write)
+          file = FOLDER/effects
+          line = wiped: false
+          if it fails, the run goes on
+          after a crash in it: a person must say what became of it
+      sum     script  (read, always)
+    plugins
+      fixture 0.1.0 (DIGEST)
+        may use files: FOLDER (read and write)
+        asks for exec, http, secrets, unix, not granted; where a step needs it, add to runwright.toml:
+          [plugin.fixture.grants]
+          exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]
+          http = [{ method = "GET", url = "https://HOST/*" }]
+          secrets = { NAME = { env = "VARIABLE" } }
+          unix = ["/SOCKET"]
+      hello 0.1.0 (DIGEST)
+    risks
+      can't be taken back by a rollback:   repair
+      needs a person after a crash in it:  repair
+    "#);
+    assert_eq!(project.lines("effects").len(), 0);
+    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": []}));
+}
+
+#[test]
+fn json_marks_what_is_unknown() {
+    let plan = project().call(&["plan", "runbooks/careful.yaml", "-i", "who=Ada", "-o", "json"]).json();
+    let step = |place: usize| &plan["steps"][place];
+    assert_eq!(step(0)["input"], json!({"name": "Ada"}));
+    assert_eq!(step(1)["input"]["line"], json!({"unknown": true, "after": ["look"]}));
+    assert_eq!((&step(2)["runs"], &step(3)["runs"]), (&json!(false), &json!({"unknown": true, "after": ["write"]})));
+    assert_eq!(step(3)["input"]["line"], "wiped: false");
+    assert_eq!(step(1)["after-crash"], "verify");
+    assert_eq!(plan["plugins"][0]["name"], "fixture");
+}
+
+#[test]
+fn inputs_that_can_not_fit_are_an_error() {
+    let project = project();
+    insta::assert_snapshot!(project.call(&["plan", "careful"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not plan careful
+      cause: the input `who` is missing
+    ");
+    let text = "name: n\ninputs:\n  n: { type: integer }\nsteps:\n  - id: a\n    uses: fixture/sleep\n    with: { ms: '${{ inputs.n - 5 }}' }\n";
+    project.write("negative.yaml", text);
+    let ran = project.call(&["plan", "negative.yaml", "-i", "n=1"]);
+    assert_eq!(ran.exit, Some(3), "{ran:?}");
+    assert!(ran.out.contains("problems\n  step a:"), "{}", ran.out);
+}
+
+#[test]
+fn a_capability_without_a_grant_is_told_with_the_line_to_add() {
+    let project = Project::with_plugins(&["http"]);
+    let text = "name: probe\nsteps:\n  - id: get\n    uses: http/get\n    with: { url: 'http://127.0.0.1/' }\n";
+    project.write("probe.yaml", text);
+    insta::assert_snapshot!(project.call(&["plan", "probe.yaml"]).shown(), @r#"
+    exit 0
+    plan of probe; nothing is started
+    steps
+      get  http/get  (read)
+          url = http://127.0.0.1/
+    plugins
+      http 0.1.0 (DIGEST)
+        asks for http, not granted; where a step needs it, add to runwright.toml:
+          [plugin.http.grants]
+          http = [{ method = "GET", url = "https://HOST/*" }]
+    "#);
+}

@@ -1,0 +1,30 @@
+//! `runwright plugin`
+
+use crate::support::Project;
+
+#[test]
+fn plugins_are_listed_with_their_actions_and_what_they_may_reach() {
+    let project = Project::with_plugins(&["hello", "http"]);
+    let grant = "http = [{ method = \"GET\", url = \"http://127.0.0.1:*/health\", private = true }]";
+    project.write("runwright.toml", &format!("state-dir = 'state'\n[plugin.http.grants]\n{grant}\n"));
+    insta::assert_snapshot!(project.call(&["plugin", "list"]).shown(), @r"
+    exit 0
+    hello 0.1.0  Greets people  (sha256:DIGEST)
+      greet  read  Greets somebody
+    http 0.1.0  Reads and checks URLs  (sha256:DIGEST)
+      get    read  Reads a URL; an answer of any status is a success
+      check  read  Fails, to be tried again, unless a URL answers as expected
+      may use http: GET http://127.0.0.1:*/health (also private addresses)
+    ");
+    let listed = project.call(&["plugin", "list", "-o", "json"]).json();
+    assert_eq!(listed["plugins"][0]["actions"][0]["name"], "greet");
+    assert_eq!(listed["plugins"][1]["reach"][0]["capability"], "http");
+}
+
+#[test]
+fn no_plugins_is_said() {
+    insta::assert_snapshot!(Project::with_plugins(&[]).call(&["plugin", "list"]).shown(), @r"
+    exit 0
+    no plugins in plugins
+    ");
+}

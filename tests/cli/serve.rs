@@ -1,0 +1,168 @@
+//! `runwright serve`, and the commands that go through it.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Called, Project};
+
+const RUNBOOK: &str = r#"
+name: recover
+description: Writes a line for each alarm.
+inputs:
+  vm: { type: string }
+  sleep: { type: integer, default: 0 }
+on:
+  alarm:
+    where: alarm.name == "VmDown" && alarm.firing
+    with: { vm: "${{ alarm.labels.vm }}" }
+steps:
+  - id: sleep
+    uses: fixture/sleep
+    with: { ms: "${{ inputs.sleep }}" }
+  - id: write
+    uses: fixture/append
+    with: { file: FOLDER/effects, line: "${{ inputs.vm }}" }
+"#;
+
+const ALARM: &str = r#"{"version": "4", "status": "firing", "receiver": "r", "groupKey": "g", "truncatedAlerts": 0,
+  "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "",
+  "alerts": [{"status": "firing", "labels": {"alertname": "VmDown", "vm": "web1"}, "annotations": {},
+    "startsAt": "2026-01-02T03:04:05Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
+    "fingerprint": "0123456789abcdef"}]}"#;
+
+/// A project with an engine that serves it.
+fn serving() -> (Project, Called) {
+    let project = Project::new();
+    project.write("runbooks/recover.yaml", RUNBOOK);
+    project.write("alarm.json", ALARM);
+    let served = project.start(&["serve"]);
+    let served = served.wait_until("serving", || project.path("state/api.sock").exists());
+    (project, served)
+}
+
+#[test]
+fn it_says_what_it_serves_and_ends_when_told() {
+    let (_project, served) = serving();
+    served.signal(Signal::TERM);
+    let ran = served.wait();
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    insta::assert_snapshot!(ran.shown().lines().take(2).collect::<Vec<_>>().join("\n"), @r"
+    exit 0
+    runwright 0.1.0 serves state (PID): 1 runbook, 2 plugins
+    ");
+}
+
+#[test]
+fn an_alarm_starts_the_runbook_that_it_matches_once() {
+    let (project, _served) = serving();
+    insta::assert_snapshot!(project.call(&["alarm", "send", "alarm.json"]).shown(), @r"
+    exit 0
+    VmDown: starts 1 run: recover matches
+      RUN
+    ");
+    assert_eq!(project.call(&["runs", "watch", "latest"]).exit, Some(0));
+    assert!(project.lines("effects")[0].ends_with(" web1"), "{:?}", project.lines("effects"));
+    let again = project.call_with(&["alarm", "send", "-", "-o", "json"], ALARM).json();
+    assert_eq!((&again["alarms"][0]["duplicate"], &again["alarms"][0]["name"]), (&json!(true), &json!("VmDown")));
+    assert_eq!(project.lines("effects").len(), 1);
+    let cause = project.call(&["runs", "show", "latest", "-o", "json"]).json()["cause"].clone();
+    assert_eq!((&cause["type"], &cause["name"]), (&json!("alarm"), &json!("VmDown")));
+}
+
+#[test]
+fn a_run_goes_through_it() {
+    let (project, _served) = serving();
+    let ran = project.call(&["run", "recover", "-i", "vm=web2"]);
+    insta::assert_snapshot!(ran.shown(), @r"
+    exit 0
+    run RUN of recover, started by USER
+    sleep: started
+    sleep: succeeded in TIME
+    write: started
+    write: succeeded in TIME
+    run RUN succeeded in TIME
+    ");
+    let detached = project.call(&["run", "recover", "-i", "vm=web3", "-i", "sleep=20000", "--detach", "-o", "json"]);
+    assert_eq!(detached.exit, Some(0));
+    let watched = project.start(&["runs", "watch", "latest"]);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    watched.signal(Signal::INT);
+    insta::assert_snapshot!(watched.wait().shown(), @r"
+    exit 75
+    run RUN of recover, started by USER
+    sleep: started
+    --- standard error
+    error: run RUN is not over
+      hint: the engine that serves goes on with it; watch it with `runwright runs watch RUN`
+    ");
+    let id = detached.json()["run"].as_str().expect("an id").to_owned();
+    assert_eq!(project.call(&["runs", "cancel", &id]).exit, Some(0));
+}
+
+#[test]
+fn status_shows_what_it_has() {
+    let (project, served) = serving();
+    insta::assert_snapshot!(project.call(&["status"]).shown(), @r"
+    exit 0
+    runwright 0.1.0 serves (PID) for TIME
+    runbooks
+      recover  Writes a line for each alarm.  runbooks/recover.yaml
+    plugins
+      fixture  0.1.0  empty, echo, append, append-blind, append-once, loop, trap, panic, recurse, allocate, flood, non-zero, sleep, deny, huge-output, nested-output, lie, not-json
+      hello    0.1.0  greet
+    ");
+    project.write("runbooks/bad.yaml", "name: bad\n");
+    let _served =
+        served.wait_until("a problem", || project.call(&["status", "-o", "json"]).json()["problems"] != json!([]));
+    let status = project.call(&["status", "-o", "json"]).json();
+    assert_eq!((&status["serves"], &status["runbooks"][0]["name"]), (&json!(true), &json!("recover")));
+    assert!(project.call(&["status"]).out.contains("problem: runbooks/bad.yaml"));
+}
+
+#[test]
+fn what_it_refuses_looks_the_same_as_without_it() {
+    let (project, _served) = serving();
+    let refused = |words: &[&str]| project.call(words).shown();
+    insta::assert_snapshot!(refused(&["run", "recover"]), @r"
+    exit 3
+    --- standard error
+    error: could not run recover
+      cause: the input `vm` is missing
+    ");
+    project.write("bad.yaml", "name: bad\nsteps:\n  - id: a\n    uses: hello/gret\n");
+    insta::assert_snapshot!(refused(&["run", "bad.yaml"]), @r"
+    exit 3
+    --- standard error
+    error: the plugin `hello` has no action `gret` [unknown-action]
+     --> bad.yaml:4:11
+      |
+    4 |     uses: hello/gret
+      |           ^^^^^^^^^^
+      = help: did you mean `hello/greet`?
+
+    bad.yaml: 1 error
+
+    error: could not run bad.yaml
+      cause: bad.yaml is not a runbook that can run: 1 problem found
+    ");
+    insta::assert_snapshot!(refused(&["runs", "show", "nothing"]), @r#"
+    exit 3
+    --- standard error
+    error: could not show run nothing
+      cause: there is no run "nothing"; `runwright runs list` shows those that there are
+    "#);
+    insta::assert_snapshot!(refused(&["journal", "verify"]), @r"
+    exit 3
+    --- standard error
+    error: could not open the journal
+      cause: state is in use by runwright serve (PID)
+      hint: wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` runs, commands go through it
+    ");
+    insta::assert_snapshot!(refused(&["serve"]), @r"
+    exit 3
+    --- standard error
+    error: could not serve
+      cause: state is in use by runwright serve (PID)
+      hint: wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` runs, commands go through it
+    ");
+}

@@ -1,0 +1,107 @@
+//! Ctrl-C and SIGTERM while a run goes on.
+
+use rustix::process::Signal;
+
+use crate::support::{Called, Project};
+
+const SLOW: &str = r#"
+name: slow
+steps:
+  - id: first
+    uses: fixture/append
+    with: { file: FOLDER/effects, line: first }
+  - id: sleep
+    uses: fixture/sleep
+    with: { ms: 20000 }
+  - id: last
+    uses: fixture/append
+    with: { file: FOLDER/effects, line: last }
+"#;
+
+/// A run that is in its second step.
+fn sleeping() -> (Project, Called) {
+    let project = Project::new();
+    project.write("slow.yaml", SLOW);
+    let called = project.start(&["run", "slow.yaml"]);
+    let called = called.wait_until("the first step", || project.lines("effects").len() == 1);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    (project, called)
+}
+
+#[test]
+fn ctrl_c_cancels() {
+    let (project, called) = sleeping();
+    called.signal(Signal::INT);
+    insta::assert_snapshot!(called.wait().shown(), @r"
+    exit 6
+    run RUN of slow, started by USER
+    first: started
+    first: succeeded in TIME
+    sleep: started
+    cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed
+    cancelled by USER (Ctrl-C)
+    sleep: failed in TIME: it was asked to stop
+    last: skipped: the run ended before it
+    run RUN cancelled after TIME
+    ");
+    assert_eq!(project.lines("effects").len(), 1);
+}
+
+#[test]
+fn sigterm_leaves_a_run_that_can_be_resumed() {
+    let (project, called) = sleeping();
+    called.signal(Signal::TERM);
+    insta::assert_snapshot!(called.wait().shown(), @r"
+    exit 75
+    run RUN of slow, started by USER
+    first: started
+    first: succeeded in TIME
+    sleep: started
+    --- standard error
+    error: run RUN is not over
+      hint: go on with it with `runwright runs resume RUN`
+    ");
+    // What is in the journal is shown; nobody goes on with it.
+    insta::assert_snapshot!(project.call(&["runs", "watch", "latest"]).shown(), @r"
+    exit 75
+    run RUN of slow, started by USER
+    first: started
+    first: succeeded in TIME
+    sleep: started
+    the engine was stopped
+    sleep: attempt 1 was in flight when the engine ended; trying again
+    --- standard error
+    error: run RUN is not over
+      hint: go on with it with `runwright runs resume RUN`
+    ");
+    let resumed = project.start(&["runs", "resume", "latest"]);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    resumed.signal(Signal::INT);
+    assert_eq!(resumed.wait().exit, Some(6));
+    assert_eq!(project.lines("effects").len(), 1);
+}
+
+#[test]
+fn a_run_that_was_left_can_be_cancelled() {
+    let (project, called) = sleeping();
+    called.signal(Signal::KILL);
+    assert_eq!(called.wait().exit, None);
+    let cancelled = project.call(&["runs", "cancel", "latest", "--reason", "wrong host"]);
+    assert_eq!(cancelled.exit, Some(0), "{cancelled:?}");
+    let shown = project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    assert_eq!(shown["outcome"], "cancelled");
+}
+
+#[test]
+fn a_second_command_is_told_who_holds_the_journal() {
+    let (project, called) = sleeping();
+    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not open the journal
+      cause: state is in use by runwright run slow.yaml (PID)
+      hint: wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` runs, commands go through it
+    ");
+    called.signal(Signal::INT);
+    called.wait();
+}

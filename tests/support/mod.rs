@@ -1,0 +1,240 @@
+//! What tests of the program need: a project in a folder of its own, and a way to call it.
+
+mod redact;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A call that takes longer than this is killed, and its test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with `runwright.toml`, plugins and runbooks; it is gone with the test.
+pub(crate) struct Project {
+    folder: TempDir,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The exit code; none: a signal ended it.
+    pub(crate) exit: Option<i32>,
+    /// Standard output.
+    pub(crate) out: String,
+    /// Standard error.
+    pub(crate) err: String,
+    folder: PathBuf,
+}
+
+/// The built plugin with this name.
+pub(crate) fn plugin(name: &str) -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dist").join(format!("{name}.wasm"));
+    assert!(built.is_file(), "there is no {}: run `make plugins`", built.display());
+    built
+}
+
+impl Project {
+    /// A project with the plugins `hello` and `fixture`; the latter may write into its folder.
+    pub(crate) fn new() -> Self {
+        let project = Self::with_plugins(&["hello", "fixture"]);
+        let grants = format!("[plugin.fixture.grants]\nfiles = [{{ path = {:?}, write = true }}]\n", project.folder());
+        project.write("runwright.toml", &format!("state-dir = \"state\"\ngrace = 2\n{grants}"));
+        project
+    }
+
+    /// A project with these plugins, and nothing granted.
+    pub(crate) fn with_plugins(names: &[&str]) -> Self {
+        let project = Self { folder: tempfile::Builder::new().prefix("rw").tempdir().expect("a folder") };
+        for folder in ["plugins", "runbooks", "alarms", "state"] {
+            fs::create_dir(project.path(folder)).expect("a folder");
+        }
+        for name in names {
+            fs::copy(plugin(name), project.path(&format!("plugins/{name}.wasm"))).expect("a copy");
+        }
+        // Compiling a plugin takes seconds, so tests share what is compiled.
+        share(&compiled(), &project.path("state/cache"));
+        project.write("runwright.toml", "state-dir = \"state\"\ngrace = 2\n");
+        project
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// Writes a file; `FOLDER` in its text becomes the project's folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let text = text.replace("FOLDER", self.folder().to_str().expect("UTF-8"));
+        fs::write(self.path(name), text).expect("it is written");
+    }
+
+    /// The lines of a file; none where there is no file.
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Calls `runwright` in the project's folder and waits for its end.
+    pub(crate) fn call(&self, words: &[&str]) -> Ran {
+        self.start(words).wait()
+    }
+
+    /// Calls `runwright` with this on its standard input.
+    pub(crate) fn call_with(&self, words: &[&str], input: &str) -> Ran {
+        let mut command = self.command(words);
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("runwright starts");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+        Called::new(child, self.folder()).wait()
+    }
+
+    /// Calls `runwright` and does not wait.
+    pub(crate) fn start(&self, words: &[&str]) -> Called {
+        Called::new(self.command(words).spawn().expect("runwright starts"), self.folder())
+    }
+
+    /// The call, for tests that change more of it.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runwright"));
+        command.args(words).current_dir(self.folder());
+        for variable in ["RUNWRIGHT_CONFIG", "RUNWRIGHT_LOG", "NO_COLOR", "SUDO_USER", "RUST_BACKTRACE"] {
+            command.env_remove(variable);
+        }
+        // Help is wrapped to the width of the terminal.
+        command.env("COLUMNS", "100");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        share(&self.path("state/cache"), &compiled());
+    }
+}
+
+/// Where compiled plugins stay from test to test.
+fn compiled() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
+
+/// Makes the files of one folder those of another one too. The engine uses such a folder only if it is private.
+fn share(from: &Path, to: &Path) {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(to).expect("a folder");
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+        let target = to.join(entry.file_name());
+        if target.exists() || !target.extension().is_some_and(|extension| extension == "cwasm") {
+            continue;
+        }
+        // Across file systems only a copy is possible; it becomes visible when it is whole.
+        if fs::hard_link(entry.path(), &target).is_err() {
+            let part = target.with_extension(format!("{}.part", std::process::id()));
+            let _ = fs::copy(entry.path(), &part).and_then(|_| fs::rename(&part, &target));
+        }
+    }
+}
+
+/// A call that goes on. Dropping it ends it.
+pub(crate) struct Called {
+    child: Child,
+    out: Option<JoinHandle<String>>,
+    err: Option<JoinHandle<String>>,
+    folder: PathBuf,
+}
+
+impl Called {
+    fn new(mut child: Child, folder: &Path) -> Self {
+        let out = child.stdout.take().map(collect);
+        let err = child.stderr.take().map(collect);
+        Self { child, out, err, folder: folder.to_owned() }
+    }
+
+    /// Waits until `done`, and panics with what it printed if it ends before.
+    pub(crate) fn wait_until(mut self, what: &str, mut done: impl FnMut() -> bool) -> Self {
+        let end = Instant::now() + PATIENCE;
+        while !done() {
+            if self.child.try_wait().expect("a child").is_some() {
+                panic!("it ended before: {what}: {:?}", self.wait());
+            }
+            assert!(Instant::now() < end, "{what} did not happen within {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+        self
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+        kill_process(pid, signal).expect("it still runs");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Ran {
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            if Instant::now() > end {
+                self.child.kill().expect("it was ours to end");
+                let out = self.out.take().map(|out| out.join().expect("it was read"));
+                panic!("runwright takes longer than {PATIENCE:?}; so far:\n{}", out.unwrap_or_default());
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let read =
+            |reader: &mut Option<JoinHandle<String>>| reader.take().expect("a pipe").join().expect("it was read");
+        let (out, err) = (read(&mut self.out), read(&mut self.err));
+        Ran { exit: status.code(), out, err, folder: self.folder.clone() }
+    }
+}
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+impl Ran {
+    /// Everything that can be compared: the exit code, then both outputs, without what differs from call to call.
+    pub(crate) fn shown(&self) -> String {
+        let exit = self.exit.map_or("signal".to_owned(), |exit| exit.to_string());
+        let mut text = format!("exit {exit}\n{}", self.out);
+        if !self.err.is_empty() {
+            text.push_str("--- standard error\n");
+            text.push_str(&self.err);
+        }
+        redact::redact(&text, &self.folder)
+    }
+
+    /// Its standard output as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Its error as JSON.
+    pub(crate) fn error(&self) -> Value {
+        let error: Value = serde_json::from_str(&self.err).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        error["error"].clone()
+    }
+}
