@@ -229,6 +229,16 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// The action that is called; none for scripts and waits.
+    pub fn action(&self) -> Option<&ActionName> {
+        match self {
+            Self::Action { action, .. } => Some(action),
+            Self::Script { .. } | Self::Wait { .. } => None,
+        }
+    }
+}
+
 /// Until when a reading action is called again and again. `timeout` then bounds all calls together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -45,7 +45,7 @@ impl Engine {
         let driver = Driver::new(
             Arc::clone(&journal) as Arc<dyn Journal>,
             Arc::new(Hosted { host: Arc::clone(&workshop.host), kept }),
-            Arc::new(SystemClock),
+            Arc::new(SystemClock::default()),
             Arc::clone(&workshop.scripts),
         );
         let library = Arc::new(Mutex::new(Library::new(&settings.runbooks)));

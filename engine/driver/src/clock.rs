@@ -1,6 +1,6 @@
 //! The time, as the driver sees it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use runwright_core::Timestamp;
@@ -15,32 +15,34 @@ pub trait Clock: Send + Sync + 'static {
     async fn sleep_until(&self, until: Timestamp);
 }
 
-/// The clock of the machine.
+/// The clock of the machine: the wall clock's time when the engine started, and from then on the monotonic clock.
 ///
-/// It waits on the monotonic clock, at most [`LOOK_MS_MAX`](Self::LOOK_MS_MAX) at a time, and looks at the wall clock in
-/// between: a wall clock that jumps back makes a wait longer, never a timer fire twice.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+/// So a wall clock that jumps while the engine lives neither fires a timer early nor delays one. After a restart the
+/// durable times are compared with the wall clock again: what is overdue then is due at once.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    wall_ms: u64,
+    began: Instant,
+}
 
-impl SystemClock {
-    /// Milliseconds between two looks at the wall clock: after a jump ahead, an overdue timer fires within this time.
-    pub const LOOK_MS_MAX: u64 = 30_000;
+impl Default for SystemClock {
+    fn default() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { wall_ms: millis(since), began: Instant::now() }
+    }
 }
 
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Timestamp::from_millis(self.wall_ms + millis(self.began.elapsed()))
     }
 
     async fn sleep_until(&self, until: Timestamp) {
-        loop {
-            let left = until.millis_since(self.now());
-            if left == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(left.min(Self::LOOK_MS_MAX))).await;
-        }
+        tokio::time::sleep(Duration::from_millis(until.millis_since(self.now()))).await;
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use journal::{Batch, Journal, Query};
 use runwright_core::{
-    ActionName, By, Cause, Event, Exit, Map, Misfit, Phase, Pin, Record, Run, RunId, RunStatus, Runbook, Settlement,
+    ActionName, By, Cause, Digest, Event, Exit, Map, Misfit, OnBusy, Phase, Pin, Record, Run, RunId, RunStatus, Runbook,
+    Settlement, StepRun, Value,
 };
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::locks::{Locks, Turn};
 use crate::progress::Telling;
 use crate::run::{Command, Handle, Reply, Task, World};
 use crate::{Clock, Plugins, Progress, children};
@@ -41,13 +43,24 @@ pub enum Error {
         /// The run.
         run: RunId,
         /// The plugin's digest.
-        plugin: runwright_core::Digest,
+        plugin: Digest,
         /// Why not.
         reason: String,
     },
     /// The runbook uses an action that no plugin has.
     #[error("no plugin has the action {0}")]
     NoSuchAction(ActionName),
+    /// The run's lock is held, and its runbook says not to wait for it.
+    #[error("the lock {key:?} is held by run {holder}")]
+    Busy {
+        /// The lock.
+        key: String,
+        /// The run that holds it.
+        holder: RunId,
+    },
+    /// The runbook's lock could not be worked out.
+    #[error("could not work out `lock`: {0}")]
+    Lock(String),
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Stopped,
@@ -67,6 +80,20 @@ pub struct Admission {
     pub cause: Cause,
 }
 
+/// What became of an admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admitted {
+    /// The run exists; it may wait for its lock.
+    Started(RunId),
+    /// Nothing was started: its lock is held, and its runbook says `on-busy: skip`.
+    Skipped {
+        /// The lock.
+        key: String,
+        /// The run that holds it.
+        holder: RunId,
+    },
+}
+
 /// All runs of one engine. Clones share them.
 #[derive(Clone)]
 pub struct Driver {
@@ -74,6 +101,19 @@ pub struct Driver {
     lives: Arc<Mutex<Lives>>,
     stop: watch::Sender<Option<Duration>>,
 }
+
+/// A run that is made, but not durable yet.
+struct Created {
+    run: Run,
+    record: Record,
+    source: Option<(Digest, Vec<u8>)>,
+    turn: Option<Turn>,
+    /// The run that is to be cancelled for it.
+    replaces: Option<RunId>,
+}
+
+/// A lock's key, in bytes.
+const LOCK_BYTES_MAX: usize = 256;
 
 #[derive(Default)]
 struct Lives {
@@ -89,7 +129,7 @@ impl Driver {
         clock: Arc<dyn Clock>,
         scripts: Arc<script::Engine>,
     ) -> Self {
-        let world = World { journal, plugins, clock, scripts, telling: Telling::new() };
+        let world = World { journal, plugins, clock, scripts, locks: Locks::default(), telling: Telling::new() };
         Self { world: Arc::new(world), lives: Arc::default(), stop: watch::channel(None).0 }
     }
 
@@ -121,8 +161,10 @@ impl Driver {
     /// Starts a run. It exists, durably, when this returns.
     pub async fn start(&self, admission: Admission) -> Result<RunId, Error> {
         let id = self.new_id()?;
-        self.admit(vec![(id, admission)], Batch::default()).await?;
-        Ok(id)
+        match self.admit(vec![(id, admission)], |_| Batch::default()).await?.pop() {
+            Some(Admitted::Skipped { key, holder }) => Err(Error::Busy { key, holder }),
+            _ => Ok(id),
+        }
     }
 
     /// A fresh id, for [`Driver::admit`].
@@ -132,31 +174,70 @@ impl Driver {
         Ok(RunId::new(self.world.clock.now(), random))
     }
 
-    /// Starts these runs and writes `with`, for example that an alarm was handled, in one commit: after a crash all of
-    /// it happened or none.
-    pub async fn admit(&self, admissions: Vec<(RunId, Admission)>, with: Batch) -> Result<(), Error> {
-        let mut batch = with;
-        let mut runs = Vec::with_capacity(admissions.len());
+    /// Starts these runs and writes what `with` makes of that, for example that an alarm was handled, in one commit:
+    /// after a crash all of it happened or none.
+    pub async fn admit(
+        &self,
+        admissions: Vec<(RunId, Admission)>,
+        with: impl FnOnce(&[Admitted]) -> Batch,
+    ) -> Result<Vec<Admitted>, Error> {
+        let (mut created, mut records, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        let mut admitted = Vec::with_capacity(admissions.len());
         for (id, admission) in admissions {
-            runs.push(self.created(id, admission, &mut batch)?);
+            match self.created(id, admission) {
+                Ok(Ok(new)) => {
+                    records.push(new.record.clone());
+                    sources.extend(new.source.clone());
+                    admitted.push(Admitted::Started(id));
+                    created.push(new);
+                }
+                Ok(Err(skipped)) => admitted.push(skipped),
+                Err(error) => {
+                    created.iter().for_each(|new| self.let_go(&new.run));
+                    return Err(error);
+                }
+            }
         }
-        if runs.len() == 1
-            && let Some(run) = runs.pop()
+        let batch = with(&admitted);
+        let batch = Batch { records, sources, ..batch };
+        let replaced = created.iter().filter_map(|new| Some((new.replaces?, new.run.id()))).collect::<Vec<_>>();
+        self.commit(created, batch).await?;
+        for (holder, by) in replaced {
+            let by = By { who: "the engine".into(), why: format!("run {by} replaces it") };
+            // It may have ended by itself meanwhile.
+            if let Err(error) = self.cancel(holder, by, false).await {
+                tracing::debug!(run = %holder, %error, "a run that was to be replaced");
+            }
+        }
+        Ok(admitted)
+    }
+
+    async fn commit(&self, mut created: Vec<Created>, mut batch: Batch) -> Result<(), Error> {
+        if created.len() == 1
+            && let Some(Created { run, turn, .. }) = created.pop()
         {
             // The first step of a single run starts in the commit that creates it.
             let (created, durable) = oneshot::channel();
-            self.spawn(run, batch, vec![created])?;
+            self.spawn(run, turn, batch, vec![created])?;
             return durable.await.map_err(|_| Error::Stopped)?;
         }
-        batch.heads.extend(runs.iter().map(Run::head));
-        self.world.journal.append(batch).await?;
-        for run in runs {
-            self.spawn(run, Batch::default(), Vec::new())?;
+        batch.heads.extend(created.iter().map(|new| new.run.head()));
+        if let Err(error) = self.world.journal.append(batch).await {
+            created.iter().for_each(|new| self.let_go(&new.run));
+            return Err(error.into());
+        }
+        for Created { run, turn, .. } in created {
+            self.spawn(run, turn, Batch::default(), Vec::new())?;
         }
         Ok(())
     }
 
-    fn created(&self, id: RunId, admission: Admission, batch: &mut Batch) -> Result<Run, Error> {
+    fn let_go(&self, run: &Run) {
+        run.lock().inspect(|key| self.world.locks.release(key, run.id()));
+    }
+
+    /// The run that an admission makes, with its claim on its lock; or that it is skipped.
+    fn created(&self, id: RunId, admission: Admission) -> Result<Result<Created, Admitted>, Error> {
         let Admission { runbook, inputs, cause } = admission;
         let catalog = self.world.plugins.catalog();
         let pin = |action: &ActionName| -> Result<(ActionName, Pin), Error> {
@@ -165,14 +246,37 @@ impl Driver {
         };
         let pins = runbook.actions().into_iter().map(pin).collect::<Result<_, _>>()?;
         let (digest, source) = runbook.source();
-        let event = Event::Created { runbook: digest, name: runbook.name.clone(), inputs, pins, cause };
+        let source = self.world.journal.source(digest)?.is_none().then_some((digest, source));
+        let (name, on_busy) = (runbook.name.clone(), runbook.lock.as_ref().map(|lock| lock.on_busy));
+        let lock = self.lock_key(&runbook, &inputs)?;
+        let event = Event::Created { runbook: digest, name, inputs, pins, cause, lock: lock.clone() };
         let record = Record { run: id, seq: 1, at: self.world.clock.now(), event };
         let run = Run::create(runbook, &record)?;
-        batch.records.push(record);
-        if self.world.journal.source(digest)?.is_none() {
-            batch.sources.push((digest, source));
+        let (mut turn, mut replaces) = (None, None);
+        if let (Some(key), Some(on_busy)) = (lock, on_busy) {
+            let holder = self.world.locks.holder(&key);
+            match (self.world.locks.claim(&key, id), on_busy) {
+                (Turn::Waits(_), OnBusy::Skip) => {
+                    self.world.locks.release(&key, id);
+                    let Some(holder) = holder else { return Err(Error::Stopped) };
+                    return Ok(Err(Admitted::Skipped { key, holder }));
+                }
+                (waits @ Turn::Waits(_), OnBusy::Replace) => (turn, replaces) = (Some(waits), holder),
+                (claim, _) => turn = Some(claim),
+            }
         }
-        Ok(run)
+        Ok(Ok(Created { run, record, source, turn, replaces }))
+    }
+
+    /// The key of the lock that a run with these inputs claims.
+    fn lock_key(&self, runbook: &Runbook, inputs: &Map) -> Result<Option<String>, Error> {
+        let Some(lock) = &runbook.lock else { return Ok(None) };
+        let scope = serde_json::json!({ "inputs": inputs });
+        let key = self.world.scripts.resolve(&Value::String(lock.key.clone()), &scope);
+        match key.map_err(|error| Error::Lock(error.to_string()))? {
+            Value::String(key) if !key.is_empty() && key.len() <= LOCK_BYTES_MAX => Ok(Some(key)),
+            other => Err(Error::Lock(format!("{other} is no text of 1 to {LOCK_BYTES_MAX} bytes"))),
+        }
     }
 
     /// The run as the journal has it.
@@ -200,20 +304,27 @@ impl Driver {
         if status.is_finished() {
             return Err(Error::Over { run: id, status });
         }
+        self.ready(&run).await?;
+        let turn = run.lock().map(|key| self.world.locks.claim(key, id));
+        let (run, batch) = self.interrupted(run).await?;
+        self.spawn(run, turn, batch, Vec::new())
+    }
+
+    /// Makes the plugins ready that the run is pinned to.
+    async fn ready(&self, run: &Run) -> Result<(), Error> {
         for plugin in run.plugins() {
             let ready = self.world.plugins.ready(plugin).await;
-            ready.map_err(|reason| Error::PluginGone { run: id, plugin, reason })?;
+            ready.map_err(|reason| Error::PluginGone { run: run.id(), plugin, reason })?;
         }
-        let (run, batch) = self.interrupted(run).await?;
-        self.spawn(run, batch, Vec::new())
+        Ok(())
     }
 
     /// Adds that the attempts in flight lost their answer, if there are any.
     async fn interrupted(&self, mut run: Run) -> Result<(Run, Batch), Error> {
         let mut batch = Batch::default();
-        let calling = |phase: &Phase| *phase == Phase::Calling;
-        let in_flight = run.steps().filter(|(_, step)| step.active().is_some_and(|attempt| calling(&attempt.phase)));
-        let children: Vec<Vec<(u32, u64)>> = in_flight.map(|(_, step)| step.children.clone()).collect();
+        let calling = |step: &StepRun| step.active().is_some_and(|attempt| attempt.phase == Phase::Calling);
+        let in_flight = run.attempts().filter(|step| calling(step));
+        let children: Vec<Vec<(u32, u64)>> = in_flight.map(|step| step.children.clone()).collect();
         if children.is_empty() {
             return Ok((run, batch));
         }
@@ -234,7 +345,9 @@ impl Driver {
     /// Resumes every unfinished run; returns how many, and those that can't be, each with the reason. One run that can't
     /// go on holds up no other.
     pub async fn resume_all(&self) -> Result<(usize, Vec<(RunId, Error)>), Error> {
-        let unfinished = self.world.journal.runs(&Query::unfinished())?;
+        let mut unfinished = self.world.journal.runs(&Query::unfinished())?;
+        // Those that hold their lock first; then those that wait for one, in the order in which they came.
+        unfinished.sort_by_key(|head| (head.status == RunStatus::Queued, head.run));
         let (mut resumed, mut left) = (0, Vec::new());
         for head in unfinished {
             match self.resume(head.run).await {
@@ -245,14 +358,40 @@ impl Driver {
         Ok((resumed, left))
     }
 
-    /// Asks a run to stop: the step in flight is told, no other is started. Accepted, durably, when this returns.
-    pub async fn cancel(&self, run: RunId, by: By) -> Result<(), Error> {
-        self.command(run, Command::Cancel(by)).await
+    /// Asks a run to stop: the step in flight is told, no other is started; with `rollback` what was done is undone.
+    /// Accepted, durably, when this returns.
+    pub async fn cancel(&self, run: RunId, by: By, rollback: bool) -> Result<(), Error> {
+        self.command(run, Command::Cancel { by, rollback }).await
     }
 
-    /// Asks a run to take back what it did. Accepted, durably, when this returns.
+    /// Asks a run to take back what it did, while it lasts or after its end. Accepted, durably, when this returns.
     pub async fn roll_back(&self, run: RunId, by: By) -> Result<(), Error> {
-        self.command(run, Command::RollBack(by)).await
+        match self.command(run, Command::RollBack(by.clone())).await {
+            Err(Error::Over { .. }) => self.reopen(run, by).await,
+            other => other,
+        }
+    }
+
+    /// Rolls back a run that is over.
+    async fn reopen(&self, id: RunId, by: By) -> Result<(), Error> {
+        let mut run = self.load(id)?;
+        let record = Record {
+            run: id,
+            seq: run.seq() + 1,
+            at: self.world.clock.now(),
+            event: Event::RollbackRequested { by },
+        };
+        run.apply(&record)?;
+        self.ready(&run).await?;
+        if let Some(key) = run.lock()
+            && let Some(holder) = self.world.locks.holder(key).filter(|holder| *holder != id)
+        {
+            return Err(Error::Busy { key: key.to_owned(), holder });
+        }
+        let turn = run.lock().map(|key| self.world.locks.claim(key, id));
+        let (reopened, durable) = oneshot::channel();
+        self.spawn(run, turn, Batch { records: vec![record], ..Batch::default() }, vec![reopened])?;
+        durable.await.map_err(|_| Error::Stopped)?
     }
 
     /// Decides what became of a step whose outcome is unknown or whose undo failed. Durable when this returns.
@@ -307,7 +446,7 @@ impl Driver {
         while tasks.join_next().await.is_some() {}
     }
 
-    fn spawn(&self, run: Run, batch: Batch, replies: Vec<Reply>) -> Result<(), Error> {
+    fn spawn(&self, run: Run, turn: Option<Turn>, batch: Batch, replies: Vec<Reply>) -> Result<(), Error> {
         let id = run.id();
         let mut lives = self.lives();
         if self.stop.borrow().is_some() {
@@ -316,7 +455,7 @@ impl Driver {
         if lives.handles.contains_key(&id) {
             return Ok(());
         }
-        let (task, handle) = Task::new(Arc::clone(&self.world), run, batch, replies, self.stop.subscribe());
+        let (task, handle) = Task::new(Arc::clone(&self.world), run, turn, batch, replies, self.stop.subscribe());
         lives.handles.insert(id, handle);
         let of_all = Arc::clone(&self.lives);
         while lives.tasks.try_join_next().is_some() {}

@@ -11,6 +11,7 @@ mod children;
 mod clock;
 mod driver;
 mod hosted;
+mod locks;
 mod plugins;
 mod progress;
 mod run;
@@ -18,7 +19,7 @@ mod run;
 mod tests;
 
 pub use clock::{Clock, SystemClock};
-pub use driver::{Admission, Driver, Error};
+pub use driver::{Admission, Admitted, Driver, Error};
 pub use hosted::Hosted;
 pub use plugins::{Call, Plugins};
 pub use progress::Progress;

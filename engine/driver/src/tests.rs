@@ -11,7 +11,7 @@ use journal::{Batch, InboxWrite, Journal, Memory};
 use runwright_core::*;
 use serde_json::json;
 
-use crate::{Admission, Call, Clock, Driver, Error, Plugins};
+use crate::{Admission, Admitted, Call, Clock, Driver, Error, Plugins};
 
 /// A clock whose sleepers wake at once, at the time that they wait for.
 struct Leaps(AtomicU64);
@@ -184,7 +184,15 @@ fn step(id: &str, action: &str, with: Value) -> Step {
         on_unknown: OnUnknown::Ask,
         idempotent: false,
         always: false,
+        undo: None,
+        point_of_no_return: false,
+        until: None,
     }
+}
+
+fn scripted(id: &str, source: &str, acts: &[&str]) -> Step {
+    let acts = acts.iter().map(|act| act.parse().unwrap()).collect();
+    Step { work: Work::Script { source: source.into(), acts }, ..step(id, "x/read", json!({})) }
 }
 
 fn runbook(steps: Vec<Step>, outputs: Value) -> Runbook {
@@ -193,6 +201,7 @@ fn runbook(steps: Vec<Step>, outputs: Value) -> Runbook {
         description: String::new(),
         inputs: Default::default(),
         on: vec![],
+        lock: None,
         steps,
         outputs: outputs.as_object().unwrap().clone(),
     }
@@ -201,7 +210,7 @@ fn runbook(steps: Vec<Step>, outputs: Value) -> Runbook {
 /// A runbook that uses most of what there is, and rolls back in its end.
 fn eventful() -> Runbook {
     let skipped = Step { condition: Some("inputs.n > 1".into()), ..step("skipped", "x/unsafe", json!({})) };
-    let script = Step { work: Work::Script { source: "inputs.n + 1".into() }, ..step("add", "x/read", json!({})) };
+    let script = scripted("add", "inputs.n + 1", &[]);
     let last = Step { on_failure: OnFailure::Rollback, ..step("last", "x/unsafe", json!({})) };
     let always = Step { always: true, ..step("always", "x/unsafe", json!({})) };
     let first = step("first", "x/unsafe", json!({"n": "${{ inputs.n }}"}));
@@ -242,22 +251,24 @@ async fn expressions_conditions_retries_and_scripts_work_together() {
     assert_eq!(run.step("retried").unwrap().1.input, Some(json!({"text": "n is 1"})));
 }
 
-#[tokio::test]
-async fn an_engine_that_dies_after_any_commit_leads_to_the_same_end() {
+/// Lets an engine die after every commit of this runbook's run, and the next one end it.
+async fn dies_after_every_commit(runbook: impl Fn() -> Runbook, faults: &[(&str, Fault)]) {
     let whole = Bench::new();
-    whole.fault("retried", Fault::Transient { times: 2 });
-    whole.fault("last", Fault::Permanent);
-    let end = whole.run(eventful()).await;
+    faults.iter().for_each(|(step, fault)| whole.fault(step, *fault));
+    let end = whole.run(runbook()).await;
     for commits in 1..whole.journal.commits() {
-        // The world as it was when the engine died: its effects are those of the calls that had been made.
+        // The world as it was when the engine died: its effects are those of the calls that had been answered.
         let outside = Arc::new(Outside::default());
         *outside.faults.lock().unwrap() = whole.outside.faults.lock().unwrap().clone();
         let bench = Bench::with(whole.journal.after(commits).unwrap(), Arc::clone(&outside));
-        let before = bench.driver.load(end.id()).unwrap();
-        let happened = before.steps().filter(|(_, state)| state.answer.is_some());
-        for (step, _) in happened {
-            let Work::Action { action, .. } = &step.work else { continue };
-            let key = Key::of(end.id(), &step.id, Direction::Forward);
+        for record in bench.journal.history(end.id()).unwrap() {
+            let Event::Ended { step, direction: Direction::Forward, outcome: Outcome::Succeeded(_), .. } = record.event
+            else {
+                continue;
+            };
+            let run = bench.driver.load(end.id()).unwrap();
+            let Some(action) = run.step(&step).unwrap().0.work.action().cloned() else { continue };
+            let key = Key::of(end.id(), &step, Direction::Forward);
             outside.effects.lock().unwrap().push(format!("{} {}", action.action(), key.as_str()));
         }
         let (resumed, left) = bench.driver.resume_all().await.unwrap();
@@ -265,10 +276,138 @@ async fn an_engine_that_dies_after_any_commit_leads_to_the_same_end() {
         let run = bench.driver.wait(end.id()).await.unwrap();
         let states = |run: &Run| run.steps().map(|(_, s)| s.state.as_str().to_owned()).collect::<Vec<_>>();
         assert_eq!((run.status(), states(&run)), (end.status(), states(&end)), "after commit {commits}");
+        assert_eq!(run.outputs(), end.outputs(), "after commit {commits}");
         let effects = outside.effects.lock().unwrap().clone();
         let repeated = effects.iter().filter(|effect| effect.starts_with("unsafe")).collect::<Vec<_>>();
         assert_eq!(repeated.iter().collect::<HashSet<_>>().len(), repeated.len(), "after commit {commits}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_dies_after_any_commit_leads_to_the_same_end() {
+    dies_after_every_commit(eventful, &[("retried", Fault::Transient { times: 2 }), ("last", Fault::Permanent)]).await;
+}
+
+/// Asks for everything that a script can ask for, and catches a failure.
+const ASKS: &str = r#"
+    let a = act("x/unsafe", #{ n: inputs.n });
+    let b = act("x/idem", #{ was: a.n });
+    let c = try { act("x/unsafe", #{ bad: true }) } catch (e) { e.kind };
+    let id = uuid();
+    let d = act("x/unsafe", #{ n: 7 });
+    #{ sum: a.n + b.was + d.n, caught: c, same: id == act("x/read", #{ id: id }).id, early: now() > 0 && random() < 1.0 }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_goes_on_in_its_middle_wherever_the_engine_dies() {
+    let outputs = json!({"asked": "${{ steps.asks.output }}"});
+    let asks = || runbook(vec![scripted("asks", ASKS, &["x/unsafe", "x/idem", "x/read"])], outputs.clone());
+    let run = Bench::new().run(asks()).await;
+    let expected = json!({"sum": 9, "caught": "invalid-input", "same": true, "early": true});
+    assert_eq!(run.outputs()["asked"], expected, "{:?}", run.step("asks").unwrap().1.failure);
+    dies_after_every_commit(asks, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_takes_another_path_is_stopped_and_both_calls_are_named() {
+    let source = r#"if steps.flip.output == 1 { act("x/unsafe", #{ n: 1 }) } else { act("x/unsafe", #{ n: 2 }) }"#;
+    let bench = Bench::new();
+    let flip = step("flip", "x/read", json!({}));
+    let whole = bench.run(runbook(vec![flip.clone(), scripted("s", source, &["x/unsafe"])], json!({}))).await;
+    assert_eq!(whole.status(), RunStatus::Succeeded);
+    // The journal of an engine that died after the call, with a script that was another one then.
+    let other = runbook(vec![flip, scripted("s", &source.replace("n: 2", "n: 3"), &["x/unsafe"])], json!({}));
+    let (digest, bytes) = other.source();
+    let cut = Memory::new();
+    for mut record in bench.journal.history(whole.id()).unwrap().into_iter().take(6) {
+        if let Event::Created { runbook, .. } = &mut record.event {
+            *runbook = digest;
+        }
+        let head = Head { seq: record.seq, runbook: digest, status: RunStatus::Running, ..whole.head() };
+        let batch = Batch { sources: vec![(digest, bytes.clone())], ..Batch::of(vec![record], head) };
+        cut.append(batch).await.unwrap();
+    }
+    let next = Bench::with(cut, Arc::default());
+    next.driver.resume(whole.id()).await.unwrap();
+    let run = next.driver.wait(whole.id()).await.unwrap();
+    let failure = run.step("s").unwrap().1.failure.as_ref().unwrap();
+    let expected = r#"not deterministic: call 1 was act("x/unsafe", {"n":2}), and is act("x/unsafe", {"n":3})"#;
+    assert!(failure.message.contains(expected), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn waits_and_polls_end_at_their_time() {
+    let bench = Bench::new();
+    let wait = Step { work: Work::Wait { time: "${{ inputs.n }}h".into() }, ..step("wait", "x/read", json!({})) };
+    let until = Some(Until { condition: "output.n > 1".into(), every_ms: 500 });
+    let poll = Step { until, timeout_ms: 2_000, ..step("poll", "x/read", json!({"n": "${{ inputs.n }}"})) };
+    let before = bench.driver.now();
+    let run = bench.run(runbook(vec![wait, poll], json!({}))).await;
+    assert_eq!(run.status(), RunStatus::Failed);
+    let (_, poll) = run.step("poll").unwrap();
+    assert_eq!((poll.forward.started, poll.failure.as_ref().unwrap().message.as_str()), (5, "what it waits for is not so yet"));
+    assert_eq!(bench.driver.now().millis_since(before), 3_600_000 + 2_000);
+}
+
+#[tokio::test]
+async fn a_lock_lets_one_run_go_on_at_a_time() {
+    let bench = Bench::new();
+    bench.fault("hangs", Fault::Hang);
+    let locked = |on_busy| {
+        let lock = Some(Lock { key: "vm/${{ inputs.n }}".into(), on_busy });
+        Runbook { lock, ..runbook(vec![step("hangs", "x/unsafe", json!({}))], json!({})) }
+    };
+    let first = bench.start(locked(OnBusy::Queue)).await;
+    bench.until_effects(1).await;
+    let second = bench.start(locked(OnBusy::Queue)).await;
+    assert_eq!(bench.driver.load(second).unwrap().status(), RunStatus::Queued);
+    let inputs = json!({"n": 1}).as_object().unwrap().clone();
+    let cause = Cause::Person { by: by() };
+    let skipped = Admission { runbook: Arc::new(locked(OnBusy::Skip)), inputs, cause };
+    let busy = bench.driver.start(skipped).await.unwrap_err();
+    assert_eq!(busy.to_string(), format!("the lock \"vm/1\" is held by run {first}"));
+    let third = bench.start(locked(OnBusy::Replace)).await;
+    assert_eq!(bench.driver.wait(first).await.unwrap().status(), RunStatus::Failed, "it was told to stop, half-way");
+    bench.until_effects(2).await;
+    assert_eq!(bench.driver.load(third).unwrap().status(), RunStatus::Queued, "it waits behind the second");
+
+    // A crash releases no lock, and changes no order.
+    let next = Bench::with(bench.journal.after(bench.journal.commits()).unwrap(), Arc::default());
+    let (resumed, left) = next.driver.resume_all().await.unwrap();
+    assert_eq!((resumed, left.len()), (2, 0));
+    for run in [second, third] {
+        assert_eq!(next.driver.wait(run).await.unwrap().status(), RunStatus::Succeeded);
+    }
+    let seconds = next.journal.history(second).unwrap().last().unwrap().at;
+    let thirds = next.journal.history(third).unwrap();
+    let held = thirds.iter().find(|record| record.event == Event::Locked).unwrap().at;
+    assert!(held >= seconds);
+}
+
+#[tokio::test]
+async fn an_undo_of_the_runbook_is_a_call_with_what_the_step_gave() {
+    let bench = Bench::new();
+    bench.fault("last", Fault::Permanent);
+    let with = json!({"text": "was ${{ steps.first.output.n }}"}).as_object().unwrap().clone();
+    let undo = Some(Work::Action { action: "x/idem".parse().unwrap(), with });
+    let first = Step { undo, ..step("first", "x/blind", json!({"n": 5})) };
+    let last = Step { on_failure: OnFailure::Rollback, ..step("last", "x/read", json!({})) };
+    let run = bench.run(runbook(vec![first, last], json!({}))).await;
+    assert_eq!(run.status(), RunStatus::RolledBack);
+    assert_eq!(run.step("first").unwrap().1.undo_input, Some(json!({"text": "was 5"})));
+    let effects = bench.outside.effects.lock().unwrap().clone();
+    assert_eq!(effects.last().unwrap().split(' ').next(), Some("idem"));
+}
+
+#[tokio::test]
+async fn a_run_is_taken_back_after_its_end() {
+    let bench = Bench::new();
+    let run = bench.run(runbook(vec![step("a", "x/unsafe", json!({}))], json!({}))).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
+    bench.driver.roll_back(run.id(), by()).await.unwrap();
+    assert_eq!(bench.driver.wait(run.id()).await.unwrap().status(), RunStatus::RolledBack);
+    let again = bench.driver.roll_back(run.id(), by()).await.unwrap_err();
+    assert!(again.to_string().contains("is rolled back"), "{again}");
 }
 
 #[tokio::test]
@@ -279,12 +418,12 @@ async fn a_cancelled_run_tells_the_step_in_flight_and_cleans_up() {
     let steps = vec![step("hangs", "x/unsafe", json!({})), step("never", "x/read", json!({})), always];
     let id = bench.start(runbook(steps, json!({}))).await;
     bench.until_effects(1).await;
-    bench.driver.cancel(id, by()).await.unwrap();
+    bench.driver.cancel(id, by(), false).await.unwrap();
     let run = bench.driver.wait(id).await.unwrap();
     assert_eq!(run.status(), RunStatus::Cancelled);
     let states: Vec<_> = run.steps().map(|(_, state)| state.state.as_str()).collect();
     assert_eq!(states, ["failed", "skipped", "succeeded"]);
-    assert!(matches!(bench.driver.cancel(id, by()).await, Err(Error::Over { .. })));
+    assert!(matches!(bench.driver.cancel(id, by(), false).await, Err(Error::Over { .. })));
 }
 
 #[tokio::test]
@@ -367,7 +506,7 @@ async fn an_alarm_is_handled_in_the_commit_that_creates_its_runs() {
     for runs in [1, 2] {
         let ids: Vec<RunId> = (0..runs).map(|_| bench.driver.new_id().unwrap()).collect();
         let write = InboxWrite::Handle { key: "a/1".into(), runs: ids.clone(), note: "test".into() };
-        let with = Batch { inbox: vec![write], ..Batch::default() };
+        let with = |_: &[Admitted]| Batch { inbox: vec![write], ..Batch::default() };
         let admitted = bench.driver.admit(ids.iter().map(|id| (*id, admission())).collect(), with).await;
         assert_eq!(admitted.is_ok(), runs == 1, "it is handled once only: {admitted:?}");
     }

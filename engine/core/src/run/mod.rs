@@ -299,6 +299,11 @@ impl Run {
         self.runbook.steps.iter().zip(&self.steps)
     }
 
+    /// What became of everything that is attempted by itself: steps, and the calls of scripts.
+    pub fn attempts(&self) -> impl Iterator<Item = &StepRun> {
+        self.places().map(|place| self.at(place))
+    }
+
     /// The step with this id, or the call of a script with this path, and what became of it.
     pub fn step(&self, path: &str) -> Option<(&Step, &StepRun)> {
         let place = self.find(path)?;

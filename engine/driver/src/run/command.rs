@@ -7,8 +7,8 @@ use super::{Reply, Task};
 /// Something that a person asks of a run.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
-    /// Stop.
-    Cancel(By),
+    /// Stop, and perhaps take back what was done.
+    Cancel { by: By, rollback: bool },
     /// Take back what was done.
     RollBack(By),
     /// This became of that step.
@@ -18,9 +18,9 @@ pub(crate) enum Command {
 impl Task {
     /// Adds the event of the command; who gave it hears when it is durable, or why it does not fit.
     pub(super) fn obey(&mut self, command: Command, reply: Reply) {
-        let stops = matches!(command, Command::Cancel(_) | Command::RollBack(_));
+        let stops = matches!(command, Command::Cancel { .. } | Command::RollBack(_));
         let event = match command {
-            Command::Cancel(by) => Event::CancelRequested { by },
+            Command::Cancel { by, rollback } => Event::CancelRequested { by, rollback },
             Command::RollBack(by) => Event::RollbackRequested { by },
             Command::Settle { step, settlement, by } => Event::Settled { step, settlement, by },
         };

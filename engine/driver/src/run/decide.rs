@@ -1,9 +1,14 @@
 //! What follows from a run's state without meeting the world.
 
-use runwright_core::{Effect, Event, Failure, FailureKind, Map, RunStatus, SkipReason, Step, Value, Work};
+use runwright_core::{
+    Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, RunStatus, SkipReason, Step, Value, Work,
+    duration_ms,
+};
+use serde_json::json;
 
 use super::Task;
 use crate::Error;
+use crate::locks::Turn;
 
 impl Task {
     /// Adds every event that follows, until only the world can go on.
@@ -12,8 +17,11 @@ impl Task {
         'again: loop {
             for effect in self.run.due(now) {
                 let event = match effect {
-                    Effect::Record(event) => event,
+                    Effect::Record(event) => *event,
                     Effect::Resolve { step } => self.resolve(&step)?,
+                    Effect::ResolveUndo { step } => self.resolve_undo(&step)?,
+                    Effect::Lock { .. } if matches!(self.turn, Some(Turn::Held)) => Event::Locked,
+                    Effect::Lock { .. } => continue,
                     Effect::Finish { status } => self.finish(status),
                     Effect::Call { .. } | Effect::Verify { .. } | Effect::Sleep { .. } => continue,
                 };
@@ -28,10 +36,25 @@ impl Task {
     fn resolve(&self, id: &str) -> Result<Event, Error> {
         let (step, _) = self.run.step(id).ok_or_else(|| Error::Internal(format!("no step {id:?} in this runbook")))?;
         Ok(match self.input_of(step) {
-            Ok(Some(input)) => self.run.first_attempt(id, input),
+            Ok(Some(input)) => self.first_attempt(id, Direction::Forward, input)?,
             Ok(None) => Event::Skipped { step: id.to_owned(), reason: SkipReason::Condition },
             Err(failure) => Event::Refused { step: id.to_owned(), failure },
         })
+    }
+
+    /// Works out the input of what undoes the step.
+    fn resolve_undo(&self, id: &str) -> Result<Event, Error> {
+        let undo = self.run.step(id).and_then(|(step, _)| step.undo.as_ref());
+        let undo = undo.ok_or_else(|| Error::Internal(format!("no undo of {id:?} in this runbook")))?;
+        match self.input_for(undo) {
+            Ok(input) => self.first_attempt(id, Direction::Undo, input),
+            Err(failure) => Ok(Event::Refused { step: id.to_owned(), failure }),
+        }
+    }
+
+    fn first_attempt(&self, id: &str, direction: Direction, input: Value) -> Result<Event, Error> {
+        let event = self.run.first_attempt(id, direction, input);
+        event.ok_or_else(|| Error::Internal(format!("no step {id:?} in this runbook")))
     }
 
     /// The input of a step that should run; none if its condition is false.
@@ -42,16 +65,53 @@ impl Task {
                 return Ok(None);
             }
         }
-        match &step.work {
-            Work::Script { .. } => Ok(Some(Value::Null)),
+        self.input_for(&step.work).map(Some)
+    }
+
+    fn input_for(&self, work: &Work) -> Result<Value, Failure> {
+        match work {
+            Work::Script { .. } => Ok(Value::Null),
+            Work::Wait { time } => self.wait_for(time),
             Work::Action { action, with } => {
                 let input = self.resolved("`with`", with)?;
-                if let Some(pin) = self.run.pin(step) {
+                if let Some(pin) = self.run.pin_of(work) {
                     self.world.plugins.check(pin.plugin, action, &input)?;
                 }
-                Ok(Some(input))
+                Ok(input)
             }
         }
+    }
+
+    fn wait_for(&self, time: &str) -> Result<Value, Failure> {
+        let time = Value::String(time.to_owned());
+        let time = match has_expression(&time) {
+            true => self.world.scripts.resolve(&time, &self.run.scope()).map_err(|error| invalid("`wait`", &error))?,
+            false => time,
+        };
+        let wrong = |why: String| Failure::new(FailureKind::InvalidInput, format!("could not work out `wait`: {why}"));
+        let text = time.as_str().ok_or_else(|| wrong(format!("{time} is no duration, which is text like `5m`")))?;
+        Ok(json!({ "ms": duration_ms(text).map_err(wrong)? }))
+    }
+
+    /// What an event means for a step that polls: an output for which its condition does not hold is not the end yet.
+    pub(super) fn judged(&self, event: Event) -> Event {
+        let Event::Ended { step, direction: Direction::Forward, attempt, outcome: Outcome::Succeeded(answer) } = event
+        else {
+            return event;
+        };
+        let until = self.run.step(&step).and_then(|(known, _)| known.until.as_ref());
+        let outcome = match until.map(|until| self.holds(&until.condition, &answer)) {
+            None | Some(Ok(true)) => Outcome::Succeeded(answer),
+            Some(Ok(false)) => Outcome::Failed(Failure::new(FailureKind::Transient, "what it waits for is not so yet")),
+            Some(Err(failure)) => Outcome::Failed(failure),
+        };
+        Event::Ended { step, direction: Direction::Forward, attempt, outcome }
+    }
+
+    fn holds(&self, condition: &str, answer: &Answer) -> Result<bool, Failure> {
+        let mut scope = self.run.scope();
+        scope["output"] = answer.output.clone();
+        self.world.scripts.condition(condition, &scope).map_err(|error| invalid("`if` of `wait-until`", &error))
     }
 
     fn resolved(&self, what: &str, template: &Map) -> Result<Value, Failure> {

@@ -3,6 +3,7 @@
 mod command;
 mod decide;
 mod perform;
+mod scripts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +13,17 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use journal::{Batch, Journal};
-use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp};
+use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp, Value};
+use script::Refusal;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::locks::{Locks, Turn};
 use crate::progress::Telling;
 use crate::{Clock, Error, Plugins, Progress};
 
 pub(crate) use command::Command;
 use perform::NoteRequest;
+use scripts::{Question, Sessions};
 
 /// The world, as all tasks share it.
 pub(crate) struct World {
@@ -27,6 +31,7 @@ pub(crate) struct World {
     pub(crate) plugins: Arc<dyn Plugins>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) scripts: Arc<script::Engine>,
+    pub(crate) locks: Locks,
     pub(crate) telling: Telling,
 }
 
@@ -40,6 +45,12 @@ pub(crate) struct Task {
     /// Applied, but not durable yet: nothing may act on it.
     batch: Batch,
     replies: Vec<Reply>,
+    /// Answers to scripts, due when what was added is durable.
+    answers: Vec<(oneshot::Sender<Result<Value, Refusal>>, Result<Value, Refusal>)>,
+    sessions: Sessions,
+    questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
+    /// The run's claim on its lock, until it is written down that it holds it.
+    turn: Option<Turn>,
     in_hand: InHand,
     commands: mpsc::Receiver<(Command, Reply)>,
     notes: (mpsc::Sender<NoteRequest>, mpsc::Receiver<NoteRequest>),
@@ -84,16 +95,19 @@ enum Wake {
     Event(Event),
     Command(Command, Reply),
     Note(NoteRequest),
+    Question(Question),
+    Lock,
     Time,
     Stop(Duration),
 }
 
 impl Task {
-    /// The task of `run`, whose records in `batch` are not durable yet; `stop` turns into the time that calls in flight
+    /// The task of `run`, which has this claim on its lock and whose records in `batch` are not durable yet; `stop` turns into the time that calls in flight
     /// are given when the engine stops.
     pub(crate) fn new(
         world: Arc<World>,
         run: Run,
+        turn: Option<Turn>,
         batch: Batch,
         replies: Vec<Reply>,
         stop: watch::Receiver<Option<Duration>>,
@@ -102,7 +116,22 @@ impl Task {
         let (status, status_out) = watch::channel(run.status());
         let notes = mpsc::channel(4);
         let in_hand = InHand::default();
-        let task = Self { world, run, batch, replies, in_hand, commands, notes, status, cancel: Cancel::new(), stop };
+        let task = Self {
+            world,
+            run,
+            batch,
+            replies,
+            answers: Vec::new(),
+            sessions: Sessions::default(),
+            questions: mpsc::channel(4),
+            turn,
+            in_hand,
+            commands,
+            notes,
+            status,
+            cancel: Cancel::new(),
+            stop,
+        };
         (task, Handle { commands: command_in, status: status_out })
     }
 
@@ -112,11 +141,17 @@ impl Task {
             self.decide()?;
             self.commit().await?;
             if self.run.status().is_finished() {
+                self.run.lock().inspect(|key| self.world.locks.release(key, self.run.id()));
                 return Ok(());
             }
             let sleep = self.perform();
             match self.wake(sleep).await {
-                Wake::Event(event) => self.add(event)?,
+                Wake::Event(event) => {
+                    let event = self.judged(event);
+                    self.add(event)?;
+                }
+                Wake::Question(question) => self.question(question)?,
+                Wake::Lock => self.turn = Some(Turn::Held),
                 Wake::Command(command, reply) => self.obey(command, reply),
                 Wake::Note(request) => self.remember(request)?,
                 Wake::Time => {}
@@ -133,12 +168,21 @@ impl Task {
                 None => std::future::pending().await,
             }
         };
+        let lock = async {
+            match &mut self.turn {
+                // An error means that the line is gone, and with it the engine.
+                Some(Turn::Waits(comes)) if comes.await.is_ok() => {}
+                _ => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             Some((effect, event)) = self.in_hand.events.next() => {
                 self.in_hand.effects.retain(|known| *known != effect);
                 Wake::Event(event)
             }
+            Some(question) = self.questions.1.recv() => Wake::Question(question),
+            () = lock => Wake::Lock,
             Some(request) = self.notes.1.recv() => Wake::Note(request),
             Some((command, reply)) = self.commands.recv() => Wake::Command(command, reply),
             grace = stopping(&mut self.stop) => Wake::Stop(grace),
@@ -178,6 +222,7 @@ impl Task {
             // Whoever asked may have gone.
             let _ = reply.send(Ok(()));
         }
+        self.answer_scripts();
         Ok(())
     }
 
@@ -229,7 +274,12 @@ impl Task {
                     self.remember(request)?;
                     self.commit().await?;
                 }
+                Some(question) = self.questions.1.recv() => {
+                    self.question(question)?;
+                    self.commit().await?;
+                }
                 () = &mut deadline => {
+                    self.cancel.cancel();
                     self.in_hand = InHand::default();
                     self.add(Event::Interrupted { engine: Exit::Stopped })?;
                     self.commit().await?;

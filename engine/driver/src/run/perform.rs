@@ -8,10 +8,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use host::{Level, Notes};
 use runwright_core::{
-    Answer, Direction, Effect, Event, Failure, FailureKind, Key, Note, Outcome, RunId, Timestamp, Verdict, Work,
+    Answer, Direction, Effect, Event, Failure, FailureKind, Key, Note, Outcome, RunId, Timestamp, Work,
 };
+use script::Outside;
 use tokio::sync::{mpsc, oneshot};
 
+use super::scripts::{Closed, Line};
 use super::{Task, World};
 use crate::{Call, Error, Progress};
 
@@ -32,7 +34,7 @@ impl Task {
     }
 
     /// The event that will come of performing `effect`.
-    fn event_of(&self, effect: &Effect) -> Option<BoxFuture<'static, Event>> {
+    fn event_of(&mut self, effect: &Effect) -> Option<BoxFuture<'static, Event>> {
         let (id, direction, attempt) = match effect {
             Effect::Call { step, direction, attempt } | Effect::Verify { step, direction, attempt } => {
                 (step.clone(), *direction, *attempt)
@@ -40,8 +42,17 @@ impl Task {
             _ => return None,
         };
         let (step, state) = self.run.step(&id)?;
-        let action = match &step.work {
-            Work::Script { source } => return Some(self.script(id, direction, attempt, source.clone())),
+        let own_undo = direction == Direction::Undo && step.undo.is_none();
+        let (work, input) = match (direction, &step.undo) {
+            (Direction::Undo, Some(undo)) => (undo, &state.undo_input),
+            _ => (&step.work, &state.input),
+        };
+        let action = match work {
+            Work::Script { source, .. } => {
+                let source = source.clone();
+                return Some(self.script(id, direction, attempt, source));
+            }
+            Work::Wait { .. } => return None,
             Work::Action { action, .. } => action.clone(),
         };
         let call = Call {
@@ -49,9 +60,9 @@ impl Task {
             step: id.clone(),
             attempt,
             key: Key::of(self.run.id(), &id, direction),
-            plugin: self.run.pin(step)?.plugin,
+            plugin: self.run.pin_of(work)?.plugin,
             action,
-            input: state.input.clone().unwrap_or_default(),
+            input: input.clone().unwrap_or_default(),
             timeout: Duration::from_millis(step.timeout_ms),
             checkpoints: state.checkpoints.clone(),
             cancel: self.cancel.calls.subscribe(),
@@ -70,22 +81,27 @@ impl Task {
         let event = async move {
             let plugins = &world.plugins;
             if asked {
-                let verdict = match direction {
-                    Direction::Forward => plugins.verify(call, notes).await,
-                    Direction::Undo => Verdict::CannotTell { reason: "an undo has no verify".into() },
-                };
+                let verdict = plugins.verify(call, notes).await;
                 return Event::Verified { step: id, direction, attempt, verdict };
             }
-            let outcome = match direction {
-                Direction::Forward => plugins.run(call, notes).await,
-                Direction::Undo => plugins.undo(call, undo_data, notes).await,
+            let outcome = if own_undo {
+                plugins.undo(call, undo_data, notes).await
+            } else {
+                plugins.run(call, notes).await
             };
             Event::Ended { step: id, direction, attempt, outcome }
         };
         Some(event.boxed())
     }
 
-    fn script(&self, id: String, direction: Direction, attempt: u32, source: String) -> BoxFuture<'static, Event> {
+    fn script(&mut self, id: String, direction: Direction, attempt: u32, source: String) -> BoxFuture<'static, Event> {
+        let outside: Box<dyn Outside> = match direction {
+            Direction::Forward => {
+                self.sessions.begin(&id, attempt);
+                Box::new(Line { step: id.clone(), attempt, questions: self.questions.0.clone() })
+            }
+            Direction::Undo => Box::new(Closed),
+        };
         let scope = self.run.scope();
         let (run, world) = (self.run.id(), Arc::clone(&self.world));
         let cancel = Arc::clone(&self.cancel.scripts);
@@ -93,7 +109,7 @@ impl Task {
         let event = async move {
             let scripts = Arc::clone(&world.scripts);
             let evaluated = tokio::task::spawn_blocking(move || {
-                scripts.run_script(&source, &scope, Duration::from_millis(timeout), &cancel)
+                scripts.run_script(&source, &scope, Duration::from_millis(timeout), &cancel, outside)
             });
             let outcome = match evaluated.await {
                 Ok(ran) => {

@@ -1,0 +1,213 @@
+//! Scripts in flight: what they ask of the world is journaled, and answered from the journal when they are run again.
+
+use std::collections::HashMap;
+
+use runwright_core::{
+    ActionName, Direction, Event, Failure, FailureKind, Note, Outcome, ScriptCall, StepRun, StepState, Value,
+};
+use script::{Outside, Refusal};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Task;
+use crate::Error;
+
+/// Something that a script asks, from the thread that it runs on.
+pub(super) struct Question {
+    step: String,
+    attempt: u32,
+    ask: Ask,
+    answer: oneshot::Sender<Result<Value, Refusal>>,
+}
+
+/// What a script asks.
+#[derive(Debug, PartialEq)]
+enum Ask {
+    Act { action: String, input: Value },
+    Value { function: &'static str },
+}
+
+impl std::fmt::Display for Ask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Act { action, input } => write!(f, "act({action:?}, {input})"),
+            Self::Value { function } => write!(f, "{function}()"),
+        }
+    }
+}
+
+/// The script's end of the line.
+pub(super) struct Line {
+    pub(super) step: String,
+    pub(super) attempt: u32,
+    pub(super) questions: mpsc::Sender<Question>,
+}
+
+impl Line {
+    fn ask(&self, ask: Ask) -> Result<Value, Refusal> {
+        let stopped = || Refusal::Halt("the engine stops".to_owned());
+        let (answer, answered) = oneshot::channel();
+        let question = Question { step: self.step.clone(), attempt: self.attempt, ask, answer };
+        self.questions.blocking_send(question).map_err(|_| stopped())?;
+        answered.blocking_recv().unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+impl Outside for Line {
+    fn act(&mut self, action: &str, input: Value) -> Result<Value, Refusal> {
+        self.ask(Ask::Act { action: action.to_owned(), input })
+    }
+
+    fn value(&mut self, function: &'static str) -> Result<Value, Refusal> {
+        self.ask(Ask::Value { function })
+    }
+}
+
+/// What a script that undoes a step may ask: nothing, since an undo has no calls of its own in the journal.
+pub(super) struct Closed;
+
+impl Outside for Closed {
+    fn act(&mut self, _: &str, _: Value) -> Result<Value, Refusal> {
+        Err(Refusal::Halt("a script that undoes a step can't call actions: use `uses` in its `undo`".to_owned()))
+    }
+
+    fn value(&mut self, _: &'static str) -> Result<Value, Refusal> {
+        Err(Refusal::Halt("a script that undoes a step gets no time and nothing random".to_owned()))
+    }
+}
+
+/// The scripts in flight, by step.
+#[derive(Default)]
+pub(super) struct Sessions(HashMap<String, Session>);
+
+/// One execution of a script.
+#[derive(Default)]
+struct Session {
+    attempt: u32,
+    /// Calls that it made in this execution.
+    asked: usize,
+    /// The call whose end it waits for.
+    waits: Option<(String, oneshot::Sender<Result<Value, Refusal>>)>,
+}
+
+impl Sessions {
+    /// The script of this step is run, from its begin.
+    pub(super) fn begin(&mut self, step: &str, attempt: u32) {
+        self.0.insert(step.to_owned(), Session { attempt, ..Session::default() });
+    }
+}
+
+impl Task {
+    /// Answers a script: from the journal what it asked before; anew, and journaled, what it did not.
+    pub(super) fn question(&mut self, question: Question) -> Result<(), Error> {
+        let Question { step, attempt, ask, answer } = question;
+        let Some(session) = self.sessions.0.get_mut(&step).filter(|session| session.attempt == attempt) else {
+            return Ok(());
+        };
+        session.asked += 1;
+        let number = session.asked;
+        let Some((_, state)) = self.run.step(&step) else { return Ok(()) };
+        let path = format!("{step}/{number}");
+        match (state.calls.get(number - 1), ask) {
+            (None, Ask::Value { function }) => {
+                let value = self.draw(function)?;
+                let note = Note::Value { function: function.to_owned(), value: value.clone() };
+                self.add(Event::Noted { step, direction: Direction::Forward, attempt, note })?;
+                self.answers.push((answer, Ok(value)));
+            }
+            (None, Ask::Act { action, input }) => {
+                self.act(&step, &path, &action, input)?;
+                self.waits(&step, path, answer);
+            }
+            (Some(ScriptCall::Value { function, value }), Ask::Value { function: asked }) if function == asked => {
+                self.answers.push((answer, Ok(value.clone())));
+            }
+            (Some(ScriptCall::Act(act)), Ask::Act { action, input })
+                if act.step.work.action().is_some_and(|known| known.as_str() == action)
+                    && act.run.input.as_ref() == Some(&input) =>
+            {
+                self.waits(&step, path, answer);
+            }
+            (Some(known), ask) => {
+                let known = match known {
+                    ScriptCall::Value { function, .. } => format!("{function}()"),
+                    ScriptCall::Act(act) => {
+                        let input = act.run.input.as_ref().unwrap_or(&Value::Null);
+                        let action = act.step.work.action().map_or("", ActionName::as_str);
+                        format!("act({action:?}, {input})")
+                    }
+                };
+                let why = format!("not deterministic: call {number} was {known}, and is {ask} when it is run again");
+                self.answers.push((answer, Err(Refusal::Halt(why))));
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&self, function: &str) -> Result<Value, Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("no random bytes: {error}")))?;
+        let bits = u128::from_be_bytes(bytes);
+        Ok(match function {
+            "now" => json!(self.world.clock.now().millis()),
+            // 53 bits: what a float between 0 and 1 can hold.
+            "random" => json!((bits >> 75) as f64 / (1_u64 << 53) as f64),
+            _ => {
+                // RFC 9562, version 4: random but for the bits that say so.
+                let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+                let text = format!("{bits:032x}");
+                let parts = [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]];
+                json!(parts.join("-"))
+            }
+        })
+    }
+
+    /// Adds the start of a call. An input that does not fit ends it before anything starts.
+    fn act(&mut self, step: &str, path: &str, action: &str, input: Value) -> Result<(), Error> {
+        let unknown = || Error::Internal(format!("script {step} calls {action:?}, which the run is not pinned to"));
+        let name: ActionName = action.parse().map_err(|_| unknown())?;
+        let started = self.run.next_act(step, name.clone(), input.clone()).ok_or_else(unknown)?;
+        let Event::Started { plugin: Some(plugin), .. } = &started else { return Err(unknown()) };
+        let checked = self.world.plugins.check(*plugin, &name, &input);
+        self.add(started)?;
+        if let Err(failure) = checked {
+            let outcome = Outcome::Failed(failure);
+            self.add(Event::Ended { step: path.to_owned(), direction: Direction::Forward, attempt: 1, outcome })?;
+        }
+        Ok(())
+    }
+
+    fn waits(&mut self, step: &str, path: String, answer: oneshot::Sender<Result<Value, Refusal>>) {
+        if let Some(session) = self.sessions.0.get_mut(step) {
+            session.waits = Some((path, answer));
+        }
+    }
+
+    /// Answers the scripts whose call has ended, durably.
+    pub(super) fn answer_scripts(&mut self) {
+        for (answer, result) in self.answers.drain(..) {
+            // The script may have been ended meanwhile.
+            let _ = answer.send(result);
+        }
+        for session in self.sessions.0.values_mut() {
+            let ended = session.waits.as_ref().and_then(|(path, _)| ended(self.run.step(path)?.1));
+            if let Some(result) = ended
+                && let Some((_, answer)) = session.waits.take()
+            {
+                let _ = answer.send(result);
+            }
+        }
+    }
+}
+
+/// What a script gets of a call that has ended; none while it has not.
+fn ended(call: &StepRun) -> Option<Result<Value, Refusal>> {
+    match call.state {
+        StepState::Succeeded => Some(Ok(call.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default())),
+        StepState::Failed => {
+            let failure = call.failure.clone().unwrap_or_else(|| Failure::new(FailureKind::Permanent, "it failed"));
+            Some(Err(Refusal::Failed { kind: failure.kind.as_str().to_owned(), message: failure.message }))
+        }
+        _ => None,
+    }
+}
