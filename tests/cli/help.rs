@@ -93,6 +93,7 @@ fn help_of_a_command_has_examples() {
       -i, --input <KEY=VALUE>   An input: KEY=TEXT, or KEY:=JSON for a list, a map or null
           --inputs-file <FILE>  A YAML or JSON file with inputs; those of -i count more
           --reason <WHY>        Why, for the journal
+          --plan                Show what it would do instead, as `runwright plan` does
           --detach              Print the run's id and leave it to the engine that serves
       -h, --help                Print help
 

@@ -145,17 +145,24 @@ impl Engine {
     /// Tells everything about a run: its runbook, its records from the first on, and, while it lives, log lines and
     /// progress. The tale ends when the run is over or a person must decide.
     pub fn watch(&self, run: RunId) -> Result<mpsc::Receiver<Tale>, Error> {
-        self.watch_from(run, self.driver.hear())
+        self.watch_from(run, self.driver.hear(), false)
     }
 
     /// Starts a run and watches it from its first moment, so that no log line is missing.
     pub async fn start_watched(&self, request: StartRequest) -> Result<(RunId, mpsc::Receiver<Tale>), Error> {
         let heard = self.driver.hear();
         let run = self.start(request).await?;
-        Ok((run, self.watch_from(run, heard)?))
+        Ok((run, self.watch_from(run, heard, true)?))
     }
 
-    fn watch_from(&self, run: RunId, mut heard: broadcast::Receiver<Progress>) -> Result<mpsc::Receiver<Tale>, Error> {
+    /// `all`: everything that the run ever told is in `heard`, log lines in their places between the records; so the
+    /// journal, which may be ahead of it, is not read first.
+    fn watch_from(
+        &self,
+        run: RunId,
+        mut heard: broadcast::Receiver<Progress>,
+        all: bool,
+    ) -> Result<mpsc::Receiver<Tale>, Error> {
         let now = self.driver.load(run)?;
         let (tell, tale) = mpsc::channel(256);
         let engine = self.clone();
@@ -165,7 +172,7 @@ impl Engine {
                 return;
             }
             let mut seq = 0;
-            if !engine.tell_history(run, &mut seq, &tell).await {
+            if !all && !engine.tell_history(run, &mut seq, &tell).await {
                 return;
             }
             loop {

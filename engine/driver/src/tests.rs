@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +10,9 @@ use host::Notes;
 use journal::{Batch, InboxWrite, Journal, Memory};
 use runwright_core::*;
 use serde_json::json;
+use tokio::sync::broadcast;
 
-use crate::{Admission, Admitted, Call, Clock, Driver, Error, Plugins};
+use crate::{Admission, Admitted, Call, Clock, Driver, Error, Plugins, Progress};
 
 /// A clock whose sleepers wake at once, at the time that they wait for.
 struct Leaps(AtomicU64);
@@ -521,4 +522,38 @@ async fn a_full_disk_makes_a_run_wait_and_loses_nothing() {
     let run = bench.run(runbook(steps, json!({}))).await;
     assert_eq!(run.status(), RunStatus::Succeeded);
     assert_eq!(bench.outside.effects.lock().unwrap().len(), 2);
+}
+
+/// Begins to listen while a commit is on its way to the disk.
+#[derive(Default)]
+struct Late {
+    driver: OnceLock<Driver>,
+    heard: Mutex<Option<broadcast::Receiver<Progress>>>,
+}
+
+#[async_trait]
+impl Clock for Late {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1)
+    }
+
+    async fn sleep_until(&self, _: Timestamp) {
+        let heard = self.driver.get().map(Driver::hear);
+        self.heard.lock().unwrap().get_or_insert_with(|| heard.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn who_begins_to_listen_during_a_commit_is_told_to_look() {
+    let (journal, clock) = (Arc::new(Memory::new()), Arc::new(Late::default()));
+    journal.fail_append(2, journal::Error::Full("test".into()));
+    let scripts = Arc::new(script::Engine::new(script::Limits::default()));
+    let driver = Driver::new(journal, Arc::new(Outside::default()), Arc::clone(&clock) as _, scripts);
+    clock.driver.set(driver.clone()).ok().unwrap();
+    let runbook = Arc::new(runbook(vec![step("a", "x/unsafe", json!({}))], json!({})));
+    let admission = Admission { runbook, inputs: Map::new(), cause: Cause::Person { by: by() } };
+    let id = driver.start(admission).await.unwrap();
+    assert_eq!(driver.wait(id).await.unwrap().status(), RunStatus::Succeeded);
+    let mut heard = clock.heard.lock().unwrap().take().unwrap();
+    assert!(matches!(heard.try_recv(), Ok(Progress::Unheard { run }) if run == id));
 }

@@ -24,9 +24,9 @@ is 3 if the run could not go as it should.";
 pub(crate) struct Plan {
     /// The path of a runbook, or the name of one in the folder of runbooks
     #[arg(value_name = "FILE|NAME")]
-    runbook: String,
+    pub(super) runbook: String,
     #[command(flatten)]
-    inputs: Inputs,
+    pub(super) inputs: Inputs,
 }
 
 impl Plan {

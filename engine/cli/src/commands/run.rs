@@ -3,6 +3,7 @@
 use daemon::view::StartRequest;
 use runwright_core::By;
 
+use super::plan::Plan;
 use crate::follow::{Signals, hand_over, see_through};
 use crate::inputs::Inputs;
 use crate::runbook::Source;
@@ -31,6 +32,9 @@ pub(crate) struct Run {
     /// Why, for the journal
     #[arg(long, value_name = "WHY", default_value = "", hide_default_value = true)]
     reason: String,
+    /// Show what it would do instead, as `runwright plan` does
+    #[arg(long, conflicts_with = "detach")]
+    plan: bool,
     /// Print the run's id and leave it to the engine that serves
     #[arg(long)]
     detach: bool,
@@ -38,6 +42,9 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        if self.plan {
+            return Plan { runbook: self.runbook, inputs: self.inputs }.run(context).await;
+        }
         let runbook = Source::find(&self.runbook)?.into_ref()?;
         let inputs = self.inputs.map()?;
         let signals = Signals::listen()?;

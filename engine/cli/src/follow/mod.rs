@@ -5,6 +5,7 @@ mod signals;
 mod story;
 mod summary;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,9 @@ use runwright_core::{By, RunId};
 use tokio::sync::mpsc::Receiver;
 
 pub(crate) use signals::{Signal, Signals};
-pub(crate) use story::{Mark, person};
+pub(crate) use story::Mark;
 pub(crate) use summary::summary;
+pub(crate) use words::person;
 
 use self::story::Story;
 use self::view::View;

@@ -6,7 +6,8 @@ use daemon::view::Tale;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use runwright_core::{Direction, Phase, Run, StepState};
 
-use super::story::{Line, Mark, attempt_of};
+use super::story::{Line, Mark};
+use super::words::attempt_of;
 use crate::human::{duration, now};
 use crate::screen::{Screen, Tone};
 
@@ -105,9 +106,8 @@ impl Live {
     }
 
     fn print(&self, text: &str) {
-        if self.bars.println(text).is_err() {
-            self.screen.line(text);
-        }
+        // The spinner is taken away, so that what is printed is a line like any other: people copy it.
+        self.bars.suspend(|| self.screen.line(text));
     }
 
     fn clear(&mut self) {
