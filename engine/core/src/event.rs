@@ -132,7 +132,7 @@ pub enum Event {
         /// Who and why.
         by: By,
         /// Whether it is to take back what it did.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         rollback: bool,
     },
     /// A person asked the run to take back what it did, while it lasts or after its end.

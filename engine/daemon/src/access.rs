@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::api::Client;
 use crate::engine::{LOCK_LOOK, PATIENCE};
-use crate::view::{Accepted, RunView, SettleRequest, StartRequest, StatusView, Tale, find_run};
+use crate::view::{Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale, find_run};
 use crate::{Engine, Error, Settings};
 
 /// An engine to ask: one that serves the state directory, or, where none does, one in this process.
@@ -105,11 +105,11 @@ impl Access {
         }
     }
 
-    /// Asks a run to stop.
-    pub async fn cancel(&self, run: RunId, by: By) -> Result<(), Error> {
+    /// Asks a run to stop, and perhaps to take back what it did.
+    pub async fn cancel(&self, run: RunId, request: CancelRequest) -> Result<(), Error> {
         match self {
-            Self::Here(engine) => Ok(engine.driver().cancel(run, by).await?),
-            Self::There(client) => client.cancel(run, &by).await,
+            Self::Here(engine) => Ok(engine.driver().cancel(run, request.by, request.rollback).await?),
+            Self::There(client) => client.cancel(run, &request).await,
         }
     }
 

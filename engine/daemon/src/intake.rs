@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use driver::Admission;
+use driver::{Admission, Admitted};
 use journal::{Batch, InboxWrite, Journal};
 use runwright_core::{Cause, Map, RunId, Runbook, Trigger, Value};
 use trigger::Alarm;
@@ -78,10 +78,23 @@ impl Engine {
         if note.is_empty() {
             note.push_str("no runbook matches");
         }
-        let runs: Vec<RunId> = admissions.iter().map(|(run, _)| *run).collect();
+        let mut handled = (Vec::new(), note);
+        let with = |admitted: &[Admitted]| {
+            for admitted in admitted {
+                match admitted {
+                    Admitted::Started(run) => handled.0.push(*run),
+                    Admitted::Skipped { key, holder } => {
+                        _ = write!(handled.1, "; skipped: run {holder} holds the lock {key:?}");
+                    }
+                }
+            }
+            let (runs, note) = handled.clone();
+            let write = InboxWrite::Handle { key: key.to_owned(), runs, note };
+            Batch { inbox: vec![write], ..Batch::default() }
+        };
+        self.driver().admit(admissions, with).await?;
+        let (runs, note) = handled;
         tracing::info!(alarm = alarm.name, key, runs = runs.len(), note, "alarm accepted");
-        let write = InboxWrite::Handle { key: key.to_owned(), runs: runs.clone(), note: note.clone() };
-        self.driver().admit(admissions, Batch { inbox: vec![write], ..Batch::default() }).await?;
         Ok((runs, note))
     }
 

@@ -2,8 +2,8 @@
 
 use journal::Journal;
 use runwright_core::{
-    Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, Step, StepRun,
-    StepState, Timestamp, Value,
+    Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, ScriptCall, Step,
+    StepRun, StepState, Timestamp, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,9 @@ pub struct StepView {
     pub attempts: u32,
     /// What it gave back; null before it succeeded.
     pub output: Value,
+    /// The calls of a script, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<StepView>,
     /// Why its last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
@@ -63,7 +66,8 @@ pub struct StepView {
 impl RunView {
     /// The view of `run`.
     pub fn of(run: &Run) -> Self {
-        let rolled_back = run.status() == RunStatus::RolledBack;
+        let undone = run.attempts().any(|step| step.undo.started > 0) || run.status() == RunStatus::RolledBack;
+        let left = run.not_undoable().filter(|_| undone).map(|(step, _)| step.id.clone());
         Self {
             run: run.id(),
             runbook: run.runbook().name.clone(),
@@ -75,19 +79,24 @@ impl RunView {
             steps: run.steps().map(|(step, state)| StepView::of(step, state, run.updated())).collect(),
             outputs: run.outputs().clone(),
             error: run.failure().cloned(),
-            not_undoable: run.not_undoable().filter(|_| rolled_back).map(|(step, _)| step.id.clone()).collect(),
+            not_undoable: left.collect(),
         }
     }
 }
 
 impl StepView {
     fn of(step: &Step, state: &StepRun, now: Timestamp) -> Self {
+        let calls = state.calls.iter().filter_map(|call| match call {
+            ScriptCall::Act(act) => Some(Self::of(&act.step, &act.run, now)),
+            ScriptCall::Value { .. } => None,
+        });
         let took_ms = state.started.map(|started| state.ended.unwrap_or(now).millis_since(started));
         Self {
             id: step.id.clone(),
             outcome: state.state.as_str().to_owned(),
             attempts: state.forward.started,
             output: state.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default(),
+            calls: calls.collect(),
             error: state.failure.clone(),
             note: note(&state.state),
             took_ms,
@@ -106,6 +115,7 @@ fn note(state: &StepState) -> Option<String> {
             Some(format!("asking the plugin whether it happened: {reason}"))
         }
         StepState::Active(Attempt { phase: Phase::Waiting { .. }, .. }) => Some("waits for its next attempt".into()),
+        StepState::Active(Attempt { phase: Phase::Sleeping { .. }, .. }) => Some("waits for its time".into()),
         StepState::UndoFailed { accepted: true } => Some("a person decided to leave it so".into()),
         _ => None,
     }
@@ -247,6 +257,17 @@ pub enum RunbookRef {
         /// The text.
         text: String,
     },
+}
+
+/// What `POST /v1/runs/RUN/cancel` takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CancelRequest {
+    /// Who asks, and why.
+    pub by: runwright_core::By,
+    /// Whether the run is to take back what it did.
+    #[serde(default)]
+    pub rollback: bool,
 }
 
 /// What `POST /v1/runs/RUN/settle` takes.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use journal::{Batch, Journal, Query};
 use runwright_core::{
-    ActionName, By, Cause, Digest, Event, Exit, Map, Misfit, OnBusy, Phase, Pin, Record, Run, RunId, RunStatus, Runbook,
-    Settlement, StepRun, Value,
+    ActionName, By, Cause, Digest, Event, Exit, Map, Misfit, OnBusy, Phase, Pin, Record, Run, RunId, RunStatus,
+    Runbook, Settlement, StepRun, Value,
 };
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -375,12 +375,8 @@ impl Driver {
     /// Rolls back a run that is over.
     async fn reopen(&self, id: RunId, by: By) -> Result<(), Error> {
         let mut run = self.load(id)?;
-        let record = Record {
-            run: id,
-            seq: run.seq() + 1,
-            at: self.world.clock.now(),
-            event: Event::RollbackRequested { by },
-        };
+        let record =
+            Record { run: id, seq: run.seq() + 1, at: self.world.clock.now(), event: Event::RollbackRequested { by } };
         run.apply(&record)?;
         self.ready(&run).await?;
         if let Some(key) = run.lock()

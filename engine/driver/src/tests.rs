@@ -346,7 +346,10 @@ async fn waits_and_polls_end_at_their_time() {
     let run = bench.run(runbook(vec![wait, poll], json!({}))).await;
     assert_eq!(run.status(), RunStatus::Failed);
     let (_, poll) = run.step("poll").unwrap();
-    assert_eq!((poll.forward.started, poll.failure.as_ref().unwrap().message.as_str()), (5, "what it waits for is not so yet"));
+    assert_eq!(
+        (poll.forward.started, poll.failure.as_ref().unwrap().message.as_str()),
+        (5, "what it waits for is not so yet")
+    );
     assert_eq!(bench.driver.now().millis_since(before), 3_600_000 + 2_000);
 }
 

@@ -27,6 +27,7 @@ fn events() -> Vec<Event> {
 fn kind(event: &Event) -> &'static str {
     match event {
         Event::Created { .. } => "created",
+        Event::Locked => "locked",
         Event::Skipped { .. } => "skipped",
         Event::Refused { .. } => "refused",
         Event::Started { .. } => "started",
@@ -49,7 +50,7 @@ fn every_event_reads_and_writes_as_it_always_did() {
         assert_eq!(serde_json::to_string(&event).unwrap(), line);
         kinds.insert(kind(&event));
     }
-    assert_eq!(kinds.len(), 12, "{kinds:?}");
+    assert_eq!(kinds.len(), 13, "{kinds:?}");
 }
 
 #[test]
@@ -82,6 +83,7 @@ fn write_fixtures() {
         name: "recover-vm".to_owned(),
         runbook: Digest::of(b"{}"),
         status,
+        lock: None,
         seq,
         created: at(1_750_000_000_000),
         updated: at(1_750_000_000_000 + seq),

@@ -11,7 +11,7 @@ mod words;
 mod tests;
 
 use daemon::Access;
-use daemon::view::{RunView, Tale};
+use daemon::view::{CancelRequest, RunView, Tale};
 use runwright_core::{By, RunId};
 use tokio::sync::mpsc::Receiver;
 
@@ -151,7 +151,7 @@ impl Following<'_> {
     /// Asks the run to stop, and says so.
     async fn cancel(&self) -> String {
         let by = By { who: self.context.who(), why: "Ctrl-C".to_owned() };
-        match self.access.cancel(self.id, by).await {
+        match self.access.cancel(self.id, CancelRequest { by, rollback: false }).await {
             Ok(()) => "cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed".to_owned(),
             Err(error) => format!("could not cancel: {error}; Ctrl-C again leaves the run to be resumed"),
         }

@@ -240,7 +240,7 @@ fn a_cancelled_run_tells_by_whom() {
     let told = Told::new(&[("a", 3, "stop"), ("b", 1, "stop")], false)
         .started("a", 1, FORWARD)
         .ended("a", 1, FORWARD, failed(FailureKind::Transient))
-        .event(Event::CancelRequested { by: by("wrong host") })
+        .event(Event::CancelRequested { by: by("wrong host"), rollback: false })
         .finished();
     insta::assert_snapshot!(told.end().0, @r"
     run 00000000010000000000000000 of r, started by alice

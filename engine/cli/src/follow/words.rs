@@ -30,7 +30,12 @@ pub(super) fn of_run(event: &Event) -> Option<String> {
     Some(match event {
         Event::Interrupted { engine: Exit::Died } => "the engine died and another one took over".to_owned(),
         Event::Interrupted { engine: Exit::Stopped } => "the engine was stopped".to_owned(),
-        Event::CancelRequested { by } => format!("cancelled by {}", person(by)),
+        Event::CancelRequested { by, rollback: false } => format!("cancelled by {}", person(by)),
+        Event::CancelRequested { by, rollback: true } => {
+            format!("cancelled, with all that was done, by {}", person(by))
+        }
+        Event::Created { lock: Some(key), .. } => format!("waits for the lock {key:?}"),
+        Event::Locked => "holds its lock".to_owned(),
         Event::RollbackRequested { by } => format!("rollback asked for by {}", person(by)),
         _ => return None,
     })
@@ -50,6 +55,9 @@ fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (
         StepState::Pending => (Mark::Began, "pending".to_owned()),
         StepState::Active(Attempt { direction, number, phase }) => match phase {
             Phase::Calling => (Mark::Began, began(step, *direction, *number)),
+            Phase::Sleeping { until } => {
+                (Mark::Began, format!("waits for {}", duration(until.millis_since(record.at))))
+            }
             Phase::Verifying { reason } => (Mark::Again, format!("{reason}: asking the plugin whether it happened")),
             Phase::Waiting { until } => {
                 let wait = match until.millis_since(record.at) {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use daemon::{Settings, Workshop};
 use runwright_core::{
-    By, Cause, Direction, EffectClass, Event, Map, OnFailure, Record, Recovery, Retry, Run, RunId, Runbook, SkipReason,
-    Step, Timestamp, Value, Work, recovery,
+    By, Cause, EffectClass, Event, Map, OnFailure, Record, Recovery, Retry, Run, RunId, Runbook, SkipReason, Step,
+    Timestamp, Value, Work, recovery,
 };
 use serde::Serialize;
 
@@ -129,6 +129,10 @@ impl StepPlan {
                 (Some(action), input.unwrap_or_else(|error| told("`with`", error)))
             }
             Work::Script { .. } => (None, Known::Now(Value::Null)),
+            Work::Wait { time } => {
+                let time = scope.resolve(&Value::String(time.clone()));
+                (None, time.unwrap_or_else(|error| told("`wait`", error)))
+            }
         };
         let pin = run.pin(step);
         Self {
@@ -139,9 +143,9 @@ impl StepPlan {
             input,
             effect: run.effect(step),
             destructive: pin.is_some_and(|pin| pin.destructive),
-            has_undo: pin.is_some_and(|pin| pin.has_undo),
+            has_undo: run.has_undo(step),
             has_verify: pin.is_some_and(|pin| pin.has_verify),
-            after_crash: match recovery(step, pin, Direction::Forward) {
+            after_crash: match recovery(step, pin) {
                 Recovery::Again => "again",
                 Recovery::Verify => "verify",
                 Recovery::Ask => "ask",
@@ -165,7 +169,7 @@ fn imagined(workshop: &Workshop, runbook: &Arc<Runbook>, inputs: Map) -> Result<
     }
     let by = By { who: String::new(), why: String::new() };
     let (digest, name, cause) = (runbook.source().0, runbook.name.clone(), Cause::Person { by });
-    let event = Event::Created { runbook: digest, name, inputs, pins, cause };
+    let event = Event::Created { runbook: digest, name, inputs, pins, cause, lock: None };
     let at = Timestamp::from_millis(0);
     let record = Record { run: RunId::new(at, [0; 10]), seq: 1, at, event };
     Run::create(Arc::clone(runbook), &record).map_err(|error| impossible(&error))

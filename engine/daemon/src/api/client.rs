@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{ErrorBody, RunRef};
 use crate::Error;
-use crate::view::{Accepted, RunView, SettleRequest, StartRequest, StatusView, Tale};
+use crate::view::{Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale};
 
 /// Talks to the engine that serves a state directory.
 #[derive(Debug, Clone)]
@@ -69,9 +69,9 @@ impl Client {
         Ok(self.post::<RunRef>("/v1/runs", &json(request)?).await?.run)
     }
 
-    /// Asks a run to stop.
-    pub async fn cancel(&self, run: RunId, by: &By) -> Result<(), Error> {
-        self.post::<RunRef>(&format!("/v1/runs/{run}/cancel"), &json(by)?).await.map(drop)
+    /// Asks a run to stop, and perhaps to take back what it did.
+    pub async fn cancel(&self, run: RunId, request: &CancelRequest) -> Result<(), Error> {
+        self.post::<RunRef>(&format!("/v1/runs/{run}/cancel"), &json(request)?).await.map(drop)
     }
 
     /// Asks a run to take back what it did.

@@ -8,7 +8,8 @@
 //! | `GET /v1/runs/RUN` | | [`RunView`](crate::view::RunView) |
 //! | `GET /v1/runs/RUN/history` | | list of [`Record`](runwright_core::Record) |
 //! | `GET /v1/runs/RUN/watch` | | lines of [`Tale`](crate::view::Tale) until the run is over or blocked |
-//! | `POST /v1/runs/RUN/{cancel,rollback}` | [`By`](runwright_core::By) | 202 `{"run": ID}` |
+//! | `POST /v1/runs/RUN/cancel` | [`CancelRequest`](crate::view::CancelRequest) | 202 `{"run": ID}` |
+//! | `POST /v1/runs/RUN/rollback` | [`By`](runwright_core::By) | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/resume` | | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/settle` | [`SettleRequest`](crate::view::SettleRequest) | 200 `{"run": ID}` |
 //! | `POST /v1/alarms/alertmanager` | Alertmanager's webhook body | 202 [`Accepted`](crate::view::Accepted) |

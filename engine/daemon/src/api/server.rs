@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::net::UnixListener;
 
 use super::{ErrorBody, ErrorText, RunRef};
-use crate::view::{Accepted, RunView, SettleRequest, StartRequest, StatusView, find_run};
+use crate::view::{Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, find_run};
 use crate::{Engine, Error};
 
 /// A request's body, in bytes: the largest runbook, and some more.
@@ -97,7 +97,8 @@ type Done = Result<(StatusCode, Json<RunRef>), Error>;
 
 async fn cancel(State(engine): State<Engine>, Segment(run): Segment<String>, body: Bytes) -> Done {
     let run = find_run(engine.journal().as_ref(), &run)?;
-    engine.driver().cancel(run, parse::<By>(&body)?).await?;
+    let CancelRequest { by, rollback } = parse(&body)?;
+    engine.driver().cancel(run, by, rollback).await?;
     Ok((StatusCode::ACCEPTED, Json(RunRef { run })))
 }
 
@@ -138,7 +139,9 @@ impl IntoResponse for Error {
             }
             Self::AmbiguousRun(_)
             | Self::Refused { .. }
-            | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. }) => StatusCode::CONFLICT,
+            | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. } | driver::Error::Busy { .. }) => {
+                StatusCode::CONFLICT
+            }
             Self::Runbook { .. } | Self::Inputs { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Driver(_) | Self::Journal(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

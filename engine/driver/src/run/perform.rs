@@ -84,11 +84,8 @@ impl Task {
                 let verdict = plugins.verify(call, notes).await;
                 return Event::Verified { step: id, direction, attempt, verdict };
             }
-            let outcome = if own_undo {
-                plugins.undo(call, undo_data, notes).await
-            } else {
-                plugins.run(call, notes).await
-            };
+            let outcome =
+                if own_undo { plugins.undo(call, undo_data, notes).await } else { plugins.run(call, notes).await };
             Event::Ended { step: id, direction, attempt, outcome }
         };
         Some(event.boxed())

@@ -25,6 +25,7 @@ pub fn record(n: u64, seq: u64) -> Record {
             inputs: Map::from_iter([("vm".to_owned(), Value::from("web-1"))]),
             pins: BTreeMap::new(),
             cause: Cause::Person { by: By { who: "tester".to_owned(), why: String::new() } },
+            lock: None,
         },
         seq if seq % 2 == 0 => Event::Started {
             key: Key::of(run, &step, Direction::Forward),
@@ -52,6 +53,7 @@ pub fn head(n: u64, seq: u64, status: RunStatus) -> Head {
         name: format!("book-{}", n % 3),
         runbook: Digest::of(b"runbook"),
         status,
+        lock: None,
         seq,
         created: Timestamp::from_millis(1_700_000_000_001),
         updated: Timestamp::from_millis(1_700_000_000_000 + seq),

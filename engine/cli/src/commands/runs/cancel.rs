@@ -1,5 +1,6 @@
 //! `runwright runs cancel`
 
+use daemon::view::CancelRequest;
 use runwright_core::By;
 
 use crate::follow::{Signals, hand_over, see_through};
@@ -8,10 +9,10 @@ use crate::{Context, Error, exit};
 const EXAMPLES: &str = "\
 Examples:
   runwright runs cancel latest --reason 'wrong host'
-  runwright runs cancel 01m5d
+  runwright runs cancel 01m5d --rollback
 
-The step in flight is told to stop, no other one starts but those marked `always`, and what was done stays done. The exit \
-code is 0 if the run ends as cancelled, else that of its end.";
+The step in flight is told to stop, no other one starts but those marked `always`, and what was done stays done or, with \
+--rollback, is undone. The exit code is 0 if the run ends as asked, else that of its end.";
 
 /// Cancel a run and wait until it is over
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,9 @@ pub(crate) struct Cancel {
     /// Why, for the journal
     #[arg(long, value_name = "WHY", default_value = "", hide_default_value = true)]
     reason: String,
+    /// Take back what was done
+    #[arg(long)]
+    rollback: bool,
     /// Do not wait: leave the run to the engine that serves
     #[arg(long)]
     detach: bool,
@@ -34,15 +38,16 @@ impl Cancel {
         if self.detach {
             hand_over::check(context, &access)?;
         }
-        let by = By { who: context.who(), why: self.reason };
+        let request = CancelRequest { by: By { who: context.who(), why: self.reason }, rollback: self.rollback };
         let cancelled = match access.find(&self.run).await {
-            Ok(id) => access.cancel(id, by).await.map(|()| id),
+            Ok(id) => access.cancel(id, request).await.map(|()| id),
             Err(error) => Err(error),
         };
         match cancelled {
             Ok(id) if self.detach => Ok(hand_over::done(context, id)),
             Ok(id) => match see_through(context, access, id, None, signals).await? {
-                exit::CANCELLED => Ok(exit::SUCCEEDED),
+                exit::CANCELLED if !self.rollback => Ok(exit::SUCCEEDED),
+                exit::ROLLED_BACK if self.rollback => Ok(exit::SUCCEEDED),
                 other => Ok(other),
             },
             Err(error) => {

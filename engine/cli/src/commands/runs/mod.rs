@@ -3,6 +3,7 @@
 mod cancel;
 mod list;
 mod resume;
+mod rollback;
 mod show;
 mod watch;
 
@@ -17,7 +18,7 @@ Examples:
 
 RUN is an id, the beginning or end of one, or `latest`.";
 
-/// List, show, watch, resume and cancel runs
+/// List, show, watch, resume, cancel and roll back runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Runs {
@@ -32,6 +33,7 @@ enum Command {
     Watch(watch::Watch),
     Resume(resume::Resume),
     Cancel(cancel::Cancel),
+    Rollback(rollback::Rollback),
 }
 
 impl Runs {
@@ -42,6 +44,7 @@ impl Runs {
             Command::Watch(watch) => watch.run(context).await,
             Command::Resume(resume) => resume.run(context).await,
             Command::Cancel(cancel) => cancel.run(context).await,
+            Command::Rollback(rollback) => rollback.run(context).await,
         }
     }
 }
