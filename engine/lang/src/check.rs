@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use runwright_core::{ActionName, Catalog};
+use runwright_core::{ActionName, Catalog, duration_ms};
 
 use crate::diagnostic::did_you_mean;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
-use crate::{Diagnostic, duration, limits};
+use crate::{Diagnostic, limits};
 
 pub(crate) struct Check<'a> {
     pub(crate) source: &'a Source<'a>,
@@ -139,7 +139,7 @@ impl<'a> Check<'a> {
             }
             return None;
         };
-        match duration::parse(text) {
+        match duration_ms(text) {
             Ok(ms) => Some(ms),
             Err(message) if text.contains("${{") => {
                 self.error("bad-value", node.span.clone(), message).help("expressions can't be used here");

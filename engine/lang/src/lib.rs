@@ -15,7 +15,6 @@
 mod action;
 mod check;
 mod diagnostic;
-mod duration;
 mod expression;
 mod input;
 mod node;

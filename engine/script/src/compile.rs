@@ -5,7 +5,7 @@ use runwright_core::Value;
 
 use crate::guard::Variables;
 use crate::names::{Names, collect};
-use crate::{Error, Limits, Reason, convert};
+use crate::{Error, Limits, Reason, calls, convert};
 
 /// A compiled expression or script.
 pub(crate) struct Compiled {
@@ -36,7 +36,8 @@ pub(crate) fn compile(engine: &rhai::Engine, limits: &Limits, text: &str, script
         false => engine.compile_expression(text),
     };
     let ast = ast.map_err(|error| Error::of_parse(&error))?;
-    let (names, perhaps) = collect(&ast)?;
+    let (mut names, perhaps) = collect(&ast)?;
+    names.calls = calls::collect(&ast, script)?;
     let mut wanted = Vec::new();
     for read in names.iter() {
         want(&mut wanted, &read.variable, read.keys.iter().map(|key| key.name.as_str()));

@@ -9,7 +9,8 @@ use runwright_core::Value;
 use crate::cache::Cache;
 use crate::compile::{Compiled, compile};
 use crate::explain::{explain, kind};
-use crate::guard::{Bounds, watched};
+use crate::guard::{Bounds, Watched, watched};
+use crate::outside::{Outside, World};
 use crate::resolve::Room;
 use crate::{Error, Limits, Names, Reason, convert, functions};
 
@@ -23,7 +24,7 @@ pub struct Engine {
     scripts: Cache<Compiled>,
 }
 
-/// What became of a script.
+/// What became of a script, or of an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ran {
     /// Its last value, or why it failed.
@@ -73,6 +74,7 @@ impl Engine {
             data_bytes: self.limits.data_bytes,
             log_lines: 0,
             outside_bytes: 0,
+            world: None,
         };
         self.run(&compiled, scope, bounds).result
     }
@@ -102,10 +104,17 @@ impl Engine {
         self.resolve_in(template, scope, &mut Room(self.limits.data_bytes))
     }
 
-    /// Runs a script until it ends, `deadline` is over or `cancel` becomes true.
+    /// Runs a script until it ends, `deadline` is over, `cancel` becomes true, or `outside` halts it.
     ///
-    /// It blocks its thread for that long at most.
-    pub fn run_script(&self, source: &str, scope: &Value, deadline: Duration, cancel: &Arc<AtomicBool>) -> Ran {
+    /// It blocks its thread for that long, and for as long as `outside` takes to answer, which `deadline` leaves out.
+    pub fn run_script(
+        &self,
+        source: &str,
+        scope: &Value,
+        deadline: Duration,
+        cancel: &Arc<AtomicBool>,
+        outside: Box<dyn Outside>,
+    ) -> Ran {
         let compiled = match self.script(source) {
             Ok(compiled) => compiled,
             Err(error) => return Ran { result: Err(error), log: Vec::new() },
@@ -117,6 +126,7 @@ impl Engine {
             data_bytes: self.limits.data_bytes,
             log_lines: self.limits.log_lines,
             outside_bytes: 0,
+            world: Some(World::new(outside, &compiled.names, self.limits.calls)),
         };
         self.run(&compiled, scope, bounds)
     }
@@ -130,12 +140,17 @@ impl Engine {
             return Ran { result, log: Vec::new() };
         };
         let bounds = Bounds { outside_bytes: held, ..bounds };
-        let (result, log) = watched(bounds, variables, || {
+        let Watched { result, log, halted } = watched(bounds, variables, || {
             match self.rhai.eval_ast_with_scope::<rhai::Dynamic>(&mut rhai::Scope::new(), &compiled.ast) {
                 Ok(value) => convert::value(&value),
                 Err(error) => Err(explain(&error, &compiled.names, scope)),
             }
         });
+        let result = match (halted, result) {
+            (None, result) => result,
+            (Some(message), Err(error)) if error.reason == Reason::Halted => Err(Error { message, ..error }),
+            (Some(message), _) => Err(Error::new(Reason::Halted, message)),
+        };
         Ran { result, log }
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType, Position};
+use rhai::{Dynamic, EvalAltResult, LexError, ParseError, ParseErrorType, Position};
+
+use crate::convert;
 
 /// An expression or script that could not be compiled or evaluated.
 ///
@@ -35,8 +37,10 @@ pub enum Reason {
     Timeout,
     /// It was cancelled.
     Cancelled,
-    /// It ended itself with `throw`.
+    /// It ended itself with `throw`, or an action that it called failed and it did not catch that.
     Thrown,
+    /// It was ended by the [`Outside`](crate::Outside), which says why.
+    Halted,
 }
 
 impl std::error::Error for Error {}
@@ -51,7 +55,7 @@ impl fmt::Display for Error {
     }
 }
 
-const NOTHING_OUTSIDE: &str = "expressions and scripts reach nothing outside; use a step with `uses:`";
+const NOTHING_OUTSIDE: &str = "nothing outside is reached from here; use a step with `uses:`, or `act(…)` in a script";
 
 /// What [`crate::guard`] says where it ends an evaluation.
 pub(crate) mod stop {
@@ -60,6 +64,9 @@ pub(crate) mod stop {
     pub(crate) const OPERATIONS: &str = "operations";
     pub(crate) const DEPTH: &str = "depth";
     pub(crate) const DATA: &str = "data";
+    pub(crate) const CALLS: &str = "calls";
+    pub(crate) const ANSWER: &str = "answer";
+    pub(crate) const HALTED: &str = "halted";
 }
 
 impl Error {
@@ -157,9 +164,13 @@ impl Error {
                 stop::CANCELLED => Self::new(Reason::Cancelled, "it was cancelled"),
                 stop::DEPTH => limit("its data nests too deeply"),
                 stop::DATA => limit("its variables hold too much data"),
+                stop::CALLS => limit("it calls actions and asks for values too often"),
+                stop::ANSWER => limit("what the action gave is too large for a script")
+                    .hint("call it in a step of its own, with `uses:`, and read what is needed of its output"),
+                stop::HALTED => Self::new(Reason::Halted, "it was ended from outside"),
                 _ => limit("it takes too many operations"),
             },
-            Run::ErrorRuntime(thrown, _) => Self::new(Reason::Thrown, crate::convert::show(thrown, 1_000)),
+            Run::ErrorRuntime(thrown, _) => Self::new(Reason::Thrown, of_thrown(thrown)),
             Run::ErrorVariableNotFound(name, _) => Self::value(format!("there is no `{name}` here")),
             Run::ErrorPropertyNotFound(name, _) => Self::value(format!("there is no `{name}` in this map")),
             Run::ErrorFunctionNotFound(signature, _) => Self::of_missing_function(signature),
@@ -193,9 +204,20 @@ impl Error {
             types => Self::value(format!("there is no function `{name}` for {}", types.join(", "))),
         };
         match name {
-            "sleep" | "timestamp" | "now" | "rand" | "eval" | "open" | "exec" => error.hint(NOTHING_OUTSIDE),
+            "sleep" => error.hint("use a step with `wait:`"),
+            "timestamp" | "rand" => error.hint("a script has `now()`, `random()` and `uuid()`"),
+            "eval" | "open" | "exec" => error.hint(NOTHING_OUTSIDE),
             _ => error,
         }
+    }
+}
+
+/// What was thrown, for people: of a map with a `message`, like that of an action that failed, the message.
+fn of_thrown(thrown: &Dynamic) -> String {
+    const MOST: usize = 1_000;
+    match thrown.read_lock::<rhai::Map>().as_ref().and_then(|map| map.get("message")) {
+        Some(message) if message.is_string() => convert::show(message, MOST),
+        _ => convert::show(thrown, MOST),
     }
 }
 

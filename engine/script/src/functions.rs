@@ -11,7 +11,7 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, EvalAltResult, ImmutableString, NativeCallContext, OptimizationLevel, Position};
 
-use crate::{Limits, convert, guard};
+use crate::{Limits, convert, guard, outside};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -20,6 +20,7 @@ pub(crate) fn engine(limits: &Limits) -> rhai::Engine {
     let mut engine = rhai::Engine::new_raw();
     packages(&mut engine);
     replacements(&mut engine);
+    outside::register(&mut engine);
     engine
         .set_optimization_level(OptimizationLevel::None)
         .set_fail_on_invalid_map_property(true)

@@ -12,6 +12,7 @@ use rhai::{Dynamic, EvalAltResult, EvalContext, Position};
 
 use crate::convert;
 use crate::error::stop;
+use crate::outside::World;
 
 thread_local! {
     static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
@@ -32,6 +33,10 @@ struct Watch {
     /// The variables from outside, and their bytes.
     outside: Variables,
     outside_bytes: usize,
+    /// What answers the calls of a script; none while it does, and for expressions.
+    world: Option<World>,
+    /// Why the evaluation must end.
+    halted: Option<String>,
 }
 
 /// Variables with their values.
@@ -45,10 +50,20 @@ pub(crate) struct Bounds {
     pub(crate) data_bytes: usize,
     pub(crate) log_lines: usize,
     pub(crate) outside_bytes: usize,
+    pub(crate) world: Option<World>,
 }
 
-/// Calls `evaluate` under `bounds`, with these variables from outside; gives what it printed too.
-pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOnce() -> T) -> (T, Vec<String>) {
+/// What came of an evaluation.
+pub(crate) struct Watched<T> {
+    pub(crate) result: T,
+    /// What it printed.
+    pub(crate) log: Vec<String>,
+    /// Why it was ended from outside.
+    pub(crate) halted: Option<String>,
+}
+
+/// Calls `evaluate` under `bounds`, with these variables from outside.
+pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOnce() -> T) -> Watched<T> {
     /// Puts back what was there, also after a panic.
     struct Restore(Option<Watch>);
     impl Drop for Restore {
@@ -67,18 +82,51 @@ pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOn
         log_lines: bounds.log_lines,
         outside_bytes: bounds.outside_bytes,
         outside,
+        world: bounds.world,
+        halted: None,
     };
     let before = Restore(WATCH.replace(Some(watch)));
     let result = evaluate();
-    let log = WATCH.with_borrow_mut(|watch| watch.take().map(|watch| watch.log).unwrap_or_default());
+    let (log, halted) =
+        WATCH.with_borrow_mut(|watch| watch.take().map(|watch| (watch.log, watch.halted)).unwrap_or_default());
     drop(before);
-    (result, log)
+    Watched { result, log, halted }
+}
+
+/// Lets `ask` ask the world outside; none for an expression, which has none.
+///
+/// It may take long, since it waits for actions, which have deadlines of their own: that time is not the script's.
+pub(crate) fn ask<T>(ask: impl FnOnce(&mut World) -> T) -> Option<T> {
+    // Nothing is borrowed while it waits: whoever answers may evaluate something on this thread.
+    let mut world = WATCH.with_borrow_mut(|watch| watch.as_mut()?.world.take())?;
+    let begin = Instant::now();
+    let answer = ask(&mut world);
+    WATCH.with_borrow_mut(|watch| {
+        if let Some(watch) = watch.as_mut() {
+            watch.world = Some(world);
+            watch.deadline += begin.elapsed();
+        }
+    });
+    Some(answer)
+}
+
+/// Ends the evaluation with whatever it does next, though it caught the error that comes first: Rhai wraps what ends a
+/// function into an error that can be caught.
+pub(crate) fn halt(why: String) {
+    WATCH.with_borrow_mut(|watch| {
+        if let Some(watch) = watch.as_mut() {
+            watch.halted.get_or_insert(why);
+        }
+    });
 }
 
 /// Called by Rhai at every operation: a value ends the evaluation.
 pub(crate) fn progress(operations: u64) -> Option<Dynamic> {
     WATCH.with_borrow(|watch| {
         let watch = watch.as_ref()?;
+        if watch.halted.is_some() {
+            return Some(stop::HALTED.into());
+        }
         if operations > watch.operations {
             return Some(stop::OPERATIONS.into());
         }

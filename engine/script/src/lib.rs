@@ -4,6 +4,9 @@
 //! `alarm` for triggers. It reaches nothing else: no file, no clock, no randomness, no terminal; so the same text with the
 //! same scope always gives the same value, which is what lets a run be replayed.
 //!
+//! A script reaches outside through `act("plugin/action", #{…})`, `now()`, `random()` and `uuid()` only, and each call goes
+//! to the [`Outside`] of its caller. One that gives the same answers again lets a script go on where it was.
+//!
 //! ```
 //! use serde_json::json;
 //!
@@ -18,6 +21,7 @@
 //! **Invariant:** no text, however hostile, runs longer than its deadline, holds more than its limits, or ends the process.
 
 mod cache;
+mod calls;
 mod compile;
 mod convert;
 mod engine;
@@ -27,11 +31,14 @@ mod functions;
 mod guard;
 mod limits;
 mod names;
+mod outside;
 mod resolve;
 mod template;
 
+pub use calls::Call;
 pub use engine::{Engine, Ran};
 pub use error::{Error, Reason};
 pub use limits::Limits;
 pub use names::{At, Key, Names, Read};
+pub use outside::{Outside, Refusal};
 pub use template::{Part, parts};

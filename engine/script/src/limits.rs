@@ -31,6 +31,8 @@ pub struct Limits {
     pub data_bytes: usize,
     /// Lines that a script may print; further ones are dropped, and the last line says so.
     pub log_lines: usize,
+    /// Calls by which one script reaches outside: each is kept in the run's history.
+    pub calls: usize,
     /// Compiled texts that are kept.
     pub cached: usize,
 }
@@ -51,6 +53,7 @@ impl Default for Limits {
             map_entries: 1_024,
             data_bytes: 16 * 1024 * 1024,
             log_lines: 200,
+            calls: 1_000,
             cached: 2_048,
         }
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use rhai::{AST, ASTFlags, ASTNode, Expr, Position, Stmt};
 
-use crate::{Error, Reason};
+use crate::{Call, Error, Reason};
 
-/// Every read of a scope variable, in the order of the text.
+/// Every read of a scope variable, and every call that reaches outside.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Names {
     reads: Vec<Read>,
+    pub(crate) calls: Vec<Call>,
 }
 
 /// One read: a variable and the properties behind it, as far as they are known before it runs.
@@ -47,6 +48,16 @@ impl Names {
     /// Every read.
     pub fn iter(&self) -> impl Iterator<Item = &Read> {
         self.reads.iter()
+    }
+
+    /// Every call that reaches outside, in the order of the text; an expression has none.
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    /// The actions that `act` calls, each as often as it stands there.
+    pub fn acts(&self) -> impl Iterator<Item = (&str, At)> {
+        self.calls.iter().filter_map(|call| Some((call.action.as_deref()?, call.at)))
     }
 
     /// The one read, where there is only one.
@@ -122,7 +133,7 @@ pub(crate) fn collect(ast: &AST) -> Result<(Names, BTreeSet<String>), Error> {
         }
         sure
     });
-    Ok((Names { reads }, perhaps))
+    Ok((Names { reads, calls: Vec::new() }, perhaps))
 }
 
 fn curried(path: &[ASTNode]) -> bool {

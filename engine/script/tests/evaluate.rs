@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+mod support;
+
 use script::{Engine, Error, Limits, Reason};
 use serde_json::{Value, json};
 
@@ -89,6 +91,9 @@ fn errors_say_where_and_what_to_do() {
         "9223372036854775807 + 1",
         "sleep(5)",
         "eval(\"1\")",
+        "now()",
+        "act(\"vm/restart\", #{})",
+        "Fn(\"now\").call()",
         "1.0 / 0.0",
         "|x| x",
         "throw \"no\"",
@@ -132,9 +137,15 @@ fn errors_say_where_and_what_to_do() {
     "9223372036854775807 + 1"
         1:21 addition overflow: 9223372036854775807 + 1 (line 1, column 21)
     "sleep(5)"
-        1:1 there is no function `sleep` for an integer; expressions and scripts reach nothing outside; use a step with `uses:`
+        1:1 there is no function `sleep` for an integer; use a step with `wait:`
     "eval(\"1\")"
-        1:1 `eval` is not available here; expressions and scripts reach nothing outside; use a step with `uses:`
+        1:1 `eval` is not available here; nothing outside is reached from here; use a step with `uses:`, or `act(…)` in a script
+    "now()"
+        1:1 `now` is not available in expressions; only a `script:` has it; other steps read it from that step's output
+    "act(\"vm/restart\", #{})"
+        1:1 `act` is not available in expressions; a step calls an action: with `uses:`, or with `act(…)` in a `script:`
+    "Fn(\"now\").call()"
+        1:11 only a script reaches outside (line 1, column 11)
     "1.0 / 0.0"
         1:1 the result is inf, which is not a number
     "|x| x"
@@ -247,11 +258,18 @@ fn scripts_run_print_and_end() {
         &scope(),
         Duration::from_secs(5),
         &go,
+        support::Given::new([]),
     );
     assert_eq!((ran.result, ran.log), (Ok(json!({"n": 4})), vec!["tag a".to_owned(), "tag b".to_owned()]));
-    let ran = engine.run_script("print(1); throw `bad ${inputs.vm}`", &scope(), Duration::from_secs(5), &go);
+    let ran = engine.run_script(
+        "print(1); throw `bad ${inputs.vm}`",
+        &scope(),
+        Duration::from_secs(5),
+        &go,
+        support::Given::new([]),
+    );
     let error = ran.result.unwrap_err();
     assert_eq!((error.reason, error.message.as_str(), ran.log.len()), (Reason::Thrown, "bad web-1", 1));
-    let ran = engine.run_script("loop { print(1); }", &scope(), Duration::from_secs(5), &go);
+    let ran = engine.run_script("loop { print(1); }", &scope(), Duration::from_secs(5), &go, support::Given::new([]));
     assert_eq!((ran.result.unwrap_err().reason, ran.log.len()), (Reason::Limit, 201));
 }

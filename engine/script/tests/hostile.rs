@@ -4,12 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+mod support;
+
 use script::{Engine, Error, Limits, Reason};
 use serde_json::{Value, json};
 
 fn run(engine: &Engine, source: &str) -> Result<Value, Error> {
     engine
-        .run_script(source, &json!({"inputs": {"n": 1}}), Duration::from_millis(600), &Arc::new(AtomicBool::new(false)))
+        .run_script(
+            source,
+            &json!({"inputs": {"n": 1}}),
+            Duration::from_millis(600),
+            &Arc::new(AtomicBool::new(false)),
+            support::Given::new([]),
+        )
         .result
 }
 
@@ -51,6 +59,8 @@ const SOURCES: &[(&str, &str)] = &[
     ("let x = |f| [1].map(|y| f.call(f)); x.call(x)", ""),
     ("eval(\"loop {}\")", "`eval` is not available"),
     ("import \"std\" as x;", "`import` is not available"),
+    ("loop { now(); }", "too often"),
+    ("loop { try { uuid(); } catch { continue; } }", "too often"),
     ("sleep(3600)", "no function `sleep`"),
     ("timestamp()", "no function `timestamp`"),
     ("exit(1)", "no function `exit`"),
@@ -188,14 +198,20 @@ fn a_script_stops_when_it_is_cancelled_and_at_its_deadline() {
     let limits = Limits { script_operations: u64::MAX, ..Limits::default() };
     let engine = Engine::new(limits);
     let cancel = Arc::new(AtomicBool::new(false));
-    let error = engine.run_script("loop {}", &json!({}), Duration::from_millis(50), &cancel).result.unwrap_err();
+    let error = engine
+        .run_script("loop {}", &json!({}), Duration::from_millis(50), &cancel, support::Given::new([]))
+        .result
+        .unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);
     let other = Arc::clone(&cancel);
     let canceller = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(30));
         other.store(true, Ordering::Relaxed);
     });
-    let error = engine.run_script("loop {}", &json!({}), Duration::from_secs(30), &cancel).result.unwrap_err();
+    let error = engine
+        .run_script("loop {}", &json!({}), Duration::from_secs(30), &cancel, support::Given::new([]))
+        .result
+        .unwrap_err();
     assert_eq!(error.reason, Reason::Cancelled);
     canceller.join().unwrap();
 }

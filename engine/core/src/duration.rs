@@ -5,8 +5,14 @@ const MOST_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// The milliseconds of a text such as `90s`, `5m`, `1h30m` or `250ms`; otherwise what is wrong with it.
-pub(crate) fn parse(text: &str) -> Result<u64, String> {
+/// The milliseconds of a text such as `90s`, `5m`, `1h30m` or `250ms`, at least 1 and at most 30 days; otherwise what is
+/// wrong with it.
+///
+/// ```
+/// assert_eq!(runwright_core::duration_ms("1h30m"), Ok(5_400_000));
+/// assert!(runwright_core::duration_ms("90").is_err());
+/// ```
+pub fn duration_ms(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{}` is not a duration like `90s`, `5m`, `1h30m` or `250ms`", short(text));
     let mut rest = text;
     let mut total: u64 = 0;
@@ -50,7 +56,7 @@ mod tests {
             ("1s500ms", 1_500),
             ("30d", MOST_MS),
         ] {
-            assert_eq!(parse(text), Ok(ms), "{text}");
+            assert_eq!(duration_ms(text), Ok(ms), "{text}");
         }
         for text in [
             "",
@@ -68,7 +74,7 @@ mod tests {
             "1ſ",
             "1sé",
         ] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(duration_ms(text).is_err(), "{text}");
         }
     }
 }
