@@ -26,7 +26,7 @@ pub(crate) fn collect(ast: &AST, script: bool) -> Result<Vec<Call>, Error> {
         return Err(syntax(format!("`{}` is a function already", own.name), Position::NONE).hint("take another name"));
     }
     let mut calls = Vec::new();
-    let mut wrong = None;
+    let mut wrong: Vec<Error> = Vec::new();
     ast.walk(&mut |path: &[ASTNode]| {
         let found = match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
@@ -39,13 +39,14 @@ pub(crate) fn collect(ast: &AST, script: bool) -> Result<Vec<Call>, Error> {
         };
         match found {
             Some(Ok(call)) => calls.push(call),
-            Some(Err(error)) => wrong = Some(error),
+            Some(Err(error)) => wrong.push(error),
             None => {}
         }
-        wrong.is_none()
+        true
     });
+    // Functions are walked in any order.
     calls.sort_by_key(|call| (call.at.line, call.at.column));
-    match wrong {
+    match wrong.into_iter().min_by_key(|error| (error.line, error.column)) {
         Some(error) => Err(error),
         None => Ok(calls),
     }

@@ -133,6 +133,8 @@ pub(crate) fn collect(ast: &AST) -> Result<(Names, BTreeSet<String>), Error> {
         }
         sure
     });
+    // Functions are walked in any order. Where a closure is made, what it captures comes before what it reads of it.
+    reads.sort_by_key(|read| (read.at.line, read.at.column, read.keys.len()));
     Ok((Names { reads, calls: Vec::new() }, perhaps))
 }
 
