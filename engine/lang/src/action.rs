@@ -1,11 +1,13 @@
-//! The action of a step, and what it is given.
+//! The actions that a runbook names, and what a step gives to its own.
 
-use runwright_core::{ActionName, Map, Value, Work};
+use std::ops::Range;
+
+use runwright_core::{ActionName, Catalog, Map, Value, Work};
 
 use crate::check::{Check, short};
 use crate::diagnostic::closest;
-use crate::expression::Scope;
 use crate::node::{Entry, Kind};
+use crate::scope::Scope;
 
 impl Check<'_> {
     /// The work of a step with `uses`.
@@ -17,40 +19,41 @@ impl Check<'_> {
             }
         }
         let text = self.text(&uses.value)?;
-        let action: ActionName = match text.parse() {
-            Ok(action) => action,
-            Err(_) => {
-                let message = format!("`{}` is no name of an action", short(text));
-                let error = self.error("unknown-action", uses.value.span.clone(), message);
-                error.help("an action is named by its plugin and itself, for example `vm/restart`");
-                return None;
-            }
-        };
+        let action = self.action_name(text, uses.value.span.clone())?;
         let input = match with.map(|with| with.value.value()) {
             Some(Value::Object(input)) => input,
             _ => Map::new(),
         };
-        if let Some(catalog) = self.catalog {
-            match catalog.get(&action) {
-                Some(facts) => {
-                    let sound = with.is_none_or(|with| with.value.is_null() || matches!(with.value.kind, Kind::Map(_)));
-                    if sound {
-                        self.fits(&action, &facts.input_schema, uses, with);
-                    }
-                }
-                None => self.unknown(&action, uses),
+        if let Some(facts) = self.catalog.and_then(|catalog| catalog.get(&action)) {
+            let sound = with.is_none_or(|with| with.value.is_null() || matches!(with.value.kind, Kind::Map(_)));
+            if sound {
+                self.fits(&action, &facts.input_schema, uses, with);
             }
         }
         Some(Work::Action { action, with: input })
     }
 
-    fn unknown(&mut self, action: &ActionName, uses: &Entry) {
-        let Some(catalog) = self.catalog else { return };
+    /// The action with this name, which stands at `span`. One that the catalog lacks is told of.
+    pub(crate) fn action_name(&mut self, text: &str, span: Range<usize>) -> Option<ActionName> {
+        let Ok(action) = text.parse::<ActionName>() else {
+            let message = format!("`{}` is no name of an action", short(text));
+            let error = self.error("unknown-action", span, message);
+            error.help("an action is named by its plugin and itself, for example `vm/restart`");
+            return None;
+        };
+        if let Some(catalog) = self.catalog
+            && catalog.get(&action).is_none()
+        {
+            self.unknown(&action, span, catalog);
+        }
+        Some(action)
+    }
+
+    fn unknown(&mut self, action: &ActionName, span: Range<usize>, catalog: &Catalog) {
         let names: Vec<&ActionName> = catalog.names().collect();
         let of_plugin: Vec<&str> =
             names.iter().filter(|name| name.plugin() == action.plugin()).map(|name| name.action()).collect();
         let best = closest(action.as_str(), names.iter().map(|name| name.as_str()));
-        let span = uses.value.span.clone();
         if of_plugin.is_empty() {
             let mut plugins: Vec<&str> = names.iter().map(|name| name.plugin()).collect();
             plugins.dedup();

@@ -8,7 +8,7 @@ use runwright_core::{ActionName, Catalog, duration_ms};
 use crate::diagnostic::did_you_mean;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
-use crate::{Diagnostic, limits};
+use crate::{Diagnostic, Severity, limits};
 
 pub(crate) struct Check<'a> {
     pub(crate) source: &'a Source<'a>,
@@ -46,6 +46,18 @@ impl<'a> Check<'a> {
         let at = self.diagnostics.len();
         self.diagnostics.push(error);
         &mut self.diagnostics[at]
+    }
+
+    /// Notes a warning; what is returned takes help and notes.
+    pub(crate) fn warning(
+        &mut self,
+        code: &'static str,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let warning = self.error(code, span, message);
+        warning.severity = Severity::Warning;
+        warning
     }
 
     /// Whether there are so many diagnostics that more of them help nobody; what takes time to say may then stay unsaid.

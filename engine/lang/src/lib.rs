@@ -13,21 +13,26 @@
 //! out only where there is no error.
 
 mod action;
+mod acts;
 mod check;
 mod diagnostic;
 mod expression;
 mod input;
+mod lock;
 mod node;
 mod place;
 mod render;
 mod runbook;
 mod scalar;
 mod schema;
+mod scope;
 mod source;
 mod step;
 mod syntax;
 mod tree;
 mod trigger;
+mod undo;
+mod wait;
 
 use runwright_core::{Catalog, Runbook, Value};
 

@@ -59,6 +59,14 @@ impl Node {
         }
     }
 
+    /// The entries of a map; none where it is none.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
     /// The text of a scalar that is text.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {

@@ -3,14 +3,14 @@
 use runwright_core::{Map, OnFailure, Runbook, Value};
 
 use crate::check::{Check, Keys, find, short};
-use crate::expression::Scope;
 use crate::limits;
 use crate::node::{Entry, Kind, Node};
+use crate::scope::Scope;
 
 const KEYS: Keys = Keys {
     of: "a runbook",
-    known: &["name", "description", "inputs", "on", "on-failure", "steps", "outputs"],
-    later: &["lock", "silence", "throttle", "undo", "schedule", "timeout"],
+    known: &["name", "description", "inputs", "on", "lock", "on-failure", "steps", "outputs"],
+    later: &["silence", "throttle", "undo", "schedule", "timeout"],
 };
 
 impl Check<'_> {
@@ -27,25 +27,29 @@ impl Check<'_> {
         let inputs = find(fields, "inputs").map(|field| self.inputs(&field.value)).unwrap_or_default();
         let declared = find(fields, "inputs").map(|field| names(&field.value)).unwrap_or_default();
         let on = find(fields, "on").map(|field| self.triggers(&field.value, &inputs, &declared)).unwrap_or_default();
+        let lock = find(fields, "lock").and_then(|field| self.lock(&field.value, &declared));
         let stop = [("stop", OnFailure::Stop), ("rollback", OnFailure::Rollback)];
         let on_failure = find(fields, "on-failure").and_then(|field| self.choice(&field.value, &stop));
         let steps = self.list(root, fields);
         let ids: Vec<&str> = steps.iter().map(|step| id(step).unwrap_or_default()).collect();
-        let known = |before| Scope::Run { inputs: &declared, steps: &ids, before };
+        let known = |before| Scope::Run { inputs: &declared, steps: &ids, before, output: false };
         let mut checked = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             let first = ids[..at].iter().position(|id| *id == ids[at]).map(|first| &steps[first]);
             checked.extend(self.step(step, first, on_failure.unwrap_or(OnFailure::Stop), known(at)));
         }
         let outputs = find(fields, "outputs").map(|field| self.outputs(&field.value, known(ids.len())));
-        Some(Runbook {
+        let runbook = Runbook {
             name: name?,
             description: description.unwrap_or_default().to_owned(),
             inputs,
             on,
+            lock,
             steps: checked,
             outputs: outputs.unwrap_or_default(),
-        })
+        };
+        self.rollback(&runbook, fields, steps);
+        Some(runbook)
     }
 
     fn name(&mut self, root: &Node, fields: &[Entry]) -> Option<String> {
@@ -78,7 +82,8 @@ impl Check<'_> {
                 &[]
             }
             Kind::List(steps) if steps.is_empty() => {
-                self.error("bad-value", field.at.clone(), "the runbook has no steps").help(help);
+                let warning = self.warning("empty", field.at.clone(), "the runbook has no steps: it does nothing");
+                warning.help(help);
                 &[]
             }
             Kind::List(steps) => steps,

@@ -1,12 +1,12 @@
 //! One step.
 
-use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Work};
+use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Until, Work};
 
 use crate::check::{Check, Keys, find};
 use crate::diagnostic::closest;
-use crate::expression::Scope;
 use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
+use crate::scope::Scope;
 
 const KEYS: Keys = Keys {
     of: "a step",
@@ -16,32 +16,35 @@ const KEYS: Keys = Keys {
         "uses",
         "with",
         "script",
+        "wait",
+        "wait-until",
         "timeout",
         "retry",
         "on-failure",
         "on-unknown",
         "idempotent",
         "always",
-    ],
-    later: &[
-        "wait",
-        "wait-until",
-        "approve",
-        "parallel",
-        "for-each",
-        "runbook",
         "undo",
         "point-of-no-return",
-        "lock",
-        "silence",
-        "name",
     ],
+    later: &["approve", "parallel", "for-each", "runbook", "silence", "name"],
 };
 
 const RETRY: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
 
-/// The kinds of step that a later version will know: without `uses`, nothing more needs saying of them.
-const LATER_KINDS: [&str; 6] = ["wait", "wait-until", "approve", "parallel", "for-each", "runbook"];
+/// The kinds of step.
+const KINDS: [&str; 4] = ["uses", "script", "wait", "wait-until"];
+
+/// The kinds of step that a later version will know: nothing more needs saying of them.
+const LATER_KINDS: [&str; 4] = ["approve", "parallel", "for-each", "runbook"];
+
+/// What a step does, and what its kind says of how.
+pub(crate) struct Doing {
+    pub(crate) work: Work,
+    pub(crate) until: Option<Until>,
+    /// The timeout, where it is not the step's own.
+    pub(crate) timeout_ms: Option<u64>,
+}
 
 impl Check<'_> {
     /// The step in `node`; `same` is the one before it with the same id.
@@ -57,7 +60,9 @@ impl Check<'_> {
         let id = self.id(node, fields, same);
         let field = |key| find(fields, key).map(|entry| &entry.value);
         let condition = field("if").and_then(|value| self.condition(value, scope));
-        let work = self.work(node, fields, scope);
+        let doing = self.doing(node, fields, scope);
+        let undo = field("undo").map(|value| self.undo(value, scope));
+        let point_of_no_return = field("point-of-no-return").and_then(|value| self.boolean(value)).unwrap_or(false);
         let timeout = field("timeout").and_then(|value| self.duration(value));
         let retry = field("retry").and_then(|value| self.retry(value)).unwrap_or_default();
         let idempotent = field("idempotent").and_then(|value| self.boolean(value)).unwrap_or(false);
@@ -65,13 +70,27 @@ impl Check<'_> {
         let on_failure = field("on-failure").map_or(Some(on_failure), |value| self.on_failure(value));
         let choices = [("ask", OnUnknown::Ask), ("retry", OnUnknown::Retry), ("fail", OnUnknown::Fail)];
         let on_unknown = field("on-unknown").map_or(Some(OnUnknown::Ask), |value| self.choice(value, &choices));
-        let work = work?;
+        let Doing { work, until, timeout_ms } = doing?;
         if on_unknown == Some(OnUnknown::Retry) && !idempotent {
             self.repeatable(fields, &work);
         }
-        let timeout_ms = timeout.or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
+        let timeout_ms =
+            timeout_ms.or(timeout).or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
         let (on_failure, on_unknown) = (on_failure?, on_unknown?);
-        Some(Step { id: id?, condition, work, timeout_ms, retry, on_failure, on_unknown, idempotent, always })
+        Some(Step {
+            id: id?,
+            condition,
+            work,
+            timeout_ms,
+            retry,
+            on_failure,
+            on_unknown,
+            idempotent,
+            always,
+            undo: undo.flatten(),
+            point_of_no_return,
+            until,
+        })
     }
 
     fn id(&mut self, node: &Node, fields: &[Entry], same: Option<&Node>) -> Option<String> {
@@ -92,31 +111,30 @@ impl Check<'_> {
         Some(id.to_owned())
     }
 
-    fn work(&mut self, node: &Node, fields: &[Entry], scope: Scope) -> Option<Work> {
+    fn doing(&mut self, node: &Node, fields: &[Entry], scope: Scope) -> Option<Doing> {
         let with = find(fields, "with");
-        match (find(fields, "uses"), find(fields, "script")) {
-            (Some(_), Some(script)) => {
-                let error = self.error("bad-value", script.at.clone(), "a step has `uses` or `script`, not both");
-                error.help("make two steps of it");
+        let kinds: Vec<&Entry> = KINDS.iter().filter_map(|kind| find(fields, kind)).collect();
+        let plain = |work| Doing { work, until: None, timeout_ms: None };
+        match kinds.as_slice() {
+            [first, second, ..] => {
+                let message = format!("a step has `{}` or `{}`, not both", first.key, second.key);
+                self.error("bad-value", second.at.clone(), message).help("make two steps of it");
                 None
             }
-            (Some(uses), None) => self.action(uses, with, scope),
-            (None, Some(script)) => {
-                if let Some(with) = with {
-                    let error = self.error("bad-value", with.at.clone(), "`with` belongs to `uses`");
-                    error.help("a script reads `inputs` and `steps` by itself");
-                }
-                let source = self.script(&script.value, scope)?;
-                Some(Work::Script { source })
-            }
-            (None, None) => {
+            [kind] => match kind.key.as_str() {
+                "uses" => self.action(kind, with, scope).map(plain),
+                "script" => self.script(kind, with, scope, false).map(plain),
+                "wait" => self.wait(fields, kind, scope),
+                _ => self.wait_until(fields, kind, scope),
+            },
+            [] => {
                 let meant = |entry: &Entry| {
-                    let known = KEYS.known.iter().copied();
                     LATER_KINDS.contains(&entry.key.as_str())
-                        || closest(&entry.key, known).is_some_and(|key| matches!(key, "uses" | "script"))
+                        || closest(&entry.key, KEYS.known.iter().copied()).is_some_and(|key| KINDS.contains(&key))
                 };
                 if !fields.iter().any(meant) {
-                    let error = self.error("missing-key", first(node), "the step has neither `uses` nor `script`");
+                    let message = "the step has none of `uses`, `script`, `wait` and `wait-until`";
+                    let error = self.error("missing-key", first(node), message);
                     error.help("name an action, for example `uses: vm/restart`");
                 }
                 with.iter().for_each(|with| self.template(&with.value, scope));

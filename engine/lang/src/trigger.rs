@@ -5,9 +5,9 @@ use runwright_core::{Input, Map, Trigger, Value};
 
 use crate::check::{Check, Keys, find, short};
 use crate::diagnostic::did_you_mean;
-use crate::expression::Scope;
 use crate::node::{Kind, Node, expected};
 use crate::runbook::first;
+use crate::scope::Scope;
 
 const ON: Keys = Keys { of: "`on`", known: &["alarm", "manual"], later: &["schedule", "file", "webhook"] };
 const ALARM: Keys = Keys { of: "an alarm trigger", known: &["where", "with"], later: &["throttle"] };

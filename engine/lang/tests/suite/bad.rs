@@ -1,6 +1,6 @@
 //! The ten bad runbooks of `tests/lang/bad`, and more: what people see.
 
-use crate::support::rendered;
+use crate::support::{all, rendered, step};
 
 fn file(name: &str) -> String {
     let path = format!("{}/../../tests/lang/bad/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -299,19 +299,6 @@ fn several_errors_at_once() {
     "#);
 }
 
-/// The first error of each text, in one line, with its help.
-fn first(text: &str) -> String {
-    let parsed = lang::parse("x.yaml", text.as_bytes(), Some(&crate::support::catalog()), &crate::support::engine());
-    let first = parsed.diagnostics.first().unwrap_or_else(|| panic!("no error in {text}"));
-    let help = first.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-    let more = parsed.diagnostics.len() - 1;
-    format!("{first}{help} [{}]{}", first.code, if more > 0 { format!(" +{more}") } else { String::new() })
-}
-
-fn all(texts: &[&str]) -> String {
-    texts.iter().map(|text| first(text)).collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn text_that_is_not_yaml() {
     insta::assert_snapshot!(all(&[
@@ -355,20 +342,12 @@ fn text_that_is_not_yaml() {
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `name`; begin the file with `name: x` [missing-key] +2
-    x.yaml:1:1: error: unknown key `a` in a runbook; there are: name, description, inputs, on, on-failure, steps, outputs [unknown-key] +4
+    x.yaml:1:1: error: unknown key `a` in a runbook; there are: name, description, inputs, on, lock, on-failure, steps, outputs [unknown-key] +4
     x.yaml:1:2: error: a control character; remove it; in quoted text it is written as an escape, such as "\0" [syntax]
     x.yaml:1:36: error: more than 32 lists and maps inside each other [too-large]
     x.yaml:1:39999: error: the file has more than 20000 values; split it into several runbooks [too-large]
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     "#);
-}
-
-/// One step with these lines.
-fn step(lines: &str) -> String {
-    let lines = lines.replace('\n', "\n    ");
-    format!(
-        "name: x\ninputs: {{ vm: {{ type: string }}, wait-for: {{ type: string }} }}\nsteps:\n  - id: a-b\n    script: '1'\n  - id: b\n    {lines}\n"
-    )
 }
 
 #[test]
@@ -383,9 +362,9 @@ fn steps_that_are_wrong() {
         "uses: vm/explode-now",
         "script: ''\nwith: {}",
         "script: 1",
-        "wait: 5m",
+        "approve: {}",
         "parallel: []",
-        "script: '1'\nundo: {}",
+        "script: '1'\nlock: a",
         "script: '1'\nname: My step",
         "script: '1'\ntimeout: 0s",
         "script: '1'\ntimeout: 40d",
@@ -406,7 +385,7 @@ fn steps_that_are_wrong() {
     let texts: Vec<String> = steps.iter().map(|lines| step(lines)).collect();
     insta::assert_snapshot!(all(&texts.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
     x.yaml:9:5: error: a step has `uses` or `script`, not both; make two steps of it [bad-value]
-    x.yaml:6:5: error: the step has neither `uses` nor `script`; name an action, for example `uses: vm/restart` [missing-key]
+    x.yaml:6:5: error: the step has none of `uses`, `script`, `wait` and `wait-until`; name an action, for example `uses: vm/restart` [missing-key]
     x.yaml:8:11: error: expected a map of the action's input, found a list [wrong-type]
     x.yaml:7:11: error: `restart` is no name of an action; an action is named by its plugin and itself, for example `vm/restart` [unknown-action]
     x.yaml:7:11: error: there is no plugin `vmx`; did you mean `vm/restart`? [unknown-action]
@@ -414,9 +393,9 @@ fn steps_that_are_wrong() {
     x.yaml:7:11: error: the plugin `vm` has no action `explode-now`; it has: diagnose, reprovision, restart, tune, wait-healthy [unknown-action]
     x.yaml:8:5: error: `with` belongs to `uses`; a script reads `inputs` and `steps` by itself [bad-value]
     x.yaml:7:13: error: expected text, found a number; put it in quotes [wrong-type]
-    x.yaml:7:5: error: `wait` is not supported by this version yet; leave it out for now [unsupported]
+    x.yaml:7:5: error: `approve` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:7:5: error: `parallel` is not supported by this version yet; leave it out for now [unsupported]
-    x.yaml:8:5: error: `undo` is not supported by this version yet; leave it out for now [unsupported]
+    x.yaml:8:5: error: unknown key `lock` in a step; there are: id, if, uses, with, script, wait, wait-until, timeout, retry, on-failure, on-unknown, idempotent, always, undo, point-of-no-return [unknown-key]
     x.yaml:8:5: error: `name` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:8:14: error: `0s` is no time at all; at least 1ms is needed [bad-value]
     x.yaml:8:14: error: `40d` is longer than 30 days [bad-value]
@@ -518,7 +497,7 @@ fn the_top_of_a_runbook() {
         "name: x\nsteps: []\n".to_owned(),
         "name: x\nsteps: { a: b }\n".to_owned(),
         format!("name: 7\n{steps}"),
-        format!("name: x\nlock: a\n{steps}"),
+        format!("name: x\nsilence: a\n{steps}"),
         format!("name: x\non-failure: continue\n{steps}"),
         format!("name: x\non: [alarm]\n{steps}"),
         format!("name: x\non: {{ alarm: {{ with: {{}} }} }}\n{steps}"),
@@ -542,10 +521,10 @@ fn the_top_of_a_runbook() {
     insta::assert_snapshot!(all(&texts.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key]
     x.yaml:1:1: error: the runbook has no `name`; begin the file with `name: x` [missing-key]
-    x.yaml:2:1: error: the runbook has no steps; each step has an `id`, and `uses` or `script` [bad-value]
+    x.yaml:2:1: warning: the runbook has no steps: it does nothing; each step has an `id`, and `uses` or `script` [empty]
     x.yaml:2:8: error: expected a list of steps, found a map [wrong-type]
     x.yaml:1:7: error: expected text, found a number; put it in quotes [wrong-type]
-    x.yaml:2:1: error: `lock` is not supported by this version yet; leave it out for now [unsupported]
+    x.yaml:2:1: error: `silence` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:2:13: error: expected one of `stop`, `rollback`, found `continue` [bad-value]
     x.yaml:2:5: error: expected `manual`, or a map with `alarm`, found a list [wrong-type]
     x.yaml:2:16: error: the alarm trigger has no `where`; say which alarms, for example `where: alarm.name == "VmDown" && alarm.firing` [missing-key]

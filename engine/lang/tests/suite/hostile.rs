@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use crate::kinds::RUNBOOK as KINDS;
 use crate::support::{catalog, engine};
 
 const RUNBOOK: &str = include_str!("../../../../runbooks/recover-vm.yaml");
@@ -47,7 +48,7 @@ proptest! {
 
     #[test]
     fn a_runbook_with_changes(
-        base in prop_oneof![Just(RUNBOOK), Just(WRONG)],
+        base in prop_oneof![Just(RUNBOOK), Just(WRONG), Just(KINDS)],
         changes in proptest::collection::vec((any::<prop::sample::Index>(), 0..4_usize, "[ -~\n\té]{0,4}"), 1..6),
     ) {
         let mut text: Vec<char> = base.chars().collect();
@@ -60,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn a_runbook_cut_short(base in prop_oneof![Just(RUNBOOK), Just(WRONG)], at in any::<prop::sample::Index>()) {
+    fn a_runbook_cut_short(base in prop_oneof![Just(RUNBOOK), Just(WRONG), Just(KINDS)], at in any::<prop::sample::Index>()) {
         survives(&base.as_bytes()[..at.index(base.len())]);
     }
 }

@@ -3,4 +3,5 @@
 mod bad;
 mod good;
 mod hostile;
+mod kinds;
 mod support;

@@ -17,7 +17,7 @@ fn action(name: &str, effect: EffectClass, properties: Value, required: &[&str])
         destructive: false,
         has_plan: false,
         has_verify: false,
-        has_undo: false,
+        has_undo: name == "tune",
         undo_safe_if_not_run: false,
         defaults: (name == "reprovision").then(|| json!({"timeout-ms": 120_000})),
     }
@@ -63,4 +63,26 @@ pub(crate) fn rendered(name: &str, bytes: &[u8]) -> String {
     let parsed = lang::parse(name, bytes, Some(&catalog()), &engine());
     assert!(parsed.runbook.is_none() || parsed.diagnostics.is_empty(), "{name} has a runbook");
     lang::render(&parsed.diagnostics, bytes)
+}
+
+/// The first error of a text, in one line, with its help.
+fn first(text: &str) -> String {
+    let parsed = lang::parse("x.yaml", text.as_bytes(), Some(&catalog()), &engine());
+    let first = parsed.diagnostics.first().unwrap_or_else(|| panic!("no error in {text}"));
+    let help = first.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    let more = parsed.diagnostics.len() - 1;
+    format!("{first}{help} [{}]{}", first.code, if more > 0 { format!(" +{more}") } else { String::new() })
+}
+
+/// [`first`] of each text.
+pub(crate) fn all(texts: &[&str]) -> String {
+    texts.iter().map(|text| first(text)).collect::<Vec<_>>().join("\n")
+}
+
+/// One step with these lines.
+pub(crate) fn step(lines: &str) -> String {
+    let lines = lines.replace('\n', "\n    ");
+    format!(
+        "name: x\ninputs: {{ vm: {{ type: string }}, wait-for: {{ type: string }} }}\nsteps:\n  - id: a-b\n    script: '1'\n  - id: b\n    {lines}\n"
+    )
 }

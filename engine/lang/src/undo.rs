@@ -1,0 +1,62 @@
+//! How a step is taken back.
+
+use runwright_core::{OnFailure, Runbook, Step, Work};
+
+use crate::check::{Check, Keys, find};
+use crate::node::{Entry, Node};
+use crate::runbook::first;
+use crate::scope::Scope;
+
+const KEYS: Keys = Keys { of: "`undo`", known: &["uses", "with", "script"], later: &[] };
+
+impl Check<'_> {
+    /// What takes a step back: a call of an action, or a script. It runs when others have run, so it reads all steps.
+    pub(crate) fn undo(&mut self, node: &Node, scope: Scope) -> Option<Work> {
+        let scope = match scope {
+            Scope::Run { inputs, steps, .. } => Scope::Run { inputs, steps, before: steps.len(), output: false },
+            other => other,
+        };
+        let fields = self.map(node, "a map with `uses` or `script`")?;
+        self.keys(fields, &KEYS);
+        let with = find(fields, "with");
+        match (find(fields, "uses"), find(fields, "script")) {
+            (Some(_), Some(script)) => {
+                let error = self.error("bad-value", script.at.clone(), "an `undo` has `uses` or `script`, not both");
+                error.help("do both in one action or script");
+                None
+            }
+            (Some(uses), None) => self.action(uses, with, scope),
+            (None, Some(script)) => self.script(script, with, scope, true),
+            (None, None) => {
+                let error = self.error("missing-key", first(node), "the `undo` has neither `uses` nor `script`");
+                error.help("name an action, for example `undo: { uses: vm/restart }`");
+                with.iter().for_each(|with| self.template(&with.value, scope));
+                None
+            }
+        }
+    }
+
+    /// Warns of a rollback that can't take anything back.
+    pub(crate) fn rollback(&mut self, runbook: &Runbook, fields: &[Entry], steps: &[Node]) {
+        let Some(catalog) = self.catalog else { return };
+        let undoable = |step: &Step| {
+            let acts = match &step.work {
+                Work::Action { action, .. } => std::slice::from_ref(action),
+                Work::Script { acts, .. } => acts,
+                Work::Wait { .. } => &[],
+            };
+            step.undo.is_some() || acts.iter().any(|act| catalog.get(act).is_none_or(|facts| facts.has_undo))
+        };
+        let asked = |step: &Step| step.on_failure == OnFailure::Rollback;
+        if !runbook.steps.iter().any(asked) || runbook.steps.iter().any(undoable) {
+            return;
+        }
+        let entries = steps.iter().flat_map(Node::entries).chain(fields);
+        let asks = |entry: &&Entry| entry.key == "on-failure" && entry.value.text() == Some("rollback");
+        if let Some(entry) = entries.filter(asks).min_by_key(|entry| entry.at.start) {
+            let warning =
+                self.warning("no-undo", entry.at.start..entry.value.span.end, "nothing can be rolled back here");
+            warning.help("no step has an `undo`, and no action in it has one of its own");
+        }
+    }
+}
