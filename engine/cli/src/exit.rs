@@ -42,7 +42,7 @@ pub const fn of(status: RunStatus) -> u8 {
         RunStatus::Blocked => BLOCKED,
         RunStatus::RolledBack => ROLLED_BACK,
         RunStatus::Cancelled => CANCELLED,
-        RunStatus::Running | RunStatus::Waiting | RunStatus::RollingBack => LEFT,
+        RunStatus::Queued | RunStatus::Running | RunStatus::Waiting | RunStatus::RollingBack => LEFT,
     }
 }
 

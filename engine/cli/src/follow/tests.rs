@@ -59,6 +59,7 @@ impl Told {
             inputs: Map::new(),
             pins: BTreeMap::from([("fixture/act".parse().unwrap(), pin)]),
             cause: Cause::Person { by: by("") },
+            lock: None,
         };
         let mut told = Self { story: Story::default(), seq: 0, at: 0, lines: Vec::new() };
         told.story.hear(Tale::Runbook(Box::new(runbook))).unwrap();

@@ -174,7 +174,7 @@ impl Live {
             self.active = Some((step.id.clone(), bar, String::new()));
         }
         let word = match (&attempt.phase, attempt.direction) {
-            (Phase::Waiting { .. }, _) => "waiting",
+            (Phase::Waiting { .. } | Phase::Sleeping { .. }, _) => "waiting",
             (Phase::Verifying { .. }, _) => "verifying",
             (Phase::Calling, Direction::Forward) => "running",
             (Phase::Calling, Direction::Undo) => "undoing",

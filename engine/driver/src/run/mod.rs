@@ -169,10 +169,13 @@ impl Task {
             }
         };
         let lock = async {
-            match &mut self.turn {
-                // An error means that the line is gone, and with it the engine.
-                Some(Turn::Waits(comes)) if comes.await.is_ok() => {}
-                _ => std::future::pending().await,
+            let come = match &mut self.turn {
+                Some(Turn::Waits(comes)) => comes.await.is_ok(),
+                _ => false,
+            };
+            // An error means that the line is gone, and with it the engine.
+            if !come {
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {
