@@ -1,8 +1,8 @@
 //! Whether a batch fits what is there: sequence numbers, hash chains, inbox keys. One caller at a time decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use runwright_core::RunId;
+use runwright_core::{Head, RunId};
 
 use crate::commit::{Change, Commit};
 use crate::record::{self, Hash, NO_HASH};
@@ -24,6 +24,8 @@ impl Tail {
 pub(crate) trait Known {
     /// The end of a run's history; none for an unknown run.
     fn tail(&self, run: RunId) -> Result<Option<Tail>, Error>;
+    /// Where a run stands; none for an unknown run.
+    fn head(&self, run: RunId) -> Result<Option<Head>, Error>;
     /// An inbox entry.
     fn entry(&self, key: &str) -> Result<Option<Entry>, Error>;
 }
@@ -32,7 +34,8 @@ pub(crate) trait Known {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     tails: HashMap<RunId, Tail>,
-    inbox: HashMap<String, Entry>,
+    inbox: HashMap<String, Option<Entry>>,
+    pruned: HashSet<RunId>,
     /// The number of the last entry that was accepted.
     accepted: u64,
 }
@@ -49,8 +52,10 @@ impl Gate {
     /// Admits the commit and fills in its hashes and numbers, or refuses it and changes nothing.
     pub(crate) fn admit(&mut self, commit: &mut Commit, known: &impl Known) -> Result<Receipt, Error> {
         let tails = self.follow(commit, known)?;
+        self.may_prune(commit, known)?;
         let receipt = self.receive(commit, known)?;
         self.tails.extend(tails);
+        self.pruned.extend(&commit.pruned);
         for head in &commit.heads {
             if head.status.is_finished() {
                 self.tails.remove(&head.run);
@@ -62,6 +67,7 @@ impl Gate {
     /// Forgets what was admitted: it is in the tables now, or it never will be.
     pub(crate) fn settled(&mut self, written: bool) {
         self.inbox.clear();
+        self.pruned.clear();
         if !written || self.tails.len() > TAILS_MAX {
             self.tails.clear();
         }
@@ -72,6 +78,7 @@ impl Gate {
         for touched in &commit.touched {
             let tail = match self.tails.get(&touched.run) {
                 Some(tail) => *tail,
+                None if self.pruned.contains(&touched.run) => Tail::NONE,
                 None => known.tail(touched.run)?.unwrap_or(Tail::NONE),
             };
             if touched.first != tail.seq + 1 {
@@ -88,25 +95,38 @@ impl Gate {
         Ok(tails)
     }
 
+    /// Only runs that are over and whole may be forgotten.
+    fn may_prune(&self, commit: &Commit, known: &impl Known) -> Result<(), Error> {
+        for run in &commit.pruned {
+            known.tail(*run)?;
+            let over = known.head(*run)?.is_some_and(|head| head.status.is_finished());
+            let touched = commit.touched.iter().any(|touched| touched.run == *run);
+            if !over || touched || self.tails.contains_key(run) || self.pruned.contains(run) {
+                return Err(Error::Invalid(format!("run {run} is not over, so it can't be forgotten")));
+            }
+        }
+        Ok(())
+    }
+
     fn receive(&mut self, commit: &mut Commit, known: &impl Known) -> Result<Receipt, Error> {
         let mut receipt = Receipt::default();
         if commit.inbox.is_empty() {
             return Ok(receipt);
         }
-        let mut seen: HashMap<String, Entry> = HashMap::new();
+        let mut seen: HashMap<String, Option<Entry>> = HashMap::new();
         let mut accepted = self.accepted;
         for change in std::mem::take(&mut commit.inbox) {
             let key = change.key();
             let there = match seen.get(key).or_else(|| self.inbox.get(key)) {
-                Some(entry) => Some(entry.clone()),
+                Some(entry) => entry.clone(),
                 None => known.entry(key)?,
             };
-            let entry = match (change, there) {
+            let change = match (change, there) {
                 (Change::Accept { mut entry, item }, None) => {
                     accepted += 1;
                     entry.number = accepted;
                     commit.set_number(item, accepted);
-                    entry
+                    Change::Put(entry)
                 }
                 (Change::Accept { entry, item }, Some(_)) => {
                     commit.void(item);
@@ -114,13 +134,20 @@ impl Gate {
                     continue;
                 }
                 (Change::Handle { handled, .. }, Some(entry)) if entry.handled.is_none() => {
-                    Entry { handled: Some(handled), ..entry }
+                    Change::Put(Entry { handled: Some(handled), ..entry })
                 }
                 (Change::Handle { key, .. }, _) => return Err(Error::NotWaiting(key)),
-                (Change::Put(entry), _) => entry,
+                (Change::Forget { key }, Some(entry)) if entry.handled.is_some() => Change::Forget { key },
+                (Change::Forget { key }, _) => {
+                    return Err(Error::Invalid(format!(
+                        "inbox entry {key:?} was not handled, so it can't be forgotten"
+                    )));
+                }
+                (Change::Put(entry), _) => Change::Put(entry),
             };
-            seen.insert(entry.key.clone(), entry.clone());
-            commit.inbox.push(Change::Put(entry));
+            let after = if let Change::Put(entry) = &change { Some(entry.clone()) } else { None };
+            seen.insert(change.key().to_owned(), after);
+            commit.inbox.push(change);
         }
         self.accepted = accepted;
         self.inbox.extend(seen);

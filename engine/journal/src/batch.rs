@@ -16,6 +16,10 @@ pub struct Batch {
     pub inbox: Vec<InboxWrite>,
     /// Settings by name; `None` removes one.
     pub meta: Vec<(String, Option<Value>)>,
+    /// Runs to forget. Each must be over and whole, else the batch is [`Error::Invalid`](crate::Error::Invalid).
+    pub prune: Vec<RunId>,
+    /// Keys of inbox entries to forget. Each must have been handled. The same key may be accepted again afterwards.
+    pub forget: Vec<String>,
 }
 
 impl Batch {

@@ -107,6 +107,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) contents: Option<&'a [u8]>,
     /// From its beginning to where the next frame begins.
     pub(crate) length: usize,
+    /// Whether the zeros before the next frame are zeros.
+    pub(crate) padded: bool,
 }
 
 impl<'a> Frame<'a> {
@@ -139,6 +141,7 @@ impl<'a> Frame<'a> {
             touched: touched.collect(),
             contents: whole.then_some(contents),
             length: end.next_multiple_of(ALIGN),
+            padded: bytes[end..end.next_multiple_of(ALIGN).min(bytes.len())].iter().all(|byte| *byte == 0),
         })
     }
 

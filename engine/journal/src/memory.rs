@@ -131,8 +131,12 @@ impl Known for Seen<'_> {
         Ok(self.table.runs.get(&run).map(|part| part.tail))
     }
 
+    fn head(&self, run: RunId) -> Result<Option<Head>, Error> {
+        Ok(self.table.runs.get(&run).map(|part| part.head.clone()))
+    }
+
     fn entry(&self, key: &str) -> Result<Option<Entry>, Error> {
-        Ok(self.table.inbox.get(key).cloned())
+        Ok(self.table.inbox.get(key).cloned().flatten())
     }
 }
 
@@ -165,12 +169,13 @@ impl Journal for Memory {
     }
 
     fn inbox(&self, key: &str) -> Result<Option<Entry>, Error> {
-        Ok(self.lock().table.inbox.get(key).cloned())
+        Ok(self.lock().table.inbox.get(key).cloned().flatten())
     }
 
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Error> {
         let inner = self.lock();
-        let mut waiting: Vec<_> = inner.table.inbox.values().filter(|entry| entry.handled.is_none()).collect();
+        let mut waiting: Vec<_> =
+            inner.table.inbox.values().flatten().filter(|entry| entry.handled.is_none()).collect();
         waiting.sort_by_key(|entry| entry.number);
         Ok(waiting.into_iter().take(limit).cloned().collect())
     }
@@ -183,7 +188,7 @@ impl Journal for Memory {
         let (sources, entries, meta) = {
             let Inner { table, .. } = &*self.lock();
             let sources: BTreeSet<Digest> = table.sources.keys().copied().collect();
-            let mut entries: Vec<Entry> = table.inbox.values().cloned().collect();
+            let mut entries: Vec<Entry> = table.inbox.values().flatten().cloned().collect();
             entries.sort_by_key(|entry| entry.number);
             (sources, entries, table.meta.clone())
         };
@@ -198,7 +203,7 @@ impl Journal for Memory {
 
     fn verify(&self) -> Result<Report, Error> {
         let mut report = export::check_runs(&self.runs(&Query::default())?, |run| self.history(run))?;
-        report.inbox = self.lock().table.inbox.len() as u64;
+        report.inbox = self.lock().table.inbox.values().flatten().count() as u64;
         Ok(report)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::lock::{free_bytes, mark_broken};
 use super::shared::Shared;
+use super::trim::Trimmer;
 use crate::Error;
 
 /// A checkpoint is not begun with less room on the disk than this, and so many times the table: sled that meets a full
@@ -16,7 +17,8 @@ const FREE_FACTOR: u64 = 4;
 const LEAVE_BYTES: usize = 256 << 10;
 
 /// Puts tables into the store until the journal closes.
-pub(crate) fn run(shared: &Shared, dir: &Path) {
+pub(crate) fn run(shared: &Arc<Shared>, dir: &Path, mut trimmer: Trimmer) {
+    trimmer.consider(shared);
     loop {
         let closing = {
             let mut tables = shared.lock();
@@ -32,7 +34,9 @@ pub(crate) fn run(shared: &Shared, dir: &Path) {
         if shared.failed().is_some() || (closing && done.is_err()) {
             return;
         }
-        if done.is_err() {
+        if done.is_ok() {
+            trimmer.consider(shared);
+        } else {
             std::thread::sleep(Duration::from_millis(500));
         }
     }
@@ -64,6 +68,7 @@ pub(crate) fn checkpoint(shared: &Shared, dir: &Path) -> Result<(), Error> {
         mark_broken(dir);
         return Err(shared.fail(&error));
     }
+    shared.set_stored(table.end);
     shared.lock().draining = None;
     shared.changed.notify_all();
     Ok(())

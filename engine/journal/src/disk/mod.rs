@@ -1,14 +1,17 @@
 //! The journal on disk.
 
+mod end;
 mod keeper;
 mod kill;
 mod lock;
 mod open;
 mod queue;
 mod reads;
+mod replay;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod verify;
 mod writer;
 
@@ -18,9 +21,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::{Appended, Batch, Error};
+use end::EndFile;
 use lock::Lock;
 use queue::Queue;
 use shared::Shared;
+use trim::Trimmer;
 use writer::Writer;
 
 /// The journal on disk: a commit log in front of sled, in one state directory, for one process.
@@ -52,13 +57,22 @@ pub struct Options {
     pub segment_bytes: usize,
     /// Bytes of the log after which its newest part goes into the store.
     pub table_bytes: usize,
+    /// The log is not trimmed before so many bytes of it could be: it takes at most this, twice what is kept in it, and
+    /// a few segments.
+    pub trim_bytes: usize,
     /// Sets the store aside and builds it anew from the log: mends whatever `verify` found in the store alone.
     pub rebuild: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { holder: "another runwright".to_owned(), segment_bytes: 16 << 20, table_bytes: 8 << 20, rebuild: false }
+        Self {
+            holder: "another runwright".to_owned(),
+            segment_bytes: 16 << 20,
+            table_bytes: 8 << 20,
+            trim_bytes: 64 << 20,
+            rebuild: false,
+        }
     }
 }
 
@@ -98,9 +112,10 @@ impl SledJournal {
             })?
         };
         let keeper = {
-            let (shared, dir) = (Arc::clone(&shared), dir.clone());
-            spawn("journal-keeper", &dir.clone(), move || {
-                or_fail(&shared, "the keeper", || keeper::run(&shared, &dir))
+            let (shared, trimmer) = (Arc::clone(&shared), Trimmer::new(&dir, options.trim_bytes));
+            let folder = dir.clone();
+            spawn("journal-keeper", &dir, move || {
+                or_fail(&shared, "the keeper", || keeper::run(&shared, &folder, trimmer))
             })?
         };
         Ok(Self {
@@ -134,6 +149,12 @@ impl SledJournal {
         self.shared.changed.notify_all();
         if let Some(keeper) = self.keeper.take() {
             let _ = keeper.join();
+            let end = self.shared.lock().active.end;
+            if self.shared.failed().is_none()
+                && let Err(error) = EndFile::write(&self.dir, end)
+            {
+                tracing::warn!(%error, "where the log ends could not be remembered");
+            }
         }
     }
 

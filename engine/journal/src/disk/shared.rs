@@ -1,10 +1,13 @@
 //! What the writer, the keeper and all readers share.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use runwright_core::{Head, RunId};
+use runwright_core::{Head, RunId, RunStatus};
 
 use crate::admit::{Known, Tail};
+use crate::commit::item::Lost;
+use crate::frame::Position;
 use crate::store::Store;
 use crate::table::Table;
 use crate::{Entry, Error};
@@ -18,6 +21,10 @@ pub(crate) struct Shared {
     /// A table of so many bytes goes into the store.
     pub(crate) table_bytes: usize,
     failed: OnceLock<Error>,
+    /// Who reads the log's old files holds it, so that they are not removed meanwhile.
+    files: RwLock<()>,
+    /// Up to where the log is in the store.
+    stored: AtomicU64,
 }
 
 /// What is not in the store yet.
@@ -47,12 +54,40 @@ impl Tables {
 
 impl Shared {
     pub(crate) fn new(store: Store, active: Table, table_bytes: usize) -> Arc<Self> {
+        let stored = AtomicU64::new(active.end.0);
         let tables = Mutex::new(Tables { active, ..Tables::default() });
-        Arc::new(Self { tables, changed: Condvar::new(), store, table_bytes, failed: OnceLock::new() })
+        Arc::new(Self {
+            tables,
+            changed: Condvar::new(),
+            store,
+            table_bytes,
+            failed: OnceLock::new(),
+            files: RwLock::default(),
+            stored,
+        })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to where the log is in the store, durably.
+    pub(crate) fn stored(&self) -> Position {
+        Position(self.stored.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_stored(&self, position: Position) {
+        self.stored.store(position.0, Ordering::Release);
+    }
+
+    /// Keeps the log's files from being removed.
+    pub(crate) fn read_files(&self) -> RwLockReadGuard<'_, ()> {
+        self.files.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody reads the log's old files.
+    pub(crate) fn change_files(&self) -> RwLockWriteGuard<'_, ()> {
+        self.files.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts the journal into its final state: no append succeeds any more.
@@ -70,34 +105,50 @@ impl Shared {
         failed.clone()
     }
 
-    pub(crate) fn failed(&self) -> Option<Error> {
-        self.failed.get().cloned()
+    /// What is known to be lost of a run.
+    pub(crate) fn lost(&self, run: RunId) -> Result<Option<Lost>, Error> {
+        let known = |table: &Table| match table.lost.get(&run) {
+            Some(lost) => Some(Some(lost.clone())),
+            None => table.pruned.contains(&run).then_some(None),
+        };
+        match self.lock().newest(known) {
+            Some(lost) => Ok(lost),
+            None => self.store.lost(run),
+        }
     }
 
-    /// Where a run stands.
-    pub(crate) fn head(&self, run: RunId) -> Result<Option<Head>, Error> {
-        let head = self.lock().newest(|table| table.runs.get(&run).map(|part| part.head.clone()));
-        match head {
-            Some(head) => Ok(Some(head)),
-            None => Ok(self.store.head(run)?.map(|(head, _)| head)),
-        }
+    pub(crate) fn failed(&self) -> Option<Error> {
+        self.failed.get().cloned()
     }
 }
 
 impl Known for Shared {
     fn tail(&self, run: RunId) -> Result<Option<Tail>, Error> {
-        if let Some(tail) = self.lock().newest(|table| table.runs.get(&run).map(|part| part.tail)) {
-            return Ok(Some(tail));
-        }
-        if let Some(lost) = self.store.lost(run)? {
+        if let Some(lost) = self.lost(run)? {
             return Err(Error::Damaged { run, seq: lost.seq, what: lost.what });
         }
-        Ok(self.store.head(run)?.map(|(_, tail)| tail))
+        match self.lock().newest(|table| table.run(run).map(|part| part.map(|part| part.tail))) {
+            Some(tail) => Ok(tail),
+            None => Ok(self.store.head(run)?.map(|(_, tail)| tail)),
+        }
+    }
+
+    /// A run of which something is lost is blocked, whatever its last head says: a person must decide.
+    fn head(&self, run: RunId) -> Result<Option<Head>, Error> {
+        let newest = self.lock().newest(|table| table.run(run).map(|part| part.map(|part| part.head.clone())));
+        let head = match newest {
+            Some(head) => head,
+            None => self.store.head(run)?.map(|(head, _)| head),
+        };
+        match head {
+            Some(head) if self.lost(run)?.is_some() => Ok(Some(Head { status: RunStatus::Blocked, ..head })),
+            head => Ok(head),
+        }
     }
 
     fn entry(&self, key: &str) -> Result<Option<Entry>, Error> {
         match self.lock().newest(|table| table.inbox.get(key).cloned()) {
-            Some(entry) => Ok(Some(entry)),
+            Some(entry) => Ok(entry),
             None => self.store.entry(key),
         }
     }

@@ -5,23 +5,34 @@ use std::collections::BTreeMap;
 use runwright_core::RunId;
 
 use super::SledJournal;
-use crate::frame::Position;
-use crate::log::{Found, Hole, scan};
+use crate::commit::Slot;
+use crate::log::{Found, Hole, scan_all};
+use crate::record::{Hash, NO_HASH, View};
 use crate::{Damage, Error, Journal, Query, Report, export};
 
 /// What the log has of one run.
 struct Copy {
     next: u64,
+    hash: Hash,
     missing: Option<u64>,
 }
 
 impl Default for Copy {
     fn default() -> Self {
-        Self { next: 1, missing: None }
+        Self { next: 1, hash: NO_HASH, missing: None }
     }
 }
 
 impl Copy {
+    /// Takes in one record, which must follow the one before it.
+    fn take(&mut self, slot: &Slot, bytes: &[u8]) {
+        let follows = View::read(bytes).is_ok_and(|view| view.prev() == self.hash);
+        if slot.seq != self.next || !follows {
+            self.missing.get_or_insert(self.next.min(slot.seq));
+        }
+        (self.next, self.hash) = (slot.seq + 1, slot.hash);
+    }
+
     /// The first record up to `last` that is not there.
     fn missing(&self, last: u64) -> Option<u64> {
         self.missing.or((self.next <= last).then_some(self.next))
@@ -32,13 +43,13 @@ impl Copy {
 pub(crate) fn verify(journal: &SledJournal) -> Result<Report, Error> {
     let heads = journal.runs(&Query::default())?;
     let mut report = export::check_runs(&heads, |run| journal.shared.history(run))?;
-    for (run, lost) in journal.shared.store.all_lost()? {
+    for (run, lost) in journal.shared.all_lost()? {
         if !report.damage.iter().any(|damage| damage.run == Some(run)) {
             report.damage.push(Damage { run: Some(run), seq: Some(lost.seq), what: lost.what, readable: false });
         }
     }
     let (copies, holes) = read_log(journal, &mut report)?;
-    let places: Vec<String> = holes.iter().map(|hole| format!("{} to {}", hole.from, hole.to)).collect();
+    let places: Vec<String> = holes.iter().map(ToString::to_string).collect();
     let none = Copy::default();
     for head in &heads {
         let in_store = report.damage.iter_mut().find(|damage| damage.run == Some(head.run));
@@ -70,24 +81,25 @@ pub(crate) fn verify(journal: &SledJournal) -> Result<Report, Error> {
 }
 
 fn read_log(journal: &SledJournal, report: &mut Report) -> Result<(BTreeMap<RunId, Copy>, Vec<Hole>), Error> {
+    let _files = journal.shared.read_files();
     let end = journal.shared.lock().active.end;
     let mut copies: BTreeMap<RunId, Copy> = BTreeMap::new();
     let mut holes = Vec::new();
-    let scanned = scan(&journal.dir.join("log"), (Position::default(), 0), end, Some(end), &mut |found| {
+    let whole = scan_all(&journal.dir.join("log"), end, Some(end), &mut |_, found| {
         match found {
             Found::Commit { commit, .. } => {
                 for slot in &commit.records {
-                    let copy = copies.entry(slot.run).or_default();
-                    if slot.seq != copy.next {
-                        copy.missing.get_or_insert(copy.next);
-                    }
-                    copy.next = slot.seq + 1;
+                    copies.entry(slot.run).or_default().take(slot, &commit.bytes[slot.start..slot.end]);
+                }
+                for run in &commit.pruned {
+                    copies.remove(run);
                 }
             }
             Found::Hole(hole) => holes.push(hole),
+            Found::Spoiled(what) => report.damage.push(Damage { run: None, seq: None, what, readable: true }),
         }
         Ok(())
     })?;
-    report.log_bytes = scanned.bytes;
+    report.log_bytes = whole.end.bytes + whole.base.map_or(0, |(_, contents)| contents.bytes);
     Ok((copies, holes))
 }

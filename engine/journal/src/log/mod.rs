@@ -1,16 +1,20 @@
 //! The commit log: preallocated segments of frames. An `fdatasync` of it is the commit point of the journal.
 
+pub(crate) mod base;
+pub(crate) mod files;
+pub(crate) mod kept;
+pub(crate) mod rewrite;
 mod scan;
-mod segment;
+pub(crate) mod segment;
 
 use std::fs;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use rustix::io::Errno;
 
-pub(crate) use scan::{Found, Hole, scan};
+pub(crate) use base::{Base, scan_all};
+pub(crate) use scan::{End, Found, Hole, scan};
 use segment::Segment;
 
 use crate::Error;
@@ -54,7 +58,7 @@ impl Log {
             tracing::warn!(position = %end, "cutting off an unfinished commit that was never acknowledged");
             current.clear(at)?;
         }
-        current.file.sync_data().map_err(|error| Error::io("sync", &current.path, error))?;
+        files::sync(&current.file, &current.path).map_err(|error| Error::io("sync", &current.path, error))?;
         let durable = Position::new(number, at);
         Ok(Self {
             dir: dir.to_owned(),
@@ -114,13 +118,22 @@ impl Log {
     ///
     /// [`Error::Full`]: nothing counts as written. Any other is final.
     pub(crate) fn write(&mut self, frames: &[u8]) -> Result<(), Error> {
-        match self.current.file.write_all_at(frames, self.at as u64) {
+        match files::write_at(&self.current.file, &self.current.path, self.at, frames) {
             Ok(()) => {
                 self.at += frames.len();
                 self.prepare_next();
                 Ok(())
             }
-            Err(error) => Err(full_or(error, "write", &self.current.path)),
+            Err(error) => {
+                let error = full_or(error, "write", &self.current.path);
+                if matches!(error, Error::Full(_)) {
+                    // Whole frames of it may be there, and nobody may read what was not written.
+                    let end = (self.at + frames.len()).min(self.current.bytes);
+                    files::write_at(&self.current.file, &self.current.path, self.at, &vec![0; end - self.at])
+                        .map_err(|error| Error::io("clear", &self.current.path, error))?;
+                }
+                Err(error)
+            }
         }
     }
 
@@ -130,7 +143,8 @@ impl Log {
         if self.faults.sync.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Error::Failed("a test says so".to_owned()));
         }
-        rustix::fs::fdatasync(&self.current.file).map_err(|error| Error::io("sync", &self.current.path, error))?;
+        files::sync(&self.current.file, &self.current.path)
+            .map_err(|error| Error::io("sync", &self.current.path, error))?;
         self.durable = self.position();
         Ok(())
     }
@@ -174,7 +188,9 @@ pub(crate) fn segments(dir: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
 /// [`Error::Full`] where a disk or quota is full, else the I/O error.
 fn full_or(error: std::io::Error, what: &str, path: &Path) -> Error {
     match Errno::from_io_error(&error) {
-        Some(Errno::NOSPC | Errno::DQUOT) => Error::Full(format!("could not {what} {}: {error}", path.display())),
+        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
+            Error::Full(format!("could not {what} {}: {error}", path.display()))
+        }
         _ => Error::io(what, path, error),
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::{segment, segments};
 use crate::Error;
-use crate::commit::Commit;
+use crate::commit::{Commit, Undecodable};
 use crate::frame::{Frame, Position, Touched};
 
 /// What a scan meets, in order.
@@ -19,6 +19,8 @@ pub(crate) enum Found {
     Commit { at: Position, number: u64, commit: Commit },
     /// Acknowledged commits that can't be read. Commits that were found in it follow.
     Hole(Hole),
+    /// Something that is not what was written, by which nothing is lost.
+    Spoiled(String),
 }
 
 /// A part of the log that was durable once and can't be read now.
@@ -30,6 +32,17 @@ pub(crate) struct Hole {
     pub(crate) lost: Vec<Touched>,
     /// Whether more may be lost than that.
     pub(crate) more: bool,
+    /// The segment of the base that it is in, where it is in one.
+    pub(crate) base: Option<u32>,
+}
+
+impl std::fmt::Display for Hole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.base {
+            Some(base) => write!(f, "base-{base:06}: {} to {}", self.from, self.to),
+            None => write!(f, "{} to {}", self.from, self.to),
+        }
+    }
 }
 
 /// Where the log ends.
@@ -71,18 +84,24 @@ pub(crate) fn scan(
     let from = (from.0.max(Position::new(1, segment::HEADER)), from.1);
     let end = End { position: from.0, number: from.1, ..End::default() };
     let mut scan = Scan { end, doubt: None, upto: upto.unwrap_or(Position(u64::MAX)), visit };
+    let mut truncated = Position::default();
     for (number, path) in segments(dir)? {
-        if number < from.0.segment() || number > scan.upto.segment() {
+        if number < from.0.segment() || Position::new(number, 0) >= scan.upto {
             continue;
         }
         let bytes = std::fs::read(&path).map_err(|error| Error::io("read", &path, error))?;
         if !segment::check_header(&bytes, number, &path)? {
-            tracing::warn!(path = %path.display(), "the segment's header is damaged");
+            scan.spoiled(format!("the header of {} is damaged", path.display()))?;
         }
         let start = if number == from.0.segment() { from.0.offset() } else { 0 };
         scan.segment(&bytes, Position::new(number, 0), start.max(segment::HEADER))?;
+        if bytes.len() < segment::full_bytes(&bytes) && Position::new(number, bytes.len()) < scan.upto {
+            truncated = Position::new(number, bytes.len());
+        }
         scan.end.bytes += bytes.len() as u64;
     }
+    // The zeros behind the last frame are there before it is: a file that ends in between was cut off.
+    let durable = durable.max(truncated);
     if scan.end.position < durable {
         scan.settle(durable)?;
         scan.end.position = durable;
@@ -98,6 +117,9 @@ impl Scan<'_> {
             let frame = Frame::read(&bytes[at..], place).filter(|frame| frame.number > self.last_number());
             if let Some(frame) = frame {
                 at += frame.length;
+                if !frame.padded {
+                    self.spoiled(format!("the padding before {} is damaged", base.plus(at)))?;
+                }
                 self.frame(place, frame)?;
                 continue;
             }
@@ -118,6 +140,11 @@ impl Scan<'_> {
         Ok(())
     }
 
+    fn spoiled(&mut self, what: String) -> Result<(), Error> {
+        tracing::warn!(what, "nothing is lost by this damage");
+        (self.visit)(Found::Spoiled(what))
+    }
+
     fn last_number(&self) -> u64 {
         let doubted = self.doubt.as_ref().and_then(|doubt| doubt.frames.last());
         doubted.map_or(self.end.number, |(_, number, _)| *number)
@@ -127,11 +154,23 @@ impl Scan<'_> {
         if frame.durable > self.end.position {
             self.settle(frame.durable)?;
         }
+        let next = at.segment() > self.end.position.segment() && frame.durable == self.end.position;
+        if next && self.doubt.as_ref().is_some_and(|doubt| doubt.frames.is_empty() && doubt.lost.is_empty()) {
+            // A segment is left only when all of it is durable: what stood there was behind its last frame.
+            self.doubt = None;
+            self.spoiled(format!("there is something behind the end of the frames, {}", self.end.position))?;
+        }
         let after = at.plus(frame.length);
-        let decoded = match frame.contents {
-            Some(contents) => Commit::decode(frame.touched.clone(), contents)
-                .map_err(|why| tracing::warn!(%at, why, "a bad commit"))
-                .ok(),
+        let decoded = match frame.contents.map(|contents| Commit::decode(frame.touched.clone(), contents)) {
+            Some(Ok(commit)) => Some(commit),
+            Some(Err(Undecodable::Newer { found, known })) => {
+                let what = format!("a commit in {at}");
+                return Err(Error::NewerFormat { what, found: found.into(), known: known.into() });
+            }
+            Some(Err(Undecodable::Bad(why))) => {
+                tracing::warn!(%at, why, "a bad commit");
+                None
+            }
             None => None,
         };
         match (decoded, &mut self.doubt) {
@@ -148,7 +187,8 @@ impl Scan<'_> {
     /// Everything before `durable` was acknowledged: what was in doubt is a hole with whole commits around it.
     fn settle(&mut self, durable: Position) -> Result<(), Error> {
         let doubt = self.doubt.take().unwrap_or(Doubt { more: true, ..Doubt::default() });
-        let hole = Hole { from: self.end.position, to: durable, lost: doubt.lost, more: doubt.more };
+        let (from, to) = (self.end.position, durable);
+        let hole = Hole { from, to, lost: doubt.lost, more: doubt.more, base: None };
         (self.visit)(Found::Hole(hole))?;
         for (at, number, commit) in doubt.frames {
             self.end.number = number;

@@ -1,16 +1,16 @@
 //! One file of the log. It has its full size, in zeros, before the first frame is written to it: then a commit changes
 //! no metadata, and there is always room for it.
 //!
-//! It begins with `RUNWRIGHT LOG\n`, two zeros, its format (4 bytes), its number (4 bytes), zeros up to 60 bytes, and a
-//! CRC-32 of all that. Frames follow.
+//! It begins with `RUNWRIGHT LOG\n`, two zeros, its format (4 bytes), its number (4 bytes), its full size (8 bytes; zero
+//! where it has none), zeros up to 60 bytes, and a CRC-32 of all that. Frames follow.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::log::full_or;
+use crate::log::{files, full_or};
 use crate::record::array;
 
 /// Bytes before the first frame.
@@ -45,13 +45,12 @@ impl Segment {
     /// A new, durable segment of so many bytes.
     pub(crate) fn create(dir: &Path, number: u32, bytes: usize) -> Result<Self, Error> {
         let (path, unfinished) = (path(dir, number), dir.join("next.tmp"));
-        let done = fill(&unfinished, number, bytes).and_then(|file| {
-            fs::rename(&unfinished, &path)?;
-            File::open(dir)?.sync_all()?;
-            Ok(file)
-        });
-        match done {
-            Ok(file) => Ok(Self { number, file, path, bytes }),
+        match fill(&unfinished, number, bytes) {
+            Ok(file) => {
+                files::rename(&unfinished, &path)?;
+                files::sync_dir(dir)?;
+                Ok(Self { number, file, path, bytes })
+            }
             Err(error) => {
                 let _ = fs::remove_file(&unfinished);
                 Err(full_or(error, "allocate", &path))
@@ -62,7 +61,8 @@ impl Segment {
     /// Writes zeros from this offset to the end.
     pub(crate) fn clear(&self, from: usize) -> Result<(), Error> {
         let zeros = vec![0; self.bytes.saturating_sub(from)];
-        self.file.write_all_at(&zeros, from as u64).map_err(|error| Error::io("clear the end of", &self.path, error))
+        files::write_at(&self.file, &self.path, from, &zeros)
+            .map_err(|error| Error::io("clear the end of", &self.path, error))
     }
 }
 
@@ -73,12 +73,7 @@ pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
 
 fn fill(path: &Path, number: u32, bytes: usize) -> std::io::Result<File> {
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    let mut header = [0; HEADER];
-    header[..16].copy_from_slice(MAGIC);
-    header[16..20].copy_from_slice(&FORMAT.to_le_bytes());
-    header[20..24].copy_from_slice(&number.to_le_bytes());
-    let crc = crc32fast::hash(&header[..60]);
-    header[60..].copy_from_slice(&crc.to_le_bytes());
+    let header = header(number, bytes);
     file.write_all(&header)?;
     let zeros = vec![0; 256 << 10];
     let mut left = bytes - HEADER;
@@ -88,7 +83,27 @@ fn fill(path: &Path, number: u32, bytes: usize) -> std::io::Result<File> {
         left -= part;
     }
     file.sync_all()?;
+    files::created(path, &header, bytes);
+    files::sync(&file, path)?;
     Ok(file)
+}
+
+/// The header of a segment with this number and so many bytes; 0 for one that has just the length of what is in it.
+pub(crate) fn header(number: u32, bytes: usize) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..16].copy_from_slice(MAGIC);
+    header[16..20].copy_from_slice(&FORMAT.to_le_bytes());
+    header[20..24].copy_from_slice(&number.to_le_bytes());
+    header[24..32].copy_from_slice(&(bytes as u64).to_le_bytes());
+    let crc = crc32fast::hash(&header[..60]);
+    header[60..].copy_from_slice(&crc.to_le_bytes());
+    header
+}
+
+/// Where a segment should end, where its header says so.
+pub(crate) fn full_bytes(bytes: &[u8]) -> usize {
+    let size = bytes.get(24..32).map_or(0, |size| u64::from_le_bytes(array(size)));
+    usize::try_from(size).unwrap_or(usize::MAX).min(u32::MAX as usize)
 }
 
 /// Checks a segment's header. Damage in it loses nothing, since every frame names its place: it is only reported.

@@ -1,12 +1,18 @@
 //! A checkpoint: a table goes into the store, and the store onto the disk.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::AsFd;
+
+use runwright_core::RunId;
 
 use super::blob::{self, PART_MAX};
 use super::{Checkpoint, Setting, Store, guarded, name_key, to_json};
 use crate::Error;
 use crate::table::{Part, Table};
+
+/// So many runs are removed between two syncs.
+const REMOVE_MAX: usize = 256;
 
 impl Store {
     /// Puts a table into the store and makes it durable; only then does the store say that it has it.
@@ -14,6 +20,10 @@ impl Store {
     /// A crash in the middle leaves the checkpoint before it: the same part of the log is applied again, to the same
     /// keys, and what was there is overwritten with the same or more.
     pub(crate) fn apply(&self, table: &Table) -> Result<(), Error> {
+        self.forget(&table.pruned)?;
+        for (run, lost) in &table.lost {
+            self.set_lost(*run, lost)?;
+        }
         for (run, part) in &table.runs {
             self.apply_run(part)?;
             let mut head = part.tail.hash.to_vec();
@@ -28,8 +38,13 @@ impl Store {
         for (digest, bytes) in &table.sources {
             blob::put(&self.sources, &digest.bytes(), bytes)?;
         }
-        for entry in table.inbox.values() {
-            let (key, number) = (name_key(&entry.key), entry.number.to_be_bytes());
+        for (key, entry) in &table.inbox {
+            let key = name_key(key);
+            let Some(entry) = entry else {
+                blob::remove(&self.inbox, &key)?;
+                continue;
+            };
+            let number = entry.number.to_be_bytes();
             blob::put(&self.inbox, &key, &to_json(entry)?)?;
             match entry.handled {
                 Some(_) => guarded(|| self.waiting.remove(number).map(drop))?,
@@ -45,9 +60,28 @@ impl Store {
             }
         }
         self.sync()?;
-        let checkpoint = Checkpoint::new(table.end, table.number, table.accepted);
+        let mut checkpoint = Checkpoint::new(table.end, table.number, table.accepted);
+        checkpoint.open = self.each_open(|_| Ok(()))?;
+        checkpoint.waiting = guarded(|| Ok(self.waiting.len()))?;
         blob::put(&self.state, b"checkpoint", &to_json(&checkpoint)?)?;
         self.sync()
+    }
+
+    /// Removes runs, a few at a time with a sync after them: sled uses the room of what was removed again before what it
+    /// moved elsewhere is durable.
+    fn forget(&self, runs: &BTreeSet<RunId>) -> Result<(), Error> {
+        let runs: Vec<&RunId> = runs.iter().collect();
+        for some in runs.chunks(REMOVE_MAX) {
+            for run in some {
+                let run = run.bytes();
+                blob::remove(&self.heads, &run)?;
+                blob::remove(&self.open, &run)?;
+                blob::remove(&self.damage, &run)?;
+                blob::remove_all(&self.events, &run, run.len() + 10)?;
+            }
+            self.sync()?;
+        }
+        Ok(())
     }
 
     /// Packs records that follow each other into values, which costs sled much less than a value for each. The packing

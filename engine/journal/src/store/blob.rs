@@ -72,9 +72,22 @@ fn whole(tree: &Tree, key: &[u8], first: &[u8]) -> Result<Option<Vec<u8>>, Error
     Ok(fits.then_some(value))
 }
 
-/// Removes a value.
+/// Removes a value, with all its parts.
 pub(crate) fn remove(tree: &Tree, key: &[u8]) -> Result<(), Error> {
-    guarded(|| tree.remove(part_key(key, 0)).map(drop))
+    remove_all(tree, key, key.len() + 2)
+}
+
+/// Removes everything whose key begins so and has so many bytes.
+pub(crate) fn remove_all(tree: &Tree, prefix: &[u8], key_bytes: usize) -> Result<(), Error> {
+    guarded(|| {
+        for key in tree.scan_prefix(prefix).keys() {
+            let key = key?;
+            if key.len() == key_bytes {
+                tree.remove(key)?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The key without its part number, for part 0; none for the other parts.

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sled::{Db, Tree};
 
 use crate::admit::Tail;
+use crate::commit::item::Lost;
 use crate::frame::Position;
 use crate::history::Reader;
 use crate::record::array;
@@ -65,24 +66,22 @@ pub(crate) struct Checkpoint {
     pub(crate) number: u64,
     /// The number of the last inbox entry.
     pub(crate) accepted: u64,
+    /// How many runs are not over.
+    #[serde(default)]
+    open: usize,
+    /// How many inbox entries wait.
+    #[serde(default)]
+    waiting: usize,
 }
 
 impl Checkpoint {
     pub(crate) fn new(position: Position, number: u64, accepted: u64) -> Self {
-        Self { format: FORMAT, position: position.0, number, accepted }
+        Self { format: FORMAT, position: position.0, number, accepted, open: 0, waiting: 0 }
     }
 
     pub(crate) fn position(self) -> Position {
         Position(self.position)
     }
-}
-
-/// Records that the log lost and the store never had.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Lost {
-    pub(crate) seq: u64,
-    pub(crate) what: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +100,42 @@ impl Store {
             return Err(Error::NewerFormat { what, found: checkpoint.format.into(), known: FORMAT.into() });
         }
         Ok(checkpoint)
+    }
+
+    /// Whether nothing was ever put into it.
+    pub(crate) fn is_empty(&self) -> Result<bool, Error> {
+        Ok(blob::get(&self.state, b"checkpoint")?.is_none() && guarded(|| self.heads.first())?.is_none())
+    }
+
+    /// Reads what must be there to go on: every run that is not over, every inbox entry that waits, the settings.
+    /// sled may lose any of it without a word.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]: it must be rebuilt.
+    pub(crate) fn check(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let runs = self.each_open(|run| match self.head(run)? {
+            Some(_) => Ok(()),
+            None => Err(Error::Store(format!("run {run} has no head"))),
+        })?;
+        let waiting = self.waiting(usize::MAX, |_| false)?.len();
+        self.settings()?;
+        self.all_lost()?;
+        if (runs, waiting) != (checkpoint.open, checkpoint.waiting) {
+            return Err(Error::Store("it lost a part of what was put into it".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Tells of every run that is not over, and counts them.
+    fn each_open(&self, mut visit: impl FnMut(RunId) -> Result<(), Error>) -> Result<usize, Error> {
+        let mut range = self.open.iter();
+        let mut count = 0;
+        while let Some((key, _)) = guarded(|| range.next().transpose())? {
+            count += 1;
+            visit(RunId::from_bytes(array(blob::first_part(&key).unwrap_or_default())))?;
+        }
+        Ok(count)
     }
 
     /// A run's head, and the end of its history.
@@ -179,8 +214,8 @@ impl Store {
     }
 
     /// Every inbox entry.
-    pub(crate) fn entries(&self) -> Result<Vec<Entry>, Error> {
-        self.each(&self.inbox, |_, bytes| json(bytes))
+    pub(crate) fn each_entry(&self, visit: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
+        self.each(&self.inbox, |_, bytes| visit(json(bytes)?)).map(drop)
     }
 
     /// The entries that wait, oldest first, but for those that `skip` takes out.
@@ -215,7 +250,7 @@ impl Store {
         self.events.remove(first.unwrap().unwrap()).unwrap();
     }
 
-    fn each<T>(&self, tree: &Tree, read: impl Fn(&[u8], &[u8]) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    fn each<T>(&self, tree: &Tree, mut read: impl FnMut(&[u8], &[u8]) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut found = Vec::new();
         for item in tree.iter() {
             let (full, _) = guarded(|| item)?;

@@ -5,6 +5,7 @@ mod damage;
 mod disk_full;
 mod frames;
 mod opening;
+mod trimming;
 
 use std::fs;
 use std::path::Path;

@@ -1,25 +1,19 @@
 //! One batch as the bytes of its frame, with what the tables need of it beside them.
-//!
-//! The contents of a frame are items: a kind (1 byte), a length (4 bytes, little-endian) and so many bytes.
 
-use runwright_core::{Digest, Head, RunId, Timestamp, Value};
-use serde::{Deserialize, Serialize};
+mod decode;
+pub(crate) mod item;
+
+use runwright_core::{Digest, Head, RunId, Value};
 
 use crate::frame::{self, Position, RUNS_MAX, Touched};
-use crate::record::{self, Hash, View, array};
+use crate::record::{self, Hash};
 use crate::{Batch, Entry, Error, Handled, InboxWrite};
+pub(crate) use decode::Undecodable;
+use item::{Accept, Handle, Kind, Lost, Meta};
 
 /// A batch may take so many bytes of the log at most.
 pub(crate) const BATCH_MAX: usize = 8 << 20;
 const KEY_MAX: usize = 512;
-
-const VOID: u8 = 0;
-const RECORD: u8 = 1;
-const HEAD: u8 = 2;
-const SOURCE: u8 = 3;
-const ACCEPT: u8 = 4;
-const HANDLE: u8 = 5;
-const META: u8 = 6;
 
 /// One batch, encoded. What only the writer knows (hashes, numbers) is filled in by `admit` and [`Commit::seal`].
 #[derive(Debug, Default)]
@@ -31,6 +25,10 @@ pub(crate) struct Commit {
     pub(crate) sources: Vec<(Digest, Vec<u8>)>,
     pub(crate) inbox: Vec<Change>,
     pub(crate) meta: Vec<(String, Option<Value>)>,
+    /// Finished runs that are forgotten.
+    pub(crate) pruned: Vec<RunId>,
+    /// Runs whose history is not whole: only in a base.
+    pub(crate) lost: Vec<(RunId, Lost)>,
 }
 
 /// Where one record stands in a commit's bytes.
@@ -52,6 +50,8 @@ pub(crate) enum Change {
     Handle { key: String, handled: Handled },
     /// What an entry is after either of them: all that is left when it is known what was there before.
     Put(Entry),
+    /// An entry that was dealt with is forgotten: its key may be accepted again.
+    Forget { key: String },
 }
 
 impl Change {
@@ -59,29 +59,9 @@ impl Change {
     pub(crate) fn key(&self) -> &str {
         match self {
             Self::Accept { entry, .. } | Self::Put(entry) => &entry.key,
-            Self::Handle { key, .. } => key,
+            Self::Handle { key, .. } | Self::Forget { key } => key,
         }
     }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Accept<V> {
-    key: String,
-    at: Timestamp,
-    payload: V,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Handle {
-    key: String,
-    #[serde(flatten)]
-    handled: Handled,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Meta<V> {
-    name: String,
-    value: Option<V>,
 }
 
 impl Commit {
@@ -92,17 +72,17 @@ impl Commit {
         commit.bytes = Vec::with_capacity(512 + 512 * batch.records.len() + 512 * batch.heads.len());
         commit.bytes.resize(frame::contents_at(commit.touched.len()), 0);
         for record in &batch.records {
-            let item = commit.item(RECORD, |out| record::encode(record, out))?;
+            let item = commit.item(Kind::Record, |out| record::encode(record, out))?;
             let slot =
                 Slot { run: record.run, seq: record.seq, start: item + 5, end: commit.bytes.len(), hash: [0; 32] };
             commit.records.push(slot);
         }
         for head in batch.heads {
-            commit.item(HEAD, |out| serde_json::to_writer(out, &head))?;
+            commit.item(Kind::Head, |out| serde_json::to_writer(out, &head))?;
             commit.heads.push(head);
         }
         for (digest, bytes) in batch.sources {
-            commit.item(SOURCE, |out| {
+            commit.item(Kind::Source, |out| {
                 out.extend_from_slice(&digest.bytes());
                 out.extend_from_slice(&bytes);
                 Ok(())
@@ -113,8 +93,23 @@ impl Commit {
             commit.inbox(write)?;
         }
         for (name, value) in batch.meta {
-            commit.item(META, |out| serde_json::to_writer(out, &Meta { name: name.clone(), value: value.as_ref() }))?;
-            commit.meta.push((name, value));
+            let meta = Meta::new(name, value);
+            commit.item(Kind::Meta, |out| serde_json::to_writer(out, &meta))?;
+            commit.meta.push(meta.into_parts());
+        }
+        for run in batch.prune {
+            commit.item(Kind::Prune, |out| {
+                out.extend_from_slice(&run.bytes());
+                Ok(())
+            })?;
+            commit.pruned.push(run);
+        }
+        for key in batch.forget {
+            commit.item(Kind::Forget, |out| {
+                out.extend_from_slice(key.as_bytes());
+                Ok(())
+            })?;
+            commit.inbox.push(Change::Forget { key });
         }
         if commit.bytes.len() > BATCH_MAX {
             return Err(Error::Invalid(format!("it takes {} bytes, and {BATCH_MAX} are allowed", commit.bytes.len())));
@@ -129,7 +124,7 @@ impl Commit {
                     let length = key.len();
                     return Err(Error::Invalid(format!("an inbox key has 1 to {KEY_MAX} bytes, not {length}")));
                 }
-                let item = self.item(ACCEPT, |out| {
+                let item = self.item(Kind::Accept, |out| {
                     out.extend_from_slice(&[0; 8]);
                     serde_json::to_writer(out, &Accept { key: key.clone(), at, payload: &payload })
                 })?;
@@ -137,7 +132,7 @@ impl Commit {
             }
             InboxWrite::Handle { key, runs, note } => {
                 let handle = Handle { key, handled: Handled { runs, note } };
-                self.item(HANDLE, |out| serde_json::to_writer(out, &handle))?;
+                self.item(Kind::Handle, |out| serde_json::to_writer(out, &handle))?;
                 self.inbox.push(Change::Handle { key: handle.key, handled: handle.handled });
             }
         }
@@ -146,15 +141,11 @@ impl Commit {
 
     fn item(
         &mut self,
-        kind: u8,
+        kind: Kind,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,
     ) -> Result<usize, Error> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[kind, 0, 0, 0, 0]);
-        write(&mut self.bytes).map_err(|error| Error::Invalid(format!("it can't be written as JSON: {error}")))?;
-        let length = u32::try_from(self.bytes.len() - start - 5).unwrap_or(u32::MAX);
-        self.bytes[start + 1..start + 5].copy_from_slice(&length.to_le_bytes());
-        Ok(start)
+        item::write(&mut self.bytes, kind, write)
+            .map_err(|error| Error::Invalid(format!("it can't be written as JSON: {error}")))
     }
 
     /// Gives the entry that is accepted at `item` its number.
@@ -164,65 +155,12 @@ impl Commit {
 
     /// Takes the item at `item` out of the batch.
     pub(crate) fn void(&mut self, item: usize) {
-        self.bytes[item] = VOID;
+        self.bytes[item] = Kind::Void as u8;
     }
 
     /// Writes the frame's header. Nothing may change after it.
     pub(crate) fn seal(&mut self, number: u64, durable: Position, position: Position) {
         frame::seal(&mut self.bytes, &self.touched, number, durable, position);
-    }
-
-    /// Bytes of its frame in the log, for a commit that was read.
-    pub(crate) fn frame_bytes(&self) -> usize {
-        (frame::contents_at(self.touched.len()) + self.bytes.len()).next_multiple_of(frame::ALIGN)
-    }
-
-    /// The commit in the contents of a frame that was read. Hashes are taken again.
-    pub(crate) fn decode(touched: Vec<Touched>, contents: &[u8]) -> Result<Self, String> {
-        let mut commit = Self { touched, bytes: contents.to_vec(), ..Self::default() };
-        let mut at = 0;
-        while at < contents.len() {
-            let header = contents.get(at..at + 5).ok_or("an item ends too early")?;
-            let end = at + 5 + u32::from_le_bytes(array(&header[1..])) as usize;
-            let item = contents.get(at + 5..end).ok_or("an item ends too early")?;
-            commit.decode_item(header[0], item, at).map_err(|why| format!("item at {at}: {why}"))?;
-            at = end;
-        }
-        Ok(commit)
-    }
-
-    fn decode_item(&mut self, kind: u8, item: &[u8], at: usize) -> Result<(), String> {
-        let json = |error: serde_json::Error| error.to_string();
-        match kind {
-            VOID => {}
-            RECORD => {
-                let view = View::read(item).map_err(|bad| bad.to_string())?;
-                let (start, end) = (at + 5, at + 5 + view.bytes().len());
-                self.records.push(Slot { run: view.run(), seq: view.seq(), start, end, hash: view.hash() });
-            }
-            HEAD => self.heads.push(serde_json::from_slice(item).map_err(json)?),
-            SOURCE => {
-                let (digest, bytes) = item.split_at_checked(32).ok_or("a source without a digest")?;
-                self.sources.push((Digest::from_bytes(array(digest)), bytes.to_vec()));
-            }
-            ACCEPT => {
-                let (number, text) = item.split_at_checked(8).ok_or("an entry without a number")?;
-                let Accept { key, at: time, payload } = serde_json::from_slice(text).map_err(json)?;
-                let number = u64::from_le_bytes(array(number));
-                self.inbox
-                    .push(Change::Accept { entry: Entry { number, key, at: time, payload, handled: None }, item: at });
-            }
-            HANDLE => {
-                let Handle { key, handled } = serde_json::from_slice(item).map_err(json)?;
-                self.inbox.push(Change::Handle { key, handled });
-            }
-            META => {
-                let Meta { name, value } = serde_json::from_slice(item).map_err(json)?;
-                self.meta.push((name, value));
-            }
-            newer => return Err(format!("kind {newer} is of a newer version")),
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,163 @@
+//! Keeping the log from growing without bound: what is kept is written anew as a base, and the segments that it stands
+//! for are removed.
+//!
+//! The log always holds all that is kept, so a store can be rebuilt from it whatever happens to sled. It is trimmed
+//! when its closed segments hold as much as [`Options::trim_bytes`](crate::Options::trim_bytes) and as much as the base
+//! before them: so it takes at most about twice what is kept, and each byte is written anew about once at most for each
+//! byte that is new. It is never trimmed while something in it is damaged.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use super::lock::free_bytes;
+use super::shared::Shared;
+use crate::Error;
+use crate::frame::Position;
+use crate::log::base::Writer;
+use crate::log::kept::Kept;
+use crate::log::{Base, Found, files, rewrite, segment, segments};
+
+/// A base is not begun with less room on the disk than it may take, and so much.
+const FREE_MIN: u64 = 8 << 20;
+
+/// Trims the log beside everything else.
+#[derive(Debug)]
+pub(crate) struct Trimmer {
+    log: PathBuf,
+    trim_bytes: u64,
+    working: Option<JoinHandle<()>>,
+    end: Arc<AtomicBool>,
+    /// It was given up: the log is damaged.
+    given_up: Arc<AtomicBool>,
+}
+
+impl Trimmer {
+    pub(crate) fn new(dir: &Path, trim_bytes: usize) -> Self {
+        let (end, given_up) = (Arc::default(), Arc::default());
+        Self { log: dir.join("log"), trim_bytes: trim_bytes as u64, working: None, end, given_up }
+    }
+
+    /// Begins to trim where it is time to.
+    pub(crate) fn consider(&mut self, shared: &Arc<Shared>) {
+        if self.working.as_ref().is_some_and(|working| !working.is_finished()) || self.given_up.load(Ordering::Relaxed)
+        {
+            return;
+        }
+        let stored = shared.stored();
+        if !is_due(&self.log, stored, self.trim_bytes).unwrap_or(false) {
+            return;
+        }
+        let (log, shared) = (self.log.clone(), Arc::clone(shared));
+        let (end, given_up) = (Arc::clone(&self.end), Arc::clone(&self.given_up));
+        let work = move || match trim(&log, stored.segment() - 1, &shared, &|| !end.load(Ordering::Relaxed)) {
+            Ok(()) | Err(Error::Closed) => {}
+            Err(error @ Error::Full(_)) => tracing::warn!(%error, "the log can't be trimmed now"),
+            Err(error) => {
+                given_up.store(true, Ordering::Relaxed);
+                tracing::error!(%error, "the log can't be trimmed, so it grows; `journal verify` tells more");
+            }
+        };
+        self.working = std::thread::Builder::new().name("journal-trimmer".to_owned()).spawn(work).ok();
+    }
+}
+
+impl Drop for Trimmer {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        if let Some(working) = self.working.take() {
+            let _ = working.join();
+        }
+    }
+}
+
+/// Whether the segments that a base could take the place of hold enough. `stored` is in the store.
+fn is_due(log: &Path, stored: Position, trim_bytes: u64) -> Result<bool, Error> {
+    let base = Base::newest(log)?;
+    if let Some(base) = &base
+        && has_leftovers(log, base)?
+    {
+        return Ok(true);
+    }
+    let from = base.as_ref().map_or(0, |base| base.segment);
+    let closed: u64 = segments(log)?
+        .iter()
+        .filter(|(number, _)| (from + 1..stored.segment()).contains(number))
+        .filter_map(|(_, path)| Some(path.metadata().ok()?.len()))
+        .sum();
+    let before = base.map_or(Ok(0), |base| base.bytes())?;
+    Ok(closed > 0 && closed >= trim_bytes && closed >= before)
+}
+
+/// Removes what a crash left behind a base that counts, where the base is whole.
+fn clear_leftovers(log: &Path, base: &Base, shared: &Shared) -> Result<(), Error> {
+    if !has_leftovers(log, base)? {
+        return Ok(());
+    }
+    base.scan(&mut |found| match found {
+        Found::Hole(hole) => Err(Error::Store(format!("it is damaged, {hole}"))),
+        _ => Ok(()),
+    })?;
+    let _files = shared.change_files();
+    remove_before(log, base)
+}
+
+fn has_leftovers(log: &Path, base: &Base) -> Result<bool, Error> {
+    Ok(Base::all(log)?.len() > 1 || segments(log)?.iter().any(|(number, _)| *number <= base.segment))
+}
+
+/// Makes a base of everything up to the end of this segment, which is closed and in the store, and removes what it
+/// stands for.
+///
+/// **A crash** on the way leaves the old files or the new ones: the base counts from its renaming on, and what it
+/// stands for is removed after that, now or at the next trimming.
+///
+/// # Errors
+///
+/// [`Error::Store`] where the log is damaged, [`Error::Full`], [`Error::Closed`] where `go_on` says no.
+pub(crate) fn trim(log: &Path, segment: u32, shared: &Shared, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
+    let old = Base::newest(log)?;
+    if let Some(base) = &old {
+        clear_leftovers(log, base, shared)?;
+        if base.segment >= segment {
+            return Ok(());
+        }
+    }
+    let mut kept = Kept::read(log, closed_end(log, segment)?)?;
+    if let Some(trouble) = kept.trouble() {
+        return Err(Error::Store(trouble));
+    }
+    let (needed, free) = (kept.bytes * 5 / 4 + FREE_MIN, free_bytes(log)?);
+    if free < needed {
+        return Err(Error::Full(format!("a new base needs {needed} bytes, and {free} are free")));
+    }
+    let mut writer = Writer::new(log, rewrite::info(&kept))?;
+    rewrite::rewrite(&mut kept, &mut writer, go_on)?;
+    drop(kept);
+    let base = writer.finish(segment)?;
+    tracing::info!(segment, bytes = base.bytes()?, "the log was trimmed");
+    let _files = shared.change_files();
+    remove_before(log, &base)
+}
+
+/// Where the frames of a closed segment end: the next one's first frame holds it.
+fn closed_end(log: &Path, segment: u32) -> Result<Position, Error> {
+    let path = segment::path(log, segment + 1);
+    let bytes = std::fs::read(&path).map_err(|error| Error::io("read", &path, error))?;
+    let place = Position::new(segment + 1, segment::HEADER);
+    let first = bytes.get(segment::HEADER..).and_then(|bytes| crate::frame::Frame::read(bytes, place));
+    let end = first.map(|frame| frame.durable).filter(|end| end.segment() == segment);
+    end.ok_or_else(|| Error::Store(format!("the first commit in {} can't be read", path.display())))
+}
+
+/// Removes the segments and the bases that this base stands for.
+fn remove_before(log: &Path, base: &Base) -> Result<(), Error> {
+    for older in Base::all(log)?.iter().filter(|older| older.segment < base.segment) {
+        files::remove_dir(&older.dir)?;
+    }
+    for (_, path) in segments(log)?.iter().filter(|(number, _)| *number <= base.segment) {
+        files::remove(path)?;
+    }
+    files::sync_dir(log)
+}
