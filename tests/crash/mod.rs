@@ -25,6 +25,42 @@ steps:
   - { id: z, uses: fixture/append, with: { file: FOLDER/effects, line: z }, always: true }
 "#;
 
+/// Five steps, each with an undo that writes a line, the last of which fails.
+const UNDONE: &str = r#"
+name: undone
+on-failure: rollback
+steps:
+  - { id: s1, uses: fixture/append, with: { file: FOLDER/effects, line: "1" } }
+  - { id: s2, uses: fixture/append, with: { file: FOLDER/effects, line: "2" } }
+  - id: s3
+    uses: fixture/append-once
+    with: { file: FOLDER/effects, line: "3" }
+    undo: { uses: fixture/append, with: { file: FOLDER/effects, line: "undo ${{ steps.s3.output.line.split(' ')[3] }}" } }
+  - { id: s4, uses: fixture/append, with: { file: FOLDER/effects, line: "4" } }
+  - { id: s5, uses: fixture/append, with: { file: FOLDER/effects, line: "5", fail: permanent } }
+"#;
+
+/// A script that acts, catches, waits for the outside, and gets the time and something random.
+const SCRIPTED: &str = r#"
+name: scripted
+lock: { key: only-one }
+steps:
+  - id: acts
+    script: |
+      let first = act("fixture/append", #{ file: "FOLDER/effects", line: "first" });
+      let id = uuid();
+      let began = now();
+      let caught = "";
+      try { act("fixture/append", #{ file: "FOLDER/effects", line: "no", fail: "permanent" }) } catch (e) { caught = e.kind }
+      act("fixture/append-once", #{ file: "FOLDER/effects", line: caught });
+      let echoed = act("fixture/echo", #{ value: id });
+      #{ same: echoed.value == id, caught: caught, random: random() < 1.0, later: now() >= began }
+  - { id: pause, wait: 20ms }
+  - { id: poll, wait-until: { uses: fixture/echo, with: { value: 1 }, if: output.attempt > 0, every: 100ms, timeout: 5s } }
+  - { id: after, uses: fixture/append, with: { file: FOLDER/effects, line: "after ${{ steps.acts.output.caught }}" } }
+outputs: { acts: "${{ steps.acts.output }}" }
+"#;
+
 /// Kills the engine at every record, before and after it is durable, and lets the next one go on.
 fn killed_at_every_record(first: Scene, file: &str) {
     let undisturbed = first.run(None);
@@ -67,6 +103,20 @@ fn recover_vm_killed_at_every_record_ends_the_same() {
 #[test]
 fn retry_and_rollback_killed_at_every_record_end_the_same() {
     killed_at_every_record(Scene::new("fixture.wasm", "fixture", EVENTFUL, &[]), "effects");
+}
+
+#[test]
+fn an_undo_killed_at_every_record_takes_back_each_step_once_and_in_order() {
+    let first = Scene::new("fixture.wasm", "fixture", UNDONE, &[]);
+    first.run(None);
+    let (acts, _) = counted(&first.lines("effects"));
+    assert_eq!(acts, ["run 1", "run 2", "run 3", "run 4", "undo undo 4", "run undo 3", "undo undo 2", "undo undo 1"]);
+    killed_at_every_record(Scene::new("fixture.wasm", "fixture", UNDONE, &[]), "effects");
+}
+
+#[test]
+fn a_script_a_lock_and_waits_killed_at_every_record_end_the_same() {
+    killed_at_every_record(Scene::new("fixture.wasm", "fixture", SCRIPTED, &[]), "effects");
 }
 
 #[test]
