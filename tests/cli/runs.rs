@@ -50,7 +50,7 @@ fn a_list_has_the_newest_first_and_can_be_narrowed() {
     insta::assert_snapshot!(project.call(&["runs", "list", "--status", "over"]).shown(), @r"
     exit 2
     --- standard error
-    error: invalid value 'over' for '--status <STATUS>': it is one of running, waiting, blocked, rolling-back, succeeded, failed, cancelled, rolled-back
+    error: invalid value 'over' for '--status <STATUS>': it is one of queued, running, waiting, blocked, rolling-back, succeeded, failed, cancelled, rolled-back
 
     For more information, try '--help'.
     ");

@@ -71,7 +71,7 @@ fn failed_ends_the_run_and_its_exit_code_says_so() {
     create: nobody knows whether it happened: fixture/append-blind as asked
     create: settled as failed by USER
     after: skipped: the run ended before it
-    run RUN failed in TIME: create: USER settled it as failed:
+    run RUN failed in TIME: create: USER settled it as failed
     ");
 }
 
