@@ -28,7 +28,7 @@ fn an_export_has_one_line_for_each_thing() {
     let project = ran();
     let out = project.call(&["journal", "export"]).out;
     let kinds: Vec<&str> = out.lines().map(|line| line.split('"').nth(1).expect("a kind")).collect();
-    assert_eq!(kinds, ["runwright-export", "source", "run", "record", "record", "record", "record"]);
+    assert_eq!(kinds, ["runwright-export", "source", "run", "record", "record", "record", "record", "end"]);
     assert_eq!(project.call(&["journal", "export", "--to", "backup.jsonl"]).exit, Some(0));
     assert_eq!(fs::read_to_string(project.path("backup.jsonl")).expect("it is there"), out);
     assert!(!project.path("backup.jsonl.part").exists());
