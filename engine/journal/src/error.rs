@@ -75,8 +75,8 @@ pub enum Error {
     /// The store gave an error, or something that was not written to it.
     #[error("the store can't be read: {0}")]
     Store(String),
-    /// Something is in the state directory already.
-    #[error("{} is not empty", path.display())]
+    /// A journal is in the state directory already.
+    #[error("there is a journal in {} already", path.display())]
     NotEmpty {
         /// The state directory.
         path: PathBuf,

@@ -23,7 +23,9 @@ impl EmptyState {
     pub(crate) fn take(dir: &Path, what: &str) -> Result<Self, Error> {
         let lock = Lock::take(dir, what)?;
         let entries = fs::read_dir(dir).map_err(|error| Error::io("read", dir, error))?;
-        if entries.flatten().any(|entry| entry.file_name() != "lock") {
+        let mut names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        // Others keep what is theirs beside it: compiled plugins, the socket.
+        if names.any(|name| name == "end" || name.starts_with("log") || name.starts_with("sled")) {
             return Err(Error::NotEmpty { path: dir.to_owned() });
         }
         let log = dir.join("log");
