@@ -28,7 +28,7 @@ fn an_export_has_one_line_for_each_thing() {
     let project = ran();
     let out = project.call(&["journal", "export"]).out;
     let kinds: Vec<&str> = out.lines().map(|line| line.split('"').nth(1).expect("a kind")).collect();
-    assert_eq!(kinds, ["runwright-export", "source", "run", "record", "record", "record", "record"]);
+    assert_eq!(kinds, ["runwright-export", "source", "run", "record", "record", "record", "record", "end"]);
     assert_eq!(project.call(&["journal", "export", "--to", "backup.jsonl"]).exit, Some(0));
     assert_eq!(fs::read_to_string(project.path("backup.jsonl")).expect("it is there"), out);
     assert!(!project.path("backup.jsonl.part").exists());
@@ -51,4 +51,58 @@ fn a_journal_that_is_not_there_is_not_made() {
       cause: none/backup.jsonl could not be written
       cause: No such file or directory (os error 2)
     ");
+}
+
+#[test]
+fn an_export_is_imported_into_an_empty_folder_only() {
+    let project = ran();
+    let out = project.call(&["journal", "export"]).out;
+    let imported = project.call_with(&["journal", "import", "-", "--state-dir", "restored"], &out);
+    assert_eq!(imported.exit, Some(0), "{imported:?}");
+    assert!(imported.out.starts_with("imported 1 run, 4 records, 0 alarms"), "{imported:?}");
+    assert_eq!(project.call(&["journal", "export", "--state-dir", "restored"]).out, out);
+    let again = project.call_with(&["journal", "import", "-", "--state-dir", "restored"], &out);
+    assert_eq!(again.exit, Some(3));
+    assert!(again.err.contains("there is a journal in"), "{again:?}");
+    let changed = out.replacen("succeeded", "failed", 1);
+    let refused = project.call_with(&["journal", "import", "-", "--state-dir", "other"], &changed);
+    assert_eq!(refused.exit, Some(3));
+    assert!(refused.err.contains("of the export"), "{refused:?}");
+}
+
+#[test]
+fn a_flipped_byte_is_named_by_run_and_record_and_repaired() {
+    let project = ran();
+    let run = project.call(&["runs", "list", "-o", "json"]).json()[0]["run"].as_str().expect("an id").to_owned();
+    let log = project.path("state/log/000001.log");
+    let mut bytes = fs::read(&log).expect("a log");
+    let at = bytes.windows(9).position(|some| some == b"\"started\"").expect("the second record");
+    bytes[at] ^= 1;
+    fs::write(&log, bytes).expect("it is written");
+    let verify = project.call(&["journal", "verify"]);
+    assert_eq!(verify.exit, Some(1));
+    assert!(verify.out.contains(&format!("run {run}, record ")), "{verify:?}");
+    let dry = project.call(&["journal", "repair", "--dry-run"]);
+    assert!(dry.out.contains("the log would be built anew"), "{dry:?}");
+    let repair = project.call(&["journal", "repair"]);
+    assert_eq!(repair.exit, Some(1), "neither copy has it: {repair:?}");
+    assert!(repair.out.contains("these runs stay blocked"), "{repair:?}");
+    let list = project.call(&["runs", "list", "-o", "json"]).json();
+    assert_eq!(list[0]["status"], "blocked");
+}
+
+#[test]
+fn runs_that_are_over_are_forgotten() {
+    let project = ran();
+    for dry in [true, false] {
+        let mut words = vec!["journal", "prune", "--older-than", "0h"];
+        words.extend(dry.then_some("--dry-run"));
+        let pruned = project.call(&words).out;
+        let did = if dry { "would forget" } else { "forgot" };
+        assert_eq!(pruned, format!("{did} 1 run with 4 records, and 0 alarms\n"));
+    }
+    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), serde_json::json!([]));
+    assert_eq!(project.call(&["journal", "compact"]).exit, Some(0));
+    assert_eq!(project.call(&["journal", "verify"]).exit, Some(0));
+    assert_eq!(project.call(&["journal", "prune", "--older-than", "soon"]).exit, Some(2));
 }

@@ -75,6 +75,20 @@ pub enum Error {
     /// The store gave an error, or something that was not written to it.
     #[error("the store can't be read: {0}")]
     Store(String),
+    /// A journal is in the state directory already.
+    #[error("there is a journal in {} already", path.display())]
+    NotEmpty {
+        /// The state directory.
+        path: PathBuf,
+    },
+    /// An export is not what was written.
+    #[error("line {line} of the export: {what}")]
+    Export {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A file could not be read or written.
     #[error("{what}")]
     Io {

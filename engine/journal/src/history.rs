@@ -65,6 +65,11 @@ impl Reader {
         Ok(self.records)
     }
 
+    /// What was read so far, whatever the run's head says.
+    pub(crate) fn into_records(self) -> Vec<Record> {
+        self.records
+    }
+
     /// An error of the store as damage to this run: other runs may be readable.
     pub(crate) fn or_damaged(&self, error: Error) -> Error {
         match error {

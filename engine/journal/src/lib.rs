@@ -60,6 +60,7 @@ mod frame;
 mod history;
 mod log;
 mod memory;
+mod prune;
 mod record;
 mod store;
 mod table;
@@ -70,10 +71,11 @@ use runwright_core::{Digest, Head, Record, RunId, Value};
 
 pub use appended::Appended;
 pub use batch::{Batch, Damage, Entry, Handled, InboxWrite, Query, Receipt, Report};
-pub use disk::{Options, SledJournal};
+pub use disk::{Compacted, Options, Repair, SledJournal, compact, repair};
 pub use error::Error;
-pub use export::Line;
+pub use export::{Imported, Line, import};
 pub use memory::Memory;
+pub use prune::{DEDUP_MIN, Pruned, prune};
 
 /// A durable store of run histories, with one atomic, ordered way to write.
 ///
@@ -139,6 +141,13 @@ pub trait Journal: Send + Sync + 'static {
     /// [`Error::Store`] where the store can't be read.
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Error>;
 
+    /// Tells of every inbox entry, in no order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where the store can't be read, or what `visit` gives.
+    fn each_entry(&self, visit: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error>;
+
     /// The setting with this name.
     ///
     /// # Errors
@@ -147,7 +156,7 @@ pub trait Journal: Send + Sync + 'static {
     fn meta(&self, name: &str) -> Result<Option<Value>, Error>;
 
     /// Writes everything as JSON, one [`Line`] per line: a header, sources, then per run its head and records (oldest
-    /// run first), inbox entries and settings.
+    /// run first), inbox entries, settings, and an end by which it is known to be whole. [`import`] reads it.
     ///
     /// # Errors
     ///
@@ -183,6 +192,9 @@ impl<J: Journal + ?Sized> Journal for std::sync::Arc<J> {
     }
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Error> {
         (**self).waiting(limit)
+    }
+    fn each_entry(&self, visit: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
+        (**self).each_entry(visit)
     }
     fn meta(&self, name: &str) -> Result<Option<Value>, Error> {
         (**self).meta(name)

@@ -1,11 +1,16 @@
 //! `runwright journal`
 
+mod compact;
+mod import;
+mod prune;
+mod repair;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use journal::{Journal as _, Options, Report, SledJournal};
+use journal::{Damage, Journal as _, Options, Report, SledJournal};
 
 use crate::human::count;
 use crate::screen::Tone;
@@ -15,6 +20,9 @@ const EXAMPLES: &str = "\
 Examples:
   runwright journal verify
   runwright journal export --to backup.jsonl
+  runwright journal import backup.jsonl --state-dir restored
+  runwright journal prune --older-than 30d
+  runwright journal repair --dry-run
 
 They open the journal themselves, so end `runwright serve` before.";
 
@@ -45,6 +53,10 @@ pub(crate) struct Journal {
 enum Command {
     Verify(Verify),
     Export(Export),
+    Import(import::Import),
+    Repair(repair::Repair),
+    Compact(compact::Compact),
+    Prune(prune::Prune),
 }
 
 /// Read the whole journal and check that it is what was written
@@ -66,6 +78,10 @@ impl Journal {
         match self.command {
             Command::Verify(verify) => verify.run(context),
             Command::Export(export) => export.run(context),
+            Command::Import(import) => import.run(context),
+            Command::Repair(repair) => repair.run(context),
+            Command::Compact(compact) => compact.run(context),
+            Command::Prune(prune) => prune.run(context),
         }
     }
 }
@@ -81,20 +97,29 @@ impl Verify {
 }
 
 fn text(context: &Context, report: &Report) -> Vec<String> {
-    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let runs = count(number(report.runs), "run");
-    let records = count(number(report.records), "record");
-    let alarms = count(number(report.inbox), "alarm");
+    let (runs, records) = (counted(report.runs, "run"), counted(report.records, "record"));
+    let alarms = counted(report.inbox, "alarm");
     let mut lines = vec![format!("read {runs}, {records}, {alarms}, {} bytes of log", report.log_bytes)];
-    for damage in &report.damage {
-        let run = damage.run.map(|run| format!("run {run}: ")).unwrap_or_default();
-        let copy = if damage.readable { " (a second copy is whole)" } else { "" };
-        lines.push(format!("{} {run}{}{copy}", context.screen.paint(Tone::Bad, "damaged:"), damage.what));
+    lines.extend(report.damage.iter().map(|damage| damaged(context, damage)));
+    if !report.damage.is_empty() {
+        lines.push("`runwright journal repair` puts in order what can be".to_owned());
     }
     if report.damage.is_empty() {
         lines.push(context.screen.paint(Tone::Good, "everything is what was written"));
     }
     lines
+}
+
+/// One damage, with run and record.
+fn damaged(context: &Context, damage: &Damage) -> String {
+    let run = damage.run.map(|run| format!("run {run}, ")).unwrap_or_default();
+    let record = damage.seq.map(|seq| format!("record {seq}: ")).unwrap_or_default();
+    let copy = if damage.readable { " (a second copy is whole)" } else { "" };
+    format!("{} {run}{record}{}{copy}", context.screen.paint(Tone::Bad, "damaged:"), damage.what)
+}
+
+fn counted(number: u64, thing: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), thing)
 }
 
 impl Export {
@@ -128,11 +153,20 @@ fn write(journal: &SledJournal, path: &Path) -> Result<(), Error> {
 }
 
 fn open(context: &Context, purpose: &str) -> Result<SledJournal, Error> {
-    let settings = context.settings()?;
-    if !settings.state_dir.is_dir() {
-        let message = format!("could not open the journal: there is no folder {}", settings.state_dir.display());
-        return Err(Error::new(exit::INVALID, message).hint("give its folder with --state-dir"));
+    let folder = folder(context)?;
+    SledJournal::open_with(&folder, &options(purpose)).map_err(|error| Error::from(error).during("open the journal"))
+}
+
+/// The state directory, which must be there.
+fn folder(context: &Context) -> Result<PathBuf, Error> {
+    let folder = context.settings()?.state_dir;
+    if folder.is_dir() {
+        return Ok(folder);
     }
-    let options = Options { holder: purpose.to_owned(), ..Options::default() };
-    SledJournal::open_with(&settings.state_dir, &options).map_err(|error| Error::from(error).during("open the journal"))
+    let message = format!("could not open the journal: there is no folder {}", folder.display());
+    Err(Error::new(exit::INVALID, message).hint("give its folder with --state-dir"))
+}
+
+fn options(purpose: &str) -> Options {
+    Options { holder: purpose.to_owned(), ..Options::default() }
 }

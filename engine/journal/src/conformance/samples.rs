@@ -42,7 +42,7 @@ pub fn record(n: u64, seq: u64) -> Record {
     Record { run, seq, at: Timestamp::from_millis(1_700_000_000_000 + seq), event }
 }
 
-pub(super) fn succeeded(output: impl Into<Value>) -> Outcome {
+pub(crate) fn succeeded(output: impl Into<Value>) -> Outcome {
     Outcome::Succeeded(Answer { output: output.into(), changed: true, undo_data: None })
 }
 

@@ -1,5 +1,7 @@
 //! The journal on disk.
 
+mod compact;
+mod empty;
 mod end;
 mod keeper;
 mod kill;
@@ -7,6 +9,7 @@ mod lock;
 mod open;
 mod queue;
 mod reads;
+mod repair;
 mod replay;
 mod shared;
 #[cfg(test)]
@@ -21,9 +24,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::{Appended, Batch, Error};
+pub use compact::{Compacted, compact};
+pub(crate) use empty::EmptyState;
 use end::EndFile;
 use lock::Lock;
 use queue::Queue;
+pub use repair::{Repair, repair};
 use shared::Shared;
 use trim::Trimmer;
 use writer::Writer;

@@ -10,6 +10,7 @@ use super::lock::{BROKEN, make_dir};
 use super::replay::Replay;
 use super::shared::Shared;
 use crate::Error;
+use crate::frame::Position;
 use crate::log::base::remove_unfinished;
 use crate::log::{Base, End, Log, scan};
 use crate::store::{Store, move_away};
@@ -20,8 +21,22 @@ pub(crate) fn open(dir: &Path, segment_bytes: usize, table_bytes: usize) -> Resu
     let log_dir = dir.join("log");
     make_dir(&log_dir)?;
     remove_unfinished(&log_dir)?;
-    let base = Base::newest(&log_dir)?;
-    let store = open_store(dir, base.as_ref())?;
+    let (shared, end) = load(dir, &log_dir, EndFile::read(dir), table_bytes)?;
+    let log = Log::open(&log_dir, end.position, end.garbage, segment_bytes)?;
+    shared.lock().active.end = log.position();
+    Ok((shared, log))
+}
+
+/// Opens the store in the folder `home` and reads into it what the log has behind its checkpoint; the log is only read.
+/// Everything before `durable` was durable.
+pub(crate) fn load(
+    home: &Path,
+    log: &Path,
+    durable: Position,
+    table_bytes: usize,
+) -> Result<(Arc<Shared>, End), Error> {
+    let base = Base::newest(log)?;
+    let store = open_store(home, base.as_ref())?;
     let checkpoint = store.checkpoint()?;
     let start = Table {
         end: checkpoint.position(),
@@ -30,32 +45,31 @@ pub(crate) fn open(dir: &Path, segment_bytes: usize, table_bytes: usize) -> Resu
         ..Table::default()
     };
     let shared = Shared::new(store, start, table_bytes);
-    let durable = EndFile::read(dir).max(checkpoint.position());
-    let mut replay = Replay::new(&shared, dir);
-    let end = if base.as_ref().is_some_and(|base| checkpoint.position() < base.end()) {
-        rebuild(&mut replay, &log_dir, durable)?
-    } else {
-        let from = (checkpoint.position(), checkpoint.number);
-        scan(&log_dir, from, durable, None, &mut |found| replay.take(found))?
+    let durable = durable.max(checkpoint.position());
+    let mut replay = Replay::new(&shared, home);
+    let end = match base {
+        Some(base) if checkpoint.position() < base.end() => rebuild(&mut replay, &base, log, durable)?,
+        _ => {
+            let from = (checkpoint.position(), checkpoint.number);
+            scan(log, from, durable, None, &mut |found| replay.take(found))?
+        }
     };
     replay.mark_lost()?;
-    let log = Log::open(&log_dir, end.position, end.garbage, segment_bytes)?;
     {
         let mut tables = shared.lock();
-        tables.active.end = log.position();
+        tables.active.end = end.position;
         tables.active.number = end.number;
     }
     if replay.has_holes() {
-        keeper::checkpoint(&shared, dir)?;
+        keeper::checkpoint(&shared, home)?;
     }
-    Ok((shared, log))
+    Ok((shared, end))
 }
 
 /// Reads all of a log that begins with a base into an empty store.
-fn rebuild(replay: &mut Replay<'_>, log: &Path, durable: crate::frame::Position) -> Result<End, Error> {
-    let Some(base) = Base::newest(log)? else { return Ok(End::default()) };
+fn rebuild(replay: &mut Replay<'_>, base: &Base, log: &Path, durable: Position) -> Result<End, Error> {
     let contents = base.scan(&mut |found| replay.base(found))?;
-    replay.based(&base, &contents)?;
+    replay.based(base, &contents)?;
     let from = (base.end(), contents.info.unwrap_or_default().number);
     scan(log, from, durable, None, &mut |found| replay.take(found))
 }

@@ -62,6 +62,13 @@ impl Shared {
         reader.finish(tail)
     }
 
+    /// The records of a run up to the first that is not what was written.
+    fn readable(&self, run: RunId) -> Vec<Record> {
+        let mut reader = Reader::new(run);
+        let _ = self.read(run, &mut reader);
+        reader.into_records()
+    }
+
     /// Feeds what there is of a run to the reader, and gives the end that its head names.
     pub(crate) fn read(&self, run: RunId, reader: &mut Reader) -> Result<Option<Tail>, Error> {
         // What is in the tables does not have to be in the store yet, so the store is read up to there.
@@ -222,6 +229,10 @@ impl Journal for SledJournal {
         Ok(found)
     }
 
+    fn each_entry(&self, visit: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
+        self.shared.each_entry(visit)
+    }
+
     fn meta(&self, name: &str) -> Result<Option<Value>, Error> {
         match self.shared.lock().newest(|table| table.meta.get(name).cloned()) {
             Some(value) => Ok(value),
@@ -234,10 +245,13 @@ impl Journal for SledJournal {
         for digest in self.shared.sources()? {
             out.source(digest, &self.shared.source(digest)?.unwrap_or_default())?;
         }
-        out.runs(self)?;
+        out.runs(self, |run| self.shared.readable(run))?;
         self.shared.entries()?.into_values().try_for_each(|entry| out.entry(entry))?;
         let settings = self.shared.settings()?.into_iter();
-        settings.filter_map(|(name, value)| Some((name, value?))).try_for_each(|(name, value)| out.meta(name, value))
+        settings
+            .filter_map(|(name, value)| Some((name, value?)))
+            .try_for_each(|(name, value)| out.meta(name, value))?;
+        out.end()
     }
 
     fn verify(&self) -> Result<Report, Error> {

@@ -14,7 +14,7 @@ use crate::commit::{Change, Commit};
 use crate::frame::Position;
 use crate::log::base::Contents;
 use crate::log::{Base, Found, Hole};
-use crate::{Entry, Error};
+use crate::{Entry, Error, Handled};
 
 /// Where the disk has no room for a checkpoint, so many full tables are read into memory at most: what a journal that
 /// ran into a full disk left behind, and more.
@@ -31,6 +31,8 @@ pub(crate) struct Replay<'a> {
     /// Where the last record of each run stands; the beginning for what a base holds.
     last: HashMap<RunId, Position>,
     pruned: HashSet<RunId>,
+    /// Where the inbox entries were accepted.
+    accepted: HashMap<u64, Position>,
 }
 
 impl<'a> Replay<'a> {
@@ -44,6 +46,7 @@ impl<'a> Replay<'a> {
             holes: Vec::new(),
             last: HashMap::new(),
             pruned: HashSet::new(),
+            accepted: HashMap::new(),
         }
     }
 
@@ -103,6 +106,9 @@ impl<'a> Replay<'a> {
         }
         self.pruned.extend(&commit.pruned);
         for change in &mut commit.inbox {
+            if let Change::Accept { entry, .. } = change {
+                self.accepted.insert(entry.number, at);
+            }
             if let Change::Handle { key, handled } = change
                 && let Some(entry) = self.shared.entry(key)?
             {
@@ -140,6 +146,7 @@ impl<'a> Replay<'a> {
                     self.mark(touched.run, seq + 1, &what)?;
                 }
             }
+            self.set_aside_entries(hole, &what)?;
             // A base has an index, which was compared.
             if !hole.more || hole.base.is_some() {
                 continue;
@@ -148,6 +155,28 @@ impl<'a> Replay<'a> {
             for head in runs.iter().filter(|head| self.last.get(&head.run).is_none_or(|at| *at < hole.from)) {
                 self.mark(head.run, head.seq + 1, &what)?;
             }
+        }
+        Ok(())
+    }
+
+    /// What waits in the inbox since before a hole may have been dealt with in it: it starts nothing a second time.
+    fn set_aside_entries(&self, hole: &Hole, what: &str) -> Result<(), Error> {
+        let begins = hole.lost.iter().any(|touched| touched.first == 1);
+        if hole.base.is_some() || !(hole.more || begins) {
+            return Ok(());
+        }
+        let mut waiting = Vec::new();
+        self.shared.each_entry(&mut |entry| {
+            let behind = self.accepted.get(&entry.number).is_some_and(|at| *at > hole.from);
+            waiting.extend(Some(entry).filter(|entry| entry.handled.is_none() && !behind));
+            Ok(())
+        })?;
+        for entry in waiting {
+            tracing::error!(key = entry.key, what, "an inbox entry may have been handled; it starts nothing any more");
+            let note = format!("whether it was handled is lost: {what}");
+            let entry = Entry { handled: Some(Handled { runs: Vec::new(), note }), ..entry };
+            let commit = Commit { inbox: vec![Change::Put(entry)], ..Commit::default() };
+            self.shared.lock().active.absorb(commit);
         }
         Ok(())
     }

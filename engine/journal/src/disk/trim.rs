@@ -51,14 +51,15 @@ impl Trimmer {
         }
         let (log, shared) = (self.log.clone(), Arc::clone(shared));
         let (end, given_up) = (Arc::clone(&self.end), Arc::clone(&self.given_up));
-        let work = move || match trim(&log, stored.segment() - 1, &shared, &|| !end.load(Ordering::Relaxed)) {
-            Ok(()) | Err(Error::Closed) => {}
-            Err(error @ Error::Full(_)) => tracing::warn!(%error, "the log can't be trimmed now"),
-            Err(error) => {
-                given_up.store(true, Ordering::Relaxed);
-                tracing::error!(%error, "the log can't be trimmed, so it grows; `journal verify` tells more");
-            }
-        };
+        let work =
+            move || match trim(&log, stored.segment().saturating_sub(1), &shared, &|| !end.load(Ordering::Relaxed)) {
+                Ok(()) | Err(Error::Closed) => {}
+                Err(error @ Error::Full(_)) => tracing::warn!(%error, "the log can't be trimmed now"),
+                Err(error) => {
+                    given_up.store(true, Ordering::Relaxed);
+                    tracing::error!(%error, "the log can't be trimmed, so it grows; `journal verify` tells more");
+                }
+            };
         self.working = std::thread::Builder::new().name("journal-trimmer".to_owned()).spawn(work).ok();
     }
 }
@@ -116,15 +117,22 @@ fn has_leftovers(log: &Path, base: &Base) -> Result<bool, Error> {
 /// # Errors
 ///
 /// [`Error::Store`] where the log is damaged, [`Error::Full`], [`Error::Closed`] where `go_on` says no.
-pub(crate) fn trim(log: &Path, segment: u32, shared: &Shared, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
-    let old = Base::newest(log)?;
-    if let Some(base) = &old {
-        clear_leftovers(log, base, shared)?;
+fn trim(log: &Path, segment: u32, shared: &Shared, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
+    if let Some(base) = Base::newest(log)? {
+        clear_leftovers(log, &base, shared)?;
         if base.segment >= segment {
             return Ok(());
         }
     }
-    let mut kept = Kept::read(log, closed_end(log, segment)?)?;
+    let base = replace(log, segment, closed_end(log, segment)?, go_on)?;
+    tracing::info!(segment, bytes = base.bytes()?, "the log was trimmed");
+    let _files = shared.change_files();
+    remove_before(log, &base)
+}
+
+/// Writes a base of everything up to `end`, which is in this segment. What it stands for is still there.
+pub(crate) fn replace(log: &Path, segment: u32, end: Position, go_on: &dyn Fn() -> bool) -> Result<Base, Error> {
+    let mut kept = Kept::read(log, end)?;
     if let Some(trouble) = kept.trouble() {
         return Err(Error::Store(trouble));
     }
@@ -134,11 +142,7 @@ pub(crate) fn trim(log: &Path, segment: u32, shared: &Shared, go_on: &dyn Fn() -
     }
     let mut writer = Writer::new(log, rewrite::info(&kept))?;
     rewrite::rewrite(&mut kept, &mut writer, go_on)?;
-    drop(kept);
-    let base = writer.finish(segment)?;
-    tracing::info!(segment, bytes = base.bytes()?, "the log was trimmed");
-    let _files = shared.change_files();
-    remove_before(log, &base)
+    writer.finish(segment)
 }
 
 /// Where the frames of a closed segment end: the next one's first frame holds it.
@@ -152,7 +156,7 @@ fn closed_end(log: &Path, segment: u32) -> Result<Position, Error> {
 }
 
 /// Removes the segments and the bases that this base stands for.
-fn remove_before(log: &Path, base: &Base) -> Result<(), Error> {
+pub(crate) fn remove_before(log: &Path, base: &Base) -> Result<(), Error> {
     for older in Base::all(log)?.iter().filter(|older| older.segment < base.segment) {
         files::remove_dir(&older.dir)?;
     }

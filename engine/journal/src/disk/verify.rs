@@ -51,7 +51,8 @@ pub(crate) fn verify(journal: &SledJournal) -> Result<Report, Error> {
     let (copies, holes) = read_log(journal, &mut report)?;
     let places: Vec<String> = holes.iter().map(ToString::to_string).collect();
     let none = Copy::default();
-    for head in &heads {
+    let lost = journal.shared.all_lost()?;
+    for head in heads.iter().filter(|head| !lost.contains_key(&head.run)) {
         let in_store = report.damage.iter_mut().find(|damage| damage.run == Some(head.run));
         match (copies.get(&head.run).unwrap_or(&none).missing(head.seq), in_store) {
             (None, None) => {}
@@ -66,7 +67,7 @@ pub(crate) fn verify(journal: &SledJournal) -> Result<Report, Error> {
             }
         }
     }
-    for (run, copy) in copies {
+    for (run, copy) in copies.into_iter().filter(|(run, _)| !lost.contains_key(run)) {
         let seq = journal.head(run)?.map_or(0, |head| head.seq);
         if seq + 1 < copy.next {
             let what = "the log has it and the store does not: the store must be rebuilt".to_owned();

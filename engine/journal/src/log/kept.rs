@@ -26,6 +26,8 @@ pub(crate) struct Kept {
     entries: HashMap<String, (u64, Accepted)>,
     pub(crate) settings: BTreeMap<String, Option<Value>>,
     pub(crate) holes: Vec<Hole>,
+    /// What is not what was written, without anything being lost by it.
+    pub(crate) spoiled: Vec<String>,
     /// The number of the last commit.
     pub(crate) number: u64,
     /// The number of the last inbox entry that was accepted.
@@ -109,7 +111,7 @@ impl Kept {
                 }
                 self.holes.push(hole);
             }
-            Found::Spoiled(_) => {}
+            Found::Spoiled(what) => self.spoiled.push(what),
             Found::Commit { at, number, commit } => {
                 if !base {
                     self.number = number;

@@ -51,8 +51,7 @@ fn write_run(kept: &mut Kept, run: RunId, kept_run: KeptRun, writer: &mut Writer
             return Err(damaged(seq, "it does not follow the record before it"));
         }
         prev = view.hash();
-        writer.record(view)?;
-        writer.flow(&head, seq)?;
+        writer.record(&head, view)?;
     }
     writer.run(head, kept_run.lost)
 }

@@ -10,6 +10,7 @@ mod blob;
 mod guard;
 mod open;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -21,11 +22,13 @@ use crate::admit::Tail;
 use crate::commit::item::Lost;
 use crate::frame::Position;
 use crate::history::Reader;
-use crate::record::array;
+use crate::record::{View, array};
 use crate::{Entry, Error, Query};
 use guard::guarded;
 pub(crate) use open::move_away;
 
+/// What a store is called while another takes its place.
+pub(crate) const COMPACTED: &str = "sled.compacted";
 /// The format of the store that this version writes, and the newest that it reads.
 const FORMAT: u32 = 1;
 
@@ -156,6 +159,39 @@ impl Store {
             records.extend_from_slice(&value);
         }
         reader.take(&records)
+    }
+
+    /// Tells of every record of a run that can be read, whether they fit together or not.
+    pub(crate) fn each_record(&self, run: RunId, visit: &mut dyn FnMut(View<'_>)) {
+        let mut flush = |bytes: &mut Vec<u8>| {
+            let mut rest = bytes.as_slice();
+            while let Ok(view) = View::read(rest) {
+                visit(view);
+                rest = &rest[view.bytes().len()..];
+            }
+            bytes.clear();
+        };
+        let mut records = Vec::new();
+        let mut range = self.events.scan_prefix(run.bytes());
+        while let Ok(Some((key, value))) = guarded(|| range.next().transpose()) {
+            if blob::first_part(&key).is_some() {
+                flush(&mut records);
+            }
+            records.extend_from_slice(&value);
+        }
+        flush(&mut records);
+    }
+
+    /// The runs of which it has heads or records, as far as that can be read.
+    pub(crate) fn run_ids(&self) -> BTreeSet<RunId> {
+        let mut found = BTreeSet::new();
+        for tree in [&self.heads, &self.open, &self.events] {
+            let mut range = tree.iter();
+            while let Ok(Some((key, _))) = guarded(|| range.next().transpose()) {
+                found.extend(key.get(..16).map(|run| RunId::from_bytes(array(run))));
+            }
+        }
+        found
     }
 
     /// What is known to be lost of a run.

@@ -88,10 +88,22 @@ fn set_aside(dir: &Path, which: impl Fn(&str) -> bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// So many stores that were set aside are kept; older ones are removed, or a store that is damaged again and again would
+/// fill the disk.
+const ASIDE_MAX: u32 = 3;
+
 /// Moves a damaged store to `sled.damaged-<n>` beside it.
 pub(crate) fn move_away(dir: &Path) -> Result<PathBuf, Error> {
-    let aside = (1..).map(|n| dir.with_file_name(format!("sled.damaged-{n}"))).find(|path| !path.exists());
-    let aside = aside.unwrap_or_else(|| dir.with_extension("damaged"));
-    fs::rename(dir, &aside).map_err(|error| Error::io("set aside", dir, error))?;
-    Ok(aside)
+    let place = |n: u32| dir.with_file_name(format!("sled.damaged-{n}"));
+    let parent = dir.parent().and_then(|parent| fs::read_dir(parent).ok());
+    let names = parent.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let there = names.filter_map(|name| name.strip_prefix("sled.damaged-")?.parse::<u32>().ok());
+    let mut there: Vec<u32> = there.collect();
+    there.sort_unstable();
+    let next = there.last().map_or(1, |last| last + 1);
+    for old in there.iter().rev().skip(ASIDE_MAX as usize - 1) {
+        let _ = fs::remove_dir_all(place(*old));
+    }
+    fs::rename(dir, place(next)).map_err(|error| Error::io("set aside", dir, error))?;
+    Ok(place(next))
 }

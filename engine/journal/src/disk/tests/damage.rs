@@ -9,12 +9,12 @@ use crate::conformance::{batch, run_id};
 use crate::frame::{Frame, Position};
 use crate::{Error, Journal, Options, Query};
 
-fn segment(dir: &Path) -> PathBuf {
+pub(super) fn segment(dir: &Path) -> PathBuf {
     dir.join("log/000001.log")
 }
 
 /// The places of all frames in the first segment.
-fn frames(dir: &Path) -> Vec<(usize, usize)> {
+pub(super) fn frames(dir: &Path) -> Vec<(usize, usize)> {
     let bytes = fs::read(segment(dir)).unwrap();
     let mut found = Vec::new();
     let mut at = 64;
@@ -25,7 +25,7 @@ fn frames(dir: &Path) -> Vec<(usize, usize)> {
     found
 }
 
-fn flip(path: &Path, at: usize) {
+pub(super) fn flip(path: &Path, at: usize) {
     let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, at as u64).unwrap();

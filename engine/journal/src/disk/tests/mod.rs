@@ -4,7 +4,9 @@ mod crash;
 mod damage;
 mod disk_full;
 mod frames;
+mod moving;
 mod opening;
+mod repairing;
 mod trimming;
 
 use std::fs;
@@ -121,4 +123,11 @@ fn a_finished_run_leaves_the_index_of_unfinished_ones() {
 fn batch_of_source(bytes: usize) -> crate::Batch {
     let source = vec![b'x'; bytes];
     crate::Batch { sources: vec![(Digest::of(&source), source)], ..crate::Batch::default() }
+}
+
+/// The first line that differs, cut off.
+fn difference(left: &[String], right: &[String]) -> Option<String> {
+    let cut = |line: Option<&String>| line.map_or("nothing".to_owned(), |line| line.chars().take(300).collect());
+    let at = (0..left.len().max(right.len())).find(|at| left.get(*at) != right.get(*at))?;
+    Some(format!("line {at}: {} and {}", cut(left.get(at)), cut(right.get(at))))
 }

@@ -16,13 +16,12 @@ pub(super) fn tiny() -> Options {
     Options { segment_bytes: 32 << 10, table_bytes: 8 << 10, trim_bytes: 64 << 10, ..small() }
 }
 
+/// Bytes in all files of a folder, some of which may vanish meanwhile.
 pub(super) fn log_bytes(dir: &Path) -> u64 {
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        bytes += if entry.path().is_dir() { log_bytes(&entry.path()) } else { entry.metadata().unwrap().len() };
-    }
-    bytes
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let bytes =
+        |path: &Path| if path.is_dir() { log_bytes(path) } else { path.metadata().map_or(0, |meta| meta.len()) };
+    entries.map(|entry| bytes(&entry.path())).sum()
 }
 
 /// Appends a run of three records that is over.

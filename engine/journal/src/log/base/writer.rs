@@ -71,24 +71,21 @@ impl Writer {
         self.item(Kind::Source, &[&digest.bytes(), bytes])
     }
 
-    /// One record of a run, encoded and sealed; the records of a run follow each other, then comes its head.
-    pub(crate) fn record(&mut self, record: View<'_>) -> Result<(), Error> {
+    /// One record of the run with this head, encoded and sealed. The records of a run follow each other, then it is
+    /// closed by [`run`](Self::run).
+    pub(crate) fn record(&mut self, head: &Head, record: View<'_>) -> Result<(), Error> {
         let (run, seq) = (record.run(), record.seq());
+        let open = self.touched.last().is_some_and(|touched| touched.run == run);
+        if open && self.contents.len() >= FRAME_BYTES {
+            // Every frame has a head for the records in it.
+            self.heads.push(Head { seq: seq - 1, ..head.clone() });
+            self.frame()?;
+        }
         match self.touched.last_mut().filter(|touched| touched.run == run) {
             Some(touched) => touched.last = seq,
             None => self.touched.push(Touched { run, first: seq, last: seq }),
         }
         self.item(Kind::Record, &[record.bytes()])
-    }
-
-    /// Makes room before the next record of this run, which is not whole yet: the head so far goes with what is there.
-    pub(crate) fn flow(&mut self, head: &Head, seq: u64) -> Result<(), Error> {
-        if self.contents.len() >= FRAME_BYTES {
-            let head = Head { seq, ..head.clone() };
-            self.heads.push(head);
-            self.frame()?;
-        }
-        Ok(())
     }
 
     /// The head of the run whose records were written, and what is lost of it.

@@ -1,0 +1,114 @@
+//! Forgetting what is over and old.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use runwright_core::{RunId, RunStatus, Timestamp};
+use serde::Serialize;
+
+use crate::{Batch, Error, Journal, Query};
+
+/// The key of an inbox entry is remembered for so long at least, so that what arrives again is known.
+pub const DEDUP_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// One commit forgets so many runs or keys at most: it is one write, and others wait for it.
+const BATCH_MAX: usize = 64;
+const PAGE_MAX: usize = 1_000;
+
+/// What [`prune`] did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Pruned {
+    /// Runs that were forgotten.
+    pub runs: u64,
+    /// Their records.
+    pub records: u64,
+    /// Inbox entries that were forgotten, and with them their keys.
+    pub entries: u64,
+    /// Runs that are over and old but damaged: they stay.
+    pub damaged: Vec<RunId>,
+}
+
+/// Forgets the runs that were over `older_than` before `now`, and the inbox entries that started no other runs.
+///
+/// Runs that are not over, blocked or damaged stay, however old they are. The key of an inbox entry is kept for
+/// [`DEDUP_MIN`] after it was accepted, or for `older_than` where that is longer: what arrives again after that counts
+/// as new. Each commit forgets at most 64 runs or keys and is durable before the next. With `dry_run` nothing is
+/// changed.
+///
+/// **A crash** in the middle leaves the rest for the next time.
+///
+/// # Errors
+///
+/// What reads and appends give.
+pub fn prune<J: Journal + ?Sized>(
+    journal: &J,
+    now: Timestamp,
+    older_than: Duration,
+    dry_run: bool,
+) -> Result<Pruned, Error> {
+    let before = |age: Duration| now.millis().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let mut pruned = Pruned::default();
+    let gone = old_runs(journal, before(older_than), &mut pruned)?;
+    if !dry_run {
+        for some in gone.chunks(BATCH_MAX) {
+            journal.append(Batch { prune: some.to_vec(), ..Batch::default() }).blocking_wait()?;
+        }
+    }
+    let keys = old_keys(journal, before(older_than.max(DEDUP_MIN)), &gone.into_iter().collect())?;
+    pruned.entries = keys.len() as u64;
+    if !dry_run {
+        for some in keys.chunks(BATCH_MAX) {
+            journal.append(Batch { forget: some.to_vec(), ..Batch::default() }).blocking_wait()?;
+        }
+    }
+    Ok(pruned)
+}
+
+/// The runs that may be forgotten, oldest last.
+fn old_runs<J: Journal + ?Sized>(journal: &J, before: u64, pruned: &mut Pruned) -> Result<Vec<RunId>, Error> {
+    let status = RunStatus::ALL.into_iter().filter(|status| status.is_finished()).collect();
+    let mut query = Query { status, limit: Some(PAGE_MAX), ..Query::default() };
+    let mut gone = Vec::new();
+    loop {
+        let heads = journal.runs(&query)?;
+        let Some(last) = heads.last() else { return Ok(gone) };
+        query.before = Some(last.run);
+        for head in heads.iter().filter(|head| head.updated.millis() < before) {
+            match journal.history(head.run) {
+                Ok(records) => {
+                    pruned.records += records.len() as u64;
+                    pruned.runs += 1;
+                    gone.push(head.run);
+                }
+                Err(Error::Damaged { run, .. }) => pruned.damaged.push(run),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The keys of the entries that were dealt with and whose runs are all gone.
+fn old_keys<J: Journal + ?Sized>(journal: &J, before: u64, gone: &HashSet<RunId>) -> Result<Vec<String>, Error> {
+    let mut old = Vec::new();
+    journal.each_entry(&mut |entry| {
+        if let Some(handled) = entry.handled
+            && entry.at.millis() < before
+        {
+            old.push((entry.number, entry.key, handled.runs));
+        }
+        Ok(())
+    })?;
+    old.sort();
+    let mut keys = Vec::new();
+    for (_, key, runs) in old {
+        let mut kept = false;
+        for run in runs {
+            kept = kept || (!gone.contains(&run) && journal.head(run)?.is_some());
+        }
+        if !kept {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
