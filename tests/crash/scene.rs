@@ -49,6 +49,22 @@ impl Scene {
         Self { runbook: folder.path().join("runbook.yaml"), folder, inputs: self.inputs.clone() }
     }
 
+    /// Writes a file in the scene's folder.
+    pub(super) fn write(&self, file: &str, text: &str) {
+        fs::write(self.folder.path().join(file), text).unwrap();
+    }
+
+    /// Removes a file from the scene's folder.
+    pub(super) fn remove(&self, file: &str) {
+        fs::remove_file(self.folder.path().join(file)).unwrap();
+    }
+
+    /// Puts another built plugin in the place of the scene's.
+    pub(super) fn plugin(&self, wasm: &str) {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dist").join(wasm);
+        fs::copy(built, self.folder.path().join("plugins/plugin.wasm")).unwrap();
+    }
+
     /// Runs the command in the scene. With `kill_at` the engine kills itself at that record.
     pub(super) fn runwright(&self, args: &[&str], kill_at: Option<&str>) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runwright"));
