@@ -73,7 +73,8 @@ fn an_export_is_imported_into_an_empty_folder_only() {
 #[test]
 fn a_flipped_byte_is_named_by_run_and_record_and_repaired() {
     let project = ran();
-    let run = project.call(&["runs", "list", "-o", "json"]).json()[0]["run"].as_str().expect("an id").to_owned();
+    let run =
+        project.call(&["runs", "list", "-o", "json"]).json()["runs"][0]["run"].as_str().expect("an id").to_owned();
     let log = project.path("state/log/000001.log");
     let mut bytes = fs::read(&log).expect("a log");
     let at = bytes.windows(9).position(|some| some == b"\"started\"").expect("the second record");
@@ -88,7 +89,7 @@ fn a_flipped_byte_is_named_by_run_and_record_and_repaired() {
     assert_eq!(repair.exit, Some(1), "neither copy has it: {repair:?}");
     assert!(repair.out.contains("these runs stay blocked"), "{repair:?}");
     let list = project.call(&["runs", "list", "-o", "json"]).json();
-    assert_eq!(list[0]["status"], "blocked");
+    assert_eq!(list["runs"][0]["status"], "blocked");
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn runs_that_are_over_are_forgotten() {
         let did = if dry { "would forget" } else { "forgot" };
         assert_eq!(pruned, format!("{did} 1 run with 4 records, and 0 alarms\n"));
     }
-    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), serde_json::json!([]));
+    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json()["runs"], serde_json::json!([]));
     assert_eq!(project.call(&["journal", "compact"]).exit, Some(0));
     assert_eq!(project.call(&["journal", "verify"]).exit, Some(0));
     assert_eq!(project.call(&["journal", "prune", "--older-than", "soon"]).exit, Some(2));

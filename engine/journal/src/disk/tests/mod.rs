@@ -1,5 +1,6 @@
 //! The journal on disk against everything that goes wrong.
 
+mod corruption;
 mod crash;
 mod damage;
 mod disk_full;
@@ -7,6 +8,7 @@ mod frames;
 mod moving;
 mod opening;
 mod repairing;
+mod soak;
 mod trimming;
 
 use std::fs;
