@@ -13,8 +13,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use journal::{Batch, Journal};
-use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp, Value};
-use script::Refusal;
+use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::locks::{Locks, Turn};
@@ -23,7 +22,7 @@ use crate::{Clock, Error, Plugins, Progress};
 
 pub(crate) use command::Command;
 use perform::NoteRequest;
-use scripts::{Question, Sessions};
+use scripts::{Answered, Question, Sessions};
 
 /// The world, as all tasks share it.
 pub(crate) struct World {
@@ -46,7 +45,7 @@ pub(crate) struct Task {
     batch: Batch,
     replies: Vec<Reply>,
     /// Answers to scripts, due when what was added is durable.
-    answers: Vec<(oneshot::Sender<Result<Value, Refusal>>, Result<Value, Refusal>)>,
+    answers: Vec<(oneshot::Sender<Answered>, Answered)>,
     sessions: Sessions,
     questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
     /// The run's claim on its lock, until it is written down that it holds it.

@@ -12,12 +12,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::Task;
 use crate::Error;
 
+/// What a script gets of a call.
+pub(super) type Answered = Result<Value, Refusal>;
+
 /// Something that a script asks, from the thread that it runs on.
 pub(super) struct Question {
     step: String,
     attempt: u32,
     ask: Ask,
-    answer: oneshot::Sender<Result<Value, Refusal>>,
+    answer: oneshot::Sender<Answered>,
 }
 
 /// What a script asks.
@@ -87,7 +90,7 @@ struct Session {
     /// Calls that it made in this execution.
     asked: usize,
     /// The call whose end it waits for.
-    waits: Option<(String, oneshot::Sender<Result<Value, Refusal>>)>,
+    waits: Option<(String, oneshot::Sender<Answered>)>,
 }
 
 impl Sessions {
@@ -177,7 +180,7 @@ impl Task {
         Ok(())
     }
 
-    fn waits(&mut self, step: &str, path: String, answer: oneshot::Sender<Result<Value, Refusal>>) {
+    fn waits(&mut self, step: &str, path: String, answer: oneshot::Sender<Answered>) {
         if let Some(session) = self.sessions.0.get_mut(step) {
             session.waits = Some((path, answer));
         }
@@ -201,7 +204,7 @@ impl Task {
 }
 
 /// What a script gets of a call that has ended; none while it has not.
-fn ended(call: &StepRun) -> Option<Result<Value, Refusal>> {
+fn ended(call: &StepRun) -> Option<Answered> {
     match call.state {
         StepState::Succeeded => Some(Ok(call.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default())),
         StepState::Failed => {
