@@ -134,7 +134,7 @@ fn share(from: &Path, to: &Path) {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(to).expect("a folder");
     for entry in fs::read_dir(from).into_iter().flatten().flatten() {
         let target = to.join(entry.file_name());
-        if target.exists() || !target.extension().is_some_and(|extension| extension == "cwasm") {
+        if target.exists() || target.extension().is_none_or(|extension| extension != "cwasm") {
             continue;
         }
         // Across file systems only a copy is possible; it becomes visible when it is whole.
