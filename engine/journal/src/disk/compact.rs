@@ -36,7 +36,7 @@ pub fn compact(dir: impl AsRef<Path>, options: &Options) -> Result<Compacted, Er
     let dir = dir.as_ref();
     let log_dir = dir.join("log");
     let lock = Lock::take(dir, &options.holder)?;
-    let (shared, mut log) = open::open(dir, options.segment_bytes, options.table_bytes)?;
+    let (shared, mut log) = open::open(dir, &lock, options)?;
     let before_bytes = bytes(&log_dir) + bytes(&dir.join("sled"));
     let end = log.position();
     if end.offset() > segment::HEADER {

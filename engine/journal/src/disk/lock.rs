@@ -1,8 +1,8 @@
 //! One process per state directory, and no network file system under it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::FlockOperation;
@@ -12,11 +12,18 @@ use crate::Error;
 
 /// The lock file's text is cut off at, or filled up with spaces to, so many characters.
 const TEXT_CHARS: usize = 120;
+/// More of it is not read.
+const TEXT_MAX: u64 = 1_024;
+/// Another one each time the machine starts.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The lock on a state directory. The kernel releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
+    /// Whether the machine has not been started anew since the folder was locked before: then everything that was
+    /// written is there, synced or not.
+    pub(crate) same_boot: bool,
 }
 
 impl Lock {
@@ -34,15 +41,19 @@ impl Lock {
         }
         // Written over in place: to cut a file off and write it again costs milliseconds.
         let text: String = format!("{} {what}", std::process::id()).chars().take(TEXT_CHARS).collect();
-        let written = file.write_all(format!("{text:<TEXT_CHARS$}\n").as_bytes());
+        let boot = fs::read_to_string(BOOT_ID).unwrap_or_default();
+        let mut before = String::new();
+        let _ = (&file).take(TEXT_MAX).read_to_string(&mut before);
+        let same_boot = !boot.is_empty() && before.lines().nth(1) == boot.lines().next();
+        let written = file.write_all_at(format!("{text:<TEXT_CHARS$}\n{boot:<36}\n").as_bytes(), 0);
         written.map_err(|error| Error::io("write", &path, error))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, same_boot })
     }
 }
 
 fn locked(dir: &Path, file: &mut File) -> Error {
     let mut text = String::new();
-    let _ = file.take(256).read_to_string(&mut text);
+    let _ = file.take(TEXT_MAX).read_to_string(&mut text);
     let (pid, what) = text.lines().next().unwrap_or_default().trim_end().split_once(' ').unwrap_or_default();
     let holder = if what.is_empty() { "another process" } else { what };
     Error::Locked { path: dir.to_owned(), pid: pid.parse().ok(), holder: holder.to_owned() }

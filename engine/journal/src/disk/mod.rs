@@ -1,6 +1,7 @@
 //! The journal on disk.
 
 mod compact;
+mod compare;
 mod empty;
 mod end;
 mod keeper;
@@ -105,7 +106,7 @@ impl SledJournal {
         if options.rebuild {
             lock::mark_broken(&dir);
         }
-        let (shared, log) = open::open(&dir, options.segment_bytes, options.table_bytes)?;
+        let (shared, log) = open::open(&dir, &lock, options)?;
         #[cfg(test)]
         let faults = Arc::clone(&log.faults);
         let queue = Queue::new();

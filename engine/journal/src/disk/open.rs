@@ -4,24 +4,35 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Options;
+use super::compare::missing;
 use super::end::EndFile;
 use super::keeper;
-use super::lock::{BROKEN, make_dir};
+use super::lock::{BROKEN, Lock, make_dir};
 use super::replay::Replay;
 use super::shared::Shared;
 use crate::Error;
 use crate::frame::Position;
 use crate::log::base::remove_unfinished;
+use crate::log::kept::Kept;
 use crate::log::{Base, End, Log, scan};
 use crate::store::{Store, move_away};
 use crate::table::Table;
 
 /// Opens store and log, so that every acknowledged commit is in the store or in the tables.
-pub(crate) fn open(dir: &Path, segment_bytes: usize, table_bytes: usize) -> Result<(Arc<Shared>, Log), Error> {
+pub(crate) fn open(dir: &Path, lock: &Lock, options: &Options) -> Result<(Arc<Shared>, Log), Error> {
+    let Options { segment_bytes, table_bytes, .. } = *options;
     let log_dir = dir.join("log");
     make_dir(&log_dir)?;
     remove_unfinished(&log_dir)?;
-    let (shared, end) = load(dir, &log_dir, EndFile::read(dir), table_bytes)?;
+    let (mut shared, mut end) = load(dir, &log_dir, EndFile::read(dir), table_bytes)?;
+    if !lock.same_boot
+        && let Some(why) = lacks(&shared, &log_dir, end)?
+    {
+        drop(shared);
+        set_store_aside(dir, &why)?;
+        (shared, end) = load(dir, &log_dir, EndFile::read(dir), table_bytes)?;
+    }
     let log = Log::open(&log_dir, end.position, end.garbage, segment_bytes)?;
     shared.lock().active.end = log.position();
     Ok((shared, log))
@@ -74,8 +85,8 @@ fn rebuild(replay: &mut Replay<'_>, base: &Base, log: &Path, durable: Position) 
     scan(log, from, durable, None, &mut |found| replay.take(found))
 }
 
-fn open_store(dir: &Path, base: Option<&Base>) -> Result<Store, Error> {
-    let (path, broken) = (dir.join("sled"), dir.join(BROKEN));
+fn open_store(home: &Path, base: Option<&Base>) -> Result<Store, Error> {
+    let (path, broken) = (home.join("sled"), home.join(BROKEN));
     make_dir(&path)?;
     let opened = match broken.exists() {
         true => Err(Error::Store("it failed while it was written to".to_owned())),
@@ -85,15 +96,37 @@ fn open_store(dir: &Path, base: Option<&Base>) -> Result<Store, Error> {
         Err(Error::Store(why)) => why,
         other => return other,
     };
-    if path.exists() {
-        let aside = move_away(&path)?;
-        tracing::error!(why, aside = %aside.display(), "the store is damaged; rebuilding it from the log");
-    }
+    set_store_aside(home, &why)?;
     if broken.exists() {
         fs::remove_file(&broken).map_err(|error| Error::io("remove", &broken, error))?;
     }
     make_dir(&path)?;
     Store::open(&path)
+}
+
+fn set_store_aside(home: &Path, why: &str) -> Result<(), Error> {
+    let path = home.join("sled");
+    if path.exists() {
+        let aside = move_away(&path)?;
+        tracing::error!(why, aside = %aside.display(), "the store is damaged; rebuilding it from the log");
+    }
+    Ok(())
+}
+
+/// What the store lacks of the log, after the machine was started anew. Where the log is damaged too, the store may be
+/// the better of both, and that is for `repair` to find out.
+fn lacks(shared: &Shared, log: &Path, end: End) -> Result<Option<String>, Error> {
+    let kept = Kept::read(log, end.position)?;
+    match kept.trouble() {
+        Some(trouble) => {
+            tracing::error!(trouble, "the log is damaged; `journal verify` tells more");
+            Ok(None)
+        }
+        None => match missing(shared, &kept) {
+            Err(Error::Store(why)) => Ok(Some(why)),
+            other => other,
+        },
+    }
 }
 
 /// The store, where it can be caught up with the log and what is needed of it to go on can be read.

@@ -119,6 +119,15 @@ pub(crate) mod recorder {
         events
     }
 
+    /// The store in this folder was synced.
+    pub(crate) fn store_synced(dir: &Path) {
+        note(dir, || {
+            let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+            let files = files.filter_map(|path| Some((path.clone(), std::fs::read(path).ok()?)));
+            Event::Store(Arc::new(files.collect()))
+        });
+    }
+
     /// Takes an event in, where someone records.
     pub(crate) fn note(path: &Path, event: impl FnOnce() -> Event) {
         let recorders = RECORDERS.lock().unwrap_or_else(PoisonError::into_inner);

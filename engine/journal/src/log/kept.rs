@@ -65,7 +65,7 @@ pub(crate) struct Accepted {
     spot: Spot,
     /// Whether it is a whole entry there, or a new one.
     whole: bool,
-    handled: Option<Handled>,
+    pub(crate) handled: Option<Handled>,
 }
 
 impl Kept {
@@ -81,12 +81,13 @@ impl Kept {
         Ok(kept)
     }
 
-    /// Whether the log is what was written: no hole, and every run has all its records.
+    /// Whether the log is what was written: no hole, and every run has all its records, or it was told which it lost.
     pub(crate) fn trouble(&self) -> Option<String> {
         if let Some(hole) = self.holes.first() {
             return Some(format!("it is damaged, {hole}"));
         }
-        let broken = self.runs.iter().find(|(_, run)| run.head.is_none() || !run.is_whole());
+        let known = |run: &KeptRun| run.head.is_some() && (run.is_whole() || run.lost.is_some());
+        let broken = self.runs.iter().find(|(_, run)| !known(run));
         broken.map(|(run, _)| format!("run {run} is not whole in it"))
     }
 
@@ -241,7 +242,7 @@ impl Kept {
 
 impl KeptRun {
     /// Whether all its records are there.
-    pub(crate) fn is_whole(&self) -> bool {
+    fn is_whole(&self) -> bool {
         self.lost.is_none() && self.records.len() as u64 == self.last && self.records.keys().next() == Some(&1)
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod base;
 pub(crate) mod files;
 pub(crate) mod kept;
 pub(crate) mod rewrite;
+mod salvage;
 mod scan;
 pub(crate) mod segment;
 

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use super::{segment, segments};
+use super::{salvage, segment, segments};
 use crate::Error;
 use crate::commit::{Commit, Undecodable};
 use crate::frame::{Frame, Position, Touched};
@@ -126,18 +126,28 @@ impl Scan<'_> {
             if bytes[at..].iter().all(|byte| *byte == 0) {
                 return Ok(());
             }
-            self.doubt.get_or_insert_default().more = true;
-            let last = self.last_number();
-            let mut from = at + 1;
-            at = loop {
-                let Some(found) = Frame::find(bytes, from, base) else { return Ok(()) };
-                match Frame::read(&bytes[found..], base.plus(found)) {
-                    Some(frame) if frame.number > last => break found,
-                    _ => from = found + 1,
-                }
-            };
+            let next = self.next_frame(bytes, at + 1, base);
+            let doubt = self.doubt.get_or_insert_default();
+            match next.and_then(|next| salvage::touched(&bytes[at..next])) {
+                Some(touched) => doubt.lost.extend(touched),
+                None => doubt.more = true,
+            }
+            let Some(next) = next else { return Ok(()) };
+            at = next;
         }
         Ok(())
+    }
+
+    /// The offset of the first frame from here on that is newer than what was read.
+    fn next_frame(&self, bytes: &[u8], mut from: usize, base: Position) -> Option<usize> {
+        let last = self.last_number();
+        loop {
+            let found = Frame::find(bytes, from, base)?;
+            match Frame::read(&bytes[found..], base.plus(found)) {
+                Some(frame) if frame.number > last => return Some(found),
+                _ => from = found + 1,
+            }
+        }
     }
 
     fn spoiled(&mut self, what: String) -> Result<(), Error> {

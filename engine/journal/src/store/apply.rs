@@ -123,6 +123,9 @@ impl Store {
             done.map_err(|error| Error::io("sync", &path, error))
         };
         sync("db", true)?;
-        self.synced_once.get_or_init(|| ["conf", "db", "."].iter().try_for_each(|name| sync(name, false))).clone()
+        self.synced_once.get_or_init(|| ["conf", "db", "."].iter().try_for_each(|name| sync(name, false))).clone()?;
+        #[cfg(test)]
+        crate::log::files::recorder::store_synced(&self.dir);
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use super::{copy, export, fill, log_only, open, small};
 use crate::conformance::{batch, run_id};
 use crate::frame::{Frame, Position};
 use crate::{Error, Journal, Options, Query};
+use runwright_core::RunStatus;
 
 pub(super) fn segment(dir: &Path) -> PathBuf {
     dir.join("log/000001.log")
@@ -139,24 +140,38 @@ fn a_flipped_byte_in_an_old_commit_is_found_by_verify_and_read_from_the_store() 
 }
 
 #[test]
-fn a_damaged_header_blocks_every_run_that_may_have_been_in_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path(), &log_only());
-    for n in 1..=3 {
-        journal.append(batch(n, 1, 1)).blocking_wait().unwrap();
+fn a_damaged_header_blocks_the_run_that_was_in_it() {
+    for (whole, blocked) in [(true, vec![2]), (false, vec![2, 3])] {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = open(dir.path(), &log_only());
+        for n in 1..=3 {
+            journal.append(batch(n, 1, 1)).blocking_wait().unwrap();
+        }
+        journal.append(batch(1, 2, 2)).blocking_wait().unwrap();
+        journal.append(batch(2, 2, 2)).blocking_wait().unwrap();
+        journal.append(batch(1, 3, 3)).blocking_wait().unwrap();
+        journal.close().unwrap();
+        let (at, _) = frames(dir.path())[4];
+        flip(&segment(dir.path()), at + 9);
+        if !whole {
+            // The length of the item, so that nobody can tell where the record is: any run may have been in it.
+            flip(&segment(dir.path()), at + 36 + 32 + 2);
+        }
+        let journal = open(dir.path(), &log_only());
+        assert_eq!(journal.history(run_id(1)).unwrap().len(), 3, "it went on behind the damage");
+        for n in 2..=3 {
+            let history = journal.history(run_id(n));
+            match blocked.contains(&n) {
+                true => assert!(matches!(history, Err(Error::Damaged { seq: 2, .. })), "run {n}"),
+                false => assert_eq!(history.unwrap().len(), 1),
+            }
+        }
+        drop(journal);
+        let journal = open(dir.path(), &log_only());
+        assert!(journal.history(run_id(2)).is_err(), "also after the next opening");
+        assert_eq!(journal.head(run_id(2)).unwrap().unwrap().status, RunStatus::Blocked);
+        assert_eq!(journal.runs(&Query::unfinished()).unwrap().len(), 3);
     }
-    journal.append(batch(1, 2, 2)).blocking_wait().unwrap();
-    journal.append(batch(2, 2, 2)).blocking_wait().unwrap();
-    journal.append(batch(1, 3, 3)).blocking_wait().unwrap();
-    journal.close().unwrap();
-    flip(&segment(dir.path()), frames(dir.path())[4].0 + 9);
-    let journal = open(dir.path(), &log_only());
-    assert_eq!(journal.history(run_id(1)).unwrap().len(), 3, "it went on behind the damage");
-    for n in [2, 3] {
-        assert!(matches!(journal.history(run_id(n)), Err(Error::Damaged { seq: 2, .. })), "run {n}");
-    }
-    drop(journal);
-    assert!(open(dir.path(), &log_only()).history(run_id(2)).is_err(), "also after the next opening");
 }
 
 #[test]

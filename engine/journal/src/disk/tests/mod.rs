@@ -7,6 +7,7 @@ mod disk_full;
 mod frames;
 mod moving;
 mod opening;
+mod power;
 mod repairing;
 mod soak;
 mod trimming;
