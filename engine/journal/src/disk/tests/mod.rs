@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod disk_full;
 mod frames;
+mod limits;
 mod moving;
 mod opening;
 mod power;

@@ -13,7 +13,8 @@ const SECTOR: usize = 512;
 /// What the kernel writes back at once.
 const PAGE: usize = 4_096;
 
-type Files = Arc<Vec<(PathBuf, Vec<u8>)>>;
+/// Files with their bytes.
+pub(super) type Files = Arc<Vec<(PathBuf, Vec<u8>)>>;
 
 /// A disk on the way: what is durable, and what may be.
 #[derive(Default)]

@@ -71,7 +71,7 @@ fn forget(journal: &SledJournal, numbers: std::ops::Range<u64>, told: &impl Fn(u
 }
 
 /// The store as it was synced next after each place.
-fn next_stores(events: &[(PathBuf, Event)]) -> Vec<Option<std::sync::Arc<Vec<(PathBuf, Vec<u8>)>>>> {
+fn next_stores(events: &[(PathBuf, Event)]) -> Vec<Option<disk::Files>> {
     let mut next = None;
     let mut all: Vec<_> = events
         .iter()
