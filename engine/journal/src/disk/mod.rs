@@ -17,6 +17,7 @@ mod shared;
 mod tests;
 mod trim;
 mod verify;
+mod view;
 mod writer;
 
 use std::panic::{self, AssertUnwindSafe};

@@ -7,10 +7,11 @@
 
 mod apply;
 mod blob;
+mod check;
 mod guard;
+mod inbox;
 mod open;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -22,8 +23,8 @@ use crate::admit::Tail;
 use crate::commit::item::Lost;
 use crate::frame::Position;
 use crate::history::Reader;
-use crate::record::{View, array};
-use crate::{Entry, Error, Query};
+use crate::record::array;
+use crate::{Error, Query};
 use guard::guarded;
 pub(crate) use open::move_away;
 
@@ -105,42 +106,6 @@ impl Store {
         Ok(checkpoint)
     }
 
-    /// Whether nothing was ever put into it.
-    pub(crate) fn is_empty(&self) -> Result<bool, Error> {
-        Ok(blob::get(&self.state, b"checkpoint")?.is_none() && guarded(|| self.heads.first())?.is_none())
-    }
-
-    /// Reads what must be there to go on: every run that is not over, every inbox entry that waits, the settings.
-    /// sled may lose any of it without a word.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`]: it must be rebuilt.
-    pub(crate) fn check(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let runs = self.each_open(|run| match self.head(run)? {
-            Some(_) => Ok(()),
-            None => Err(Error::Store(format!("run {run} has no head"))),
-        })?;
-        let waiting = self.waiting(usize::MAX, |_| false)?.len();
-        self.settings()?;
-        self.all_lost()?;
-        if (runs, waiting) != (checkpoint.open, checkpoint.waiting) {
-            return Err(Error::Store("it lost a part of what was put into it".to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Tells of every run that is not over, and counts them.
-    fn each_open(&self, mut visit: impl FnMut(RunId) -> Result<(), Error>) -> Result<usize, Error> {
-        let mut range = self.open.iter();
-        let mut count = 0;
-        while let Some((key, _)) = guarded(|| range.next().transpose())? {
-            count += 1;
-            visit(RunId::from_bytes(array(blob::first_part(&key).unwrap_or_default())))?;
-        }
-        Ok(count)
-    }
-
     /// A run's head, and the end of its history.
     pub(crate) fn head(&self, run: RunId) -> Result<Option<(Head, Tail)>, Error> {
         blob::get(&self.heads, &run.bytes())?.map(|bytes| head(&bytes)).transpose()
@@ -159,39 +124,6 @@ impl Store {
             records.extend_from_slice(&value);
         }
         reader.take(&records)
-    }
-
-    /// Tells of every record of a run that can be read, whether they fit together or not.
-    pub(crate) fn each_record(&self, run: RunId, visit: &mut dyn FnMut(View<'_>)) {
-        let mut flush = |bytes: &mut Vec<u8>| {
-            let mut rest = bytes.as_slice();
-            while let Ok(view) = View::read(rest) {
-                visit(view);
-                rest = &rest[view.bytes().len()..];
-            }
-            bytes.clear();
-        };
-        let mut records = Vec::new();
-        let mut range = self.events.scan_prefix(run.bytes());
-        while let Ok(Some((key, value))) = guarded(|| range.next().transpose()) {
-            if blob::first_part(&key).is_some() {
-                flush(&mut records);
-            }
-            records.extend_from_slice(&value);
-        }
-        flush(&mut records);
-    }
-
-    /// The runs of which it has heads or records, as far as that can be read.
-    pub(crate) fn run_ids(&self) -> BTreeSet<RunId> {
-        let mut found = BTreeSet::new();
-        for tree in [&self.heads, &self.open, &self.events] {
-            let mut range = tree.iter();
-            while let Ok(Some((key, _))) = guarded(|| range.next().transpose()) {
-                found.extend(key.get(..16).map(|run| RunId::from_bytes(array(run))));
-            }
-        }
-        found
     }
 
     /// What is known to be lost of a run.
@@ -242,31 +174,6 @@ impl Store {
     /// The digests of all sources.
     pub(crate) fn sources(&self) -> Result<Vec<Digest>, Error> {
         self.each(&self.sources, |key, _| Ok(Digest::from_bytes(array(key))))
-    }
-
-    /// An inbox entry.
-    pub(crate) fn entry(&self, key: &str) -> Result<Option<Entry>, Error> {
-        blob::get(&self.inbox, &name_key(key))?.map(|bytes| json(&bytes)).transpose()
-    }
-
-    /// Every inbox entry.
-    pub(crate) fn each_entry(&self, visit: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
-        self.each(&self.inbox, |_, bytes| visit(json(bytes)?)).map(drop)
-    }
-
-    /// The entries that wait, oldest first, but for those that `skip` takes out.
-    pub(crate) fn waiting(&self, limit: usize, skip: impl Fn(u64) -> bool) -> Result<Vec<Entry>, Error> {
-        let mut found = Vec::new();
-        let mut range = self.waiting.iter();
-        while found.len() < limit {
-            let Some((number, key)) = guarded(|| range.next().transpose())? else { break };
-            if skip(u64::from_be_bytes(array(&number))) {
-                continue;
-            }
-            let Some(bytes) = blob::get(&self.inbox, &key)? else { continue };
-            found.extend(Some(json::<Entry>(&bytes)?).filter(|entry| entry.handled.is_none()));
-        }
-        Ok(found)
     }
 
     /// A setting.

@@ -180,7 +180,12 @@ fn nothing_is_lost_in_silence_whatever_is_damaged() {
                 let copied = tempfile::tempdir().unwrap();
                 copy(truth.dir.path(), copied.path());
                 harm(&copied.path().join(name), how, &mut chance);
-                let what = format!("seed {seed}: {} {how}", name.display());
+                let mut what = format!("seed {seed}: {} {how}", name.display());
+                if chance.one_in(3) {
+                    // As after the machine was started anew.
+                    what.push_str(", no lock");
+                    let _ = fs::remove_file(copied.path().join("lock"));
+                }
                 look(&truth, copied.path(), in_log, &what);
                 mend(&truth, copied.path(), &what);
                 assert_eq!(PANICS.load(Ordering::Relaxed), 0, "{what}: a panic was shown");

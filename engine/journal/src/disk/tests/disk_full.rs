@@ -57,3 +57,24 @@ fn more_than_the_queue_holds_waits_for_room() {
     }
     assert_eq!(journal.verify().unwrap().damage, []);
 }
+
+#[test]
+fn a_store_that_cannot_be_written_is_final_and_rebuilt_at_the_next_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), &small());
+    // Its checkpoints can't be synced any more.
+    std::fs::remove_file(dir.path().join("sled/db")).unwrap();
+    let mut seq = 1;
+    let error = loop {
+        match journal.append(batch(1, seq, seq)).blocking_wait() {
+            Ok(_) => seq += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, Error::Failed(why) if why.contains("sled/db")), "{error:?}");
+    assert!(journal.close().is_err());
+    let journal = open(dir.path(), &small());
+    assert_eq!(journal.history(run_id(1)).unwrap().len() as u64, seq - 1);
+    assert_eq!(journal.verify().unwrap().damage, []);
+    assert!(dir.path().join("sled.damaged-1").exists());
+}

@@ -11,6 +11,7 @@ mod opening;
 mod power;
 mod repairing;
 mod soak;
+mod store_damage;
 mod trimming;
 
 use std::fs;
