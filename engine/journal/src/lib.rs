@@ -21,16 +21,35 @@
 //!
 //! ```text
 //! lock                 flock: who has it open; the kernel lets go of it however the process ends
-//! log/000001.log …     the commit log, in allocated segments; all are kept
+//! end                  where the log ended when the journal was closed last
+//! log/base-000007/     everything that is kept of the segments 1 to 7; where there is none, the log begins with 1
+//! log/000008.log …     the commit log behind it, in allocated segments
 //! sled/                the store; can be rebuilt from the log at any time
-//! sled.damaged-1 …     stores that were set aside
+//! sled.damaged-1 …     stores that were set aside, three at most
+//! log.damaged-1 …      logs that [`repair`] set aside
 //! ```
 //!
-//! Opening reads the log from the store's last checkpoint. A store that does not open, panics or hangs is set aside and
-//! rebuilt. An unfinished write at the log's end is cut off. Damage before it blocks only the runs that it may concern:
-//! their [`history`](Journal::history) is [`Error::Damaged`], and so are appends where their last records are in doubt.
-//! What only one of log and store has lost is read from the other; [`Journal::verify`] finds it, and opening with
-//! [`Options::rebuild`] mends the store.
+//! Opening reads the log from the store's last checkpoint. A store that does not open, panics, hangs, lost something
+//! that is needed to go on, or ends before the log begins is set aside and rebuilt. When the machine was started anew,
+//! all heads, inbox entries, sources and settings are compared with the log first: after a power failure sled may have
+//! lost what was synced long ago. An unfinished write at the log's end is cut off. Damage before it blocks only the
+//! runs that it may concern: their [`history`](Journal::history) is [`Error::Damaged`], so are appends where their last
+//! records are in doubt, and their status is `blocked`. An inbox entry that may have been handled there starts nothing
+//! a second time. What only one of log and store has lost is read from the other; [`Journal::verify`] finds it, and
+//! [`repair`] puts it in order.
+//!
+//! # What is kept, and for how long
+//!
+//! The log always holds everything that is kept, so the store can be rebuilt without loss whatever happens to it. It is
+//! trimmed in normal operation: once the closed segments that are in the store hold [`Options::trim_bytes`] (64 MiB) and
+//! as much as the base before them, what is kept of base and segments, runs that live on and runs that are over alike,
+//! is written as a new base beside the work. The base counts when its folder has its name, durably; then what it stands
+//! for is removed. So the log takes at most twice what is kept, `trim_bytes` and a few segments (and a third copy while
+//! a base is written), and every byte is written about twice in its life. A log with damage in it is never trimmed.
+//!
+//! What is kept is for [`prune`] to say: it forgets runs that were over long enough, never one that is blocked, damaged
+//! or not over, and the inbox keys that led to them after [`DEDUP_MIN`]. [`compact`] makes base and store anew at once.
+//! [`Journal::export`] and [`import`] are the backup. Sources are never forgotten: they are few.
 //!
 //! # Faults that it is made for
 //!
@@ -39,8 +58,9 @@
 //! - The disk is full: appends fail with [`Error::Full`] and work again when there is room. Log segments have their
 //!   full size before they are used, and no checkpoint is begun without room for it.
 //! - A sync fails: [`Error::Failed`], for good. Nobody knows what is on the disk then, so it is never tried again.
-//! - Bytes change on disk: every record and frame has a checksum, the records of a run are a hash chain, and its head
-//!   holds the last one. Limit: the last write before a crash, damaged afterwards, looks like an unfinished one.
+//! - Bytes change on disk, files are cut off or vanish: every record and frame has a checksum, the records of a run are
+//!   a hash chain, its head holds the last one, a segment knows its length, and `end` where the log ended. Limit: the
+//!   last write before a crash, damaged afterwards, looks like an unfinished one.
 //!
 //! # Crash tests
 //!

@@ -173,3 +173,27 @@ fn a_damaged_header_blocks_the_run_that_was_in_it() {
         assert_eq!(journal.runs(&Query::unfinished()).unwrap().len(), 3);
     }
 }
+
+#[test]
+fn verify_names_run_and_record_of_any_flipped_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), &log_only());
+    for seq in 1..=4 {
+        for n in 1..=10 {
+            journal.append(batch(n, seq, seq)).blocking_wait().unwrap();
+        }
+    }
+    journal.close().unwrap();
+    let frames = frames(dir.path());
+    for (n, (at, length)) in frames.iter().enumerate() {
+        let copied = tempfile::tempdir().unwrap();
+        copy(dir.path(), copied.path());
+        flip(&segment(copied.path()), at + (n * 37) % length);
+        let report = open(copied.path(), &small()).verify().unwrap();
+        let (run, seq) = (run_id(n as u64 % 10 + 1), n as u64 / 10 + 1);
+        let named = report.damage.iter().any(|damage| (damage.run, damage.seq) == (Some(run), Some(seq)));
+        // Only the zeros between two frames belong to no record.
+        let padding = report.damage.iter().any(|damage| damage.what.contains("padding"));
+        assert!(named || padding, "frame {n}: {report:?}");
+    }
+}
