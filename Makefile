@@ -45,7 +45,7 @@ deny: ## Checks licences, sources and bans; advisories too where their database 
 	@cargo deny --all-features check advisories || [ "$$CI" != true ]
 
 bench: plugins ## Measures, in release, beside the floors of the same machine
-	@cargo bench --workspace
+	@cargo bench --workspace --bench engine
 
 clean: ## Removes what was built, also the lab's guests
 	@tests/lab/sweep && cargo clean && rm -rf plugins/target plugins/dist

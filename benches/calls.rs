@@ -25,14 +25,20 @@ pub(crate) async fn one_by_one(world: &Arc<World>, count: usize) -> Vec<Duration
     tokio::spawn(calls).await.unwrap()
 }
 
-/// Calls a second while so many tasks call, for about this time.
-pub(crate) async fn rate(world: &Arc<World>, tasks: usize, time: Duration) -> f64 {
+/// Calls by many tasks.
+pub(crate) struct AtOnce {
+    pub(crate) count: f64,
+    pub(crate) per_second: f64,
+}
+
+/// Lets so many tasks call, for about this time.
+pub(crate) async fn at_once(world: &Arc<World>, tasks: usize, time: Duration) -> AtOnce {
     let began = Instant::now();
     let mut callers = JoinSet::new();
     for _ in 0..tasks {
         let (host, plugin) = (Arc::clone(&world.host), world.plugin);
         callers.spawn(async move {
-            let mut count = 0;
+            let mut count = 0_u32;
             while began.elapsed() < time {
                 call(&host, plugin).await;
                 count += 1;
@@ -40,8 +46,8 @@ pub(crate) async fn rate(world: &Arc<World>, tasks: usize, time: Duration) -> f6
             count
         });
     }
-    let count: usize = callers.join_all().await.into_iter().sum();
-    count as f64 / began.elapsed().as_secs_f64()
+    let count = callers.join_all().await.into_iter().map(f64::from).sum();
+    AtOnce { count, per_second: count / began.elapsed().as_secs_f64() }
 }
 
 async fn call(host: &Host, plugin: Digest) {

@@ -7,37 +7,35 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a program that stops at the first error")]
 
 mod calls;
+mod cpu;
 mod disk;
 mod process;
 mod report;
 mod runs;
 mod world;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use report::{Report, Target};
+use report::{Report, Target, median};
 use runwright_core::Runbook;
+use tokio::runtime::Runtime;
 use world::World;
-
-/// Runs that are measured together with the floors beneath them.
-const ROUNDS: usize = 15;
 
 fn main() {
     let json = std::env::args().any(|argument| argument == "json");
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on the disk of the build");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     let mut report = Report::default();
-    let step = |name: &str| eprintln!("  measuring {name} …");
-
     let world = Arc::new(runtime.block_on(World::open(scratch.path())));
-    step("one run");
+    eprintln!("  one run, a disk and a plugin …");
     one_run(&runtime, &world, &mut report, scratch.path());
-    step("16 and 256 runs");
+    eprintln!("  many runs at once …");
     many_runs(&runtime, &world, &mut report);
-    step("starts of the whole process");
     drop(runtime);
     drop(world);
+    eprintln!("  whole processes …");
     processes(&mut report, scratch.path());
     match json {
         true => println!("{}", report.json()),
@@ -46,12 +44,12 @@ fn main() {
 }
 
 /// One run of 100 steps, and beneath it one fdatasync and one warm call.
-fn one_run(runtime: &tokio::runtime::Runtime, world: &Arc<World>, report: &mut Report, folder: &std::path::Path) {
-    let (hundred, single) = (world::runbook("hundred", 100), world::runbook("single", 1));
+fn one_run(runtime: &Runtime, world: &Arc<World>, report: &mut Report, folder: &Path) {
+    let (hundred, single) = (world::runbook(world, "hundred", 100), world::runbook(world, "single", 1));
     let disk = disk::Floor::new(folder);
     let (mut syncs, mut warm, mut steps, mut whole, mut one) = (vec![], vec![], vec![], vec![], vec![]);
     runtime.block_on(runs::round(world, &hundred, 1));
-    for _ in 0..ROUNDS {
+    for _ in 0..30 {
         syncs.extend(disk.syncs(100));
         warm.extend(runtime.block_on(calls::one_by_one(world, 100)));
         let round = runtime.block_on(runs::round(world, &hundred, 1));
@@ -64,41 +62,58 @@ fn one_run(runtime: &tokio::runtime::Runtime, world: &Arc<World>, report: &mut R
     let step = report.times("step of one run of 100 (W1)", &mut steps);
     let hundred = report.times("W1: run of 100 steps, from start to end", &mut whole);
     report.times("W1: run of 1 step, from start to end", &mut one);
-    report.rate("W1: steps of one run", 100.0 / hundred.as_secs_f64());
+    report.rate("steps of one run (W1)", 100.0 / hundred.as_secs_f64());
     let ratio = step.as_secs_f64() / (sync + call).as_secs_f64();
     report.target(Target::at_most("a: step of one run / (fdatasync + warm call)", ratio, 1.5, "×"));
     report.target(Target::at_most("c: warm call", call.as_secs_f64() * 1e6, 100.0, "µs"));
-    report.target(Target::at_most("W1 of 100 steps", hundred.as_secs_f64() * 1e3, 20.0, "ms"));
+    report.target(Target::at_most("W1: run of 100 steps", hundred.as_secs_f64() * 1e3, 20.0, "ms"));
 }
 
-/// Many runs at once, and beneath them as many bare calls at once.
-fn many_runs(runtime: &tokio::runtime::Runtime, world: &Arc<World>, report: &mut Report) {
-    let (twenty, five) = (world::runbook("twenty", 20), world::runbook("five", 5));
+/// Many runs at once, each time after as many bare calls at once.
+fn many_runs(runtime: &Runtime, world: &Arc<World>, report: &mut Report) {
+    let (twenty, five) = (world::runbook(world, "twenty", 20), world::runbook(world, "five", 5));
     let mut bare = Vec::new();
-    let mut measure = |name: &str, runbook: &Arc<Runbook>, count: usize, rounds: usize, report: &mut Report| {
-        let (mut rates, mut steps) = (Vec::new(), Vec::new());
-        runtime.block_on(runs::round(world, runbook, count));
-        for _ in 0..rounds {
-            bare.push(runtime.block_on(calls::rate(world, 256, Duration::from_millis(400))));
-            let round = runtime.block_on(runs::round(world, runbook, count));
-            rates.push((count * runbook.steps.len()) as f64 / round.took.as_secs_f64());
-            steps.extend(round.steps);
-        }
-        report.times(&format!("step of {name}"), &mut steps);
-        let rate = report::median(&mut rates);
-        report.rate(name, rate);
-        rate
-    };
-    measure("16 runs of 20 steps", &twenty, 16, 15, report);
-    let many = measure("256 runs of 20 steps", &twenty, 256, 9, report);
-    measure("1000 runs of 5 steps (W2)", &five, 1_000, 7, report);
-    let bare = report::median(&mut bare);
-    report.rate("bare calls, 256 at once, all cores", bare);
-    report.target(Target::at_least("b: steps of 256 runs / bare calls", many / bare * 100.0, 50.0, "%"));
+    many(runtime, world, report, ("16 runs of 20 steps", &twenty, 16), 15, &mut bare);
+    let share = many(runtime, world, report, ("256 runs of 20 steps", &twenty, 256), 9, &mut bare);
+    many(runtime, world, report, ("1000 runs of 5 steps (W2)", &five, 1_000), 7, &mut bare);
+    report.rate("bare calls, 256 at once", median(&mut bare));
+    report.target(Target::at_least("b: steps of 256 runs / bare calls", share * 100.0, 50.0, "%"));
+}
+
+/// Measures one kind; gives the median of its shares of the bare calls just before it.
+fn many(
+    runtime: &Runtime,
+    world: &Arc<World>,
+    report: &mut Report,
+    (name, runbook, count): (&str, &Arc<Runbook>, usize),
+    rounds: usize,
+    bare: &mut Vec<f64>,
+) -> f64 {
+    let steps_all = (count * runbook.steps.len()) as f64;
+    let (mut rates, mut shares, mut steps, mut cpu, mut cpu_bare) = (vec![], vec![], vec![], vec![], vec![]);
+    runtime.block_on(runs::round(world, runbook, count));
+    for _ in 0..rounds {
+        let began = cpu::used();
+        let calls = runtime.block_on(calls::at_once(world, 256, Duration::from_millis(400)));
+        cpu_bare.push((cpu::used() - began).div_f64(calls.count));
+        let began = cpu::used();
+        let round = runtime.block_on(runs::round(world, runbook, count));
+        cpu.push((cpu::used() - began).div_f64(steps_all));
+        let rate = steps_all / round.took.as_secs_f64();
+        rates.push(rate);
+        shares.push(rate / calls.per_second);
+        bare.push(calls.per_second);
+        steps.extend(round.steps);
+    }
+    report.times(&format!("step of {name}"), &mut steps);
+    report.times(&format!("CPU of a step of {name}"), &mut cpu);
+    report.times("CPU of a bare call between them", &mut cpu_bare);
+    report.rate(name, median(&mut rates));
+    median(&mut shares)
 }
 
 /// The whole process, with and without compiled plugins at hand.
-fn processes(report: &mut Report, folder: &std::path::Path) {
+fn processes(report: &mut Report, folder: &Path) {
     let project = process::Project::new(folder);
     let mut cold: Vec<_> = (0..3).map(|_| project.cold()).collect();
     let (mut version, mut empty, mut tiny) = (vec![], vec![], vec![]);

@@ -8,10 +8,7 @@ use async_trait::async_trait;
 use driver::{Call, Driver, Hosted, Plugins, SystemClock};
 use host::{Host, Notes, Settings};
 use journal::SledJournal;
-use runwright_core::{
-    ActionName, Catalog, Digest, Failure, OnFailure, OnUnknown, Outcome, Retry, RunId, Runbook, Step, Value, Verdict,
-    Work,
-};
+use runwright_core::{ActionName, Catalog, Digest, Failure, Outcome, RunId, Runbook, Value, Verdict};
 
 /// The action that does nothing.
 pub(crate) const ACTION: &str = "empty";
@@ -38,7 +35,7 @@ impl World {
         let driver = Driver::new(
             Arc::new(SledJournal::open(folder.join("state")).unwrap()),
             Arc::new(Timed { inner: hosted, begun: Arc::clone(&begun) }),
-            Arc::new(SystemClock),
+            Arc::new(SystemClock::default()),
             Arc::new(script::Engine::new(script::Limits::default())),
         );
         Self { host, plugin, driver, begun }
@@ -84,24 +81,11 @@ impl Plugins for Timed {
 }
 
 /// A runbook of so many steps that do nothing.
-pub(crate) fn runbook(name: &str, steps: usize) -> Arc<Runbook> {
-    let step = |n: usize| Step {
-        id: format!("step-{n}"),
-        condition: None,
-        work: Work::Action { action: ActionName::new("fixture", ACTION).unwrap(), with: Default::default() },
-        timeout_ms: Step::DEFAULT_TIMEOUT_MS,
-        retry: Retry::default(),
-        on_failure: OnFailure::Stop,
-        on_unknown: OnUnknown::Ask,
-        idempotent: false,
-        always: false,
-    };
-    Arc::new(Runbook {
-        name: name.to_owned(),
-        description: String::new(),
-        inputs: Default::default(),
-        on: Vec::new(),
-        steps: (1..=steps).map(step).collect(),
-        outputs: Default::default(),
-    })
+pub(crate) fn runbook(world: &World, name: &str, steps: usize) -> Arc<Runbook> {
+    let mut text = format!("name: {name}\nsteps:\n");
+    for n in 1..=steps {
+        text += &format!("  - {{ id: step-{n}, uses: fixture/{ACTION} }}\n");
+    }
+    let parsed = lang::parse(name, text.as_bytes(), Some(&world.host.catalog()), world.driver.scripts());
+    Arc::new(parsed.runbook.unwrap())
 }
