@@ -28,11 +28,10 @@ demo: plugins build ## Breaks a real VM and watches Runwright bring it back, twi
 
 test: plugins ## Runs everything: lints, the tests of all crates, the lab with real VMs
 	@$(MAKE) --no-print-directory lint
-	@trap tests/lab/sweep EXIT; \
-	  set -e; \
-	  if [ "$(NEXTEST)" = yes ]; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi; \
-	  cargo test --workspace --doc --quiet; \
-	  cd plugins && cargo test --quiet --target "$$(rustc -vV | sed -n 's/^host: //p')"
+	@cd plugins && cargo test --quiet --target "$$(rustc -vV | sed -n 's/^host: //p')"
+	@cargo test --workspace --doc --quiet
+	@trap '$(CURDIR)/tests/lab/sweep' EXIT; \
+	  if [ "$(NEXTEST)" = yes ]; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
 
 lint: ## Checks the format, clippy and, where cargo-deny is installed, licences and bans
 	@cargo fmt --all --check && (cd plugins && cargo fmt --all --check)
