@@ -68,14 +68,14 @@ fn a_changed_export_is_refused_and_leaves_nothing() {
         assert!(!empty.path().join("log").exists());
         error
     };
-    for at in (3..whole.len()).step_by(whole.len() / 300) {
+    for at in (3..whole.len()).step_by(whole.len() / 100) {
         let mut changed = whole.clone();
         changed[at] ^= 4;
         refused(&changed);
         refused(&whole[..at]);
     }
     let without = |n: usize| text(&[&lines[..n], &lines[n + 1..]].concat());
-    (0..lines.len()).for_each(|n| drop(refused(&without(n))));
+    (0..lines.len()).step_by(3).for_each(|n| drop(refused(&without(n))));
     let at = lines.iter().position(|line| line.contains("\"seq\":3,")).unwrap();
     let error = refused(&text(&[&lines[..at], &lines[at + 1..]].concat()));
     assert!(error.to_string().contains("run "), "{error}");

@@ -87,7 +87,7 @@ fn next_stores(events: &[(PathBuf, Event)]) -> Vec<Option<disk::Files>> {
     all
 }
 
-fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, forgotten: &[u64], what: &str) {
+fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, forgotten: &[u64], thorough: bool, what: &str) {
     let journal = SledJournal::open_with(dir, &tiny()).unwrap_or_else(|error| panic!("{what}: {error}"));
     for (n, seq) in acknowledged {
         if *n > KEYS {
@@ -103,8 +103,10 @@ fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, forgotten: &[u64], what:
         assert_eq!(length % 2, 0, "{what}: a batch is whole or absent");
         assert_eq!(history, (1..=length).map(|seq| record(*n, seq)).collect::<Vec<_>>(), "{what}");
     }
-    let damage = journal.verify().unwrap().damage;
-    assert!(damage.iter().all(|damage| damage.readable), "{what}: {damage:?}");
+    if thorough {
+        let damage = journal.verify().unwrap().damage;
+        assert!(damage.iter().all(|damage| damage.readable), "{what}: {damage:?}");
+    }
     journal.append(batch(9_999, 1, 2)).blocking_wait().unwrap();
 }
 
@@ -132,7 +134,8 @@ fn what_was_acknowledged_survives_power_failures() {
             disk.next_store.clone_from(&next[at]);
             let after = tempfile::tempdir().unwrap();
             disk.after_power_loss(dir.path(), after.path(), &mut chance);
-            check(after.path(), &acknowledged, &forgotten, &format!("seed {seed}, cut at {cut} of {}", events.len()));
+            let what = format!("seed {seed}, cut at {cut} of {}", events.len());
+            check(after.path(), &acknowledged, &forgotten, chance.one_in(4), &what);
         }
     });
 }
