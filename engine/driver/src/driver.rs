@@ -328,12 +328,14 @@ impl Driver {
         if children.is_empty() {
             return Ok((run, batch));
         }
-        let ended = tokio::task::spawn_blocking(move || {
-            children.concat().into_iter().filter(|(pid, started)| children::end(*pid, *started)).count()
-        });
-        let ended = ended.await.map_err(|error| Error::Internal(error.to_string()))?;
-        if ended > 0 {
-            tracing::warn!(run = %run.id(), ended, "processes had outlived the engine that started them");
+        let children = children.concat();
+        if !children.is_empty() {
+            let end = || children.into_iter().filter(|(pid, started)| children::end(*pid, *started)).count();
+            let ended = tokio::task::spawn_blocking(end).await;
+            let ended = ended.map_err(|error| Error::Internal(error.to_string()))?;
+            if ended > 0 {
+                tracing::warn!(run = %run.id(), ended, "processes had outlived the engine that started them");
+            }
         }
         let event = Event::Interrupted { engine: Exit::Died };
         let record = Record { run: run.id(), seq: run.seq() + 1, at: self.world.clock.now(), event };

@@ -73,7 +73,10 @@ impl Run {
 
     fn follow(&mut self, verdict: Recovery, place: Place, direction: Direction, reason: &str, at: Timestamp) {
         match verdict {
-            Recovery::Again if self.may_repeat(place, direction, at) => self.again(place, direction, 0, at),
+            Recovery::Again if self.may_repeat(place, direction, at) => {
+                self.doubt(place, direction);
+                self.again(place, direction, 0, at);
+            }
             Recovery::Again | Recovery::Fail => {
                 let effect = self.pin_at(place, direction).map_or(EffectClass::Read, |pin| pin.effect);
                 let kind = if effect == EffectClass::Read { FailureKind::Permanent } else { FailureKind::Partial };
@@ -84,6 +87,14 @@ impl Run {
                 step.state = StepState::Unknown { direction, reason: reason.to_owned() };
                 step.ended = Some(at);
             }
+        }
+    }
+
+    /// An attempt that may have happened is repeated without asking whether it did.
+    fn doubt(&mut self, place: Place, direction: Direction) {
+        let writes = self.pin_at(place, direction).is_some_and(|pin| pin.effect != EffectClass::Read);
+        if direction == Direction::Forward && writes {
+            self.at_mut(place).doubtful = true;
         }
     }
 
@@ -143,7 +154,8 @@ impl Run {
             self.fail(place, failure.clone(), at);
             return Ok(());
         }
-        if self.stage == Stage::Undoing && self.next_undo() == Some(place) {
+        let next = self.stage == Stage::Undoing && self.next_undo() == Some(place);
+        if next || self.undo_unresolved(place) {
             self.give_up(place, Direction::Undo, failure.clone(), at);
             return Ok(());
         }
@@ -180,9 +192,13 @@ impl Run {
 
     /// The step failed for good: the run goes where its `on-failure` says, unless it is ending already. What the failure
     /// of a call means, its script decides.
-    pub(super) fn fail(&mut self, place: Place, failure: Failure, at: Timestamp) {
+    pub(super) fn fail(&mut self, place: Place, mut failure: Failure, at: Timestamp) {
         let seq = self.seq + 1;
         let step = self.at_mut(place);
+        if step.doubtful && failure.kind != FailureKind::Partial {
+            failure.kind = FailureKind::Partial;
+            failure.message += "; an earlier attempt, whose answer was lost, may have happened";
+        }
         step.failure = Some(failure);
         step.conclude(StepState::Failed, seq, at);
         if self.stage == Stage::Forward && place.call.is_none() {

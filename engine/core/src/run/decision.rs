@@ -29,8 +29,12 @@ impl Run {
             Settlement::Failed if direction == Direction::Forward => self.fail(place, decided(), at),
             Settlement::Failed => self.at_mut(place).state = StepState::UndoFailed { accepted: true },
             Settlement::Retry => {
-                let attempts = self.at_mut(place).attempts_mut(direction);
+                let step = self.at_mut(place);
+                let attempts = step.attempts_mut(direction);
                 (attempts.spent, attempts.deaths) = (0, 0);
+                if direction == Direction::Forward {
+                    step.doubtful = false;
+                }
                 self.again(place, direction, 0, at);
             }
             Settlement::Undo => {
@@ -55,6 +59,7 @@ impl Run {
         if !matches!(self.stage, Stage::Forward | Stage::Queued) {
             return Err(Misfit::new("cancel-requested", "a run that is ending already"));
         }
+        self.leave_queue(at);
         self.stage = if rollback { Stage::Undoing } else { Stage::Closing(RunStatus::Cancelled) };
         self.give_up_waiting(at);
         Ok(())
@@ -64,19 +69,32 @@ impl Run {
         if self.stage == Stage::Undoing || self.stage == Stage::Finished(RunStatus::RolledBack) {
             return Err(Misfit::new("rollback-requested", "a run that is rolled back, or on its way there"));
         }
+        self.leave_queue(at);
         self.stage = Stage::Undoing;
         self.give_up_waiting(at);
         Ok(())
+    }
+
+    /// A run that ends before it held its lock did nothing, so nothing is to be cleaned up: what always runs would act
+    /// without the lock.
+    fn leave_queue(&mut self, at: Timestamp) {
+        if self.stage == Stage::Queued {
+            self.skip_rest(at);
+        }
+    }
+
+    fn skip_rest(&mut self, at: Timestamp) {
+        for step in self.steps.iter_mut().filter(|step| step.state == StepState::Pending) {
+            step.state = StepState::Skipped(SkipReason::NotReached);
+            step.ended = Some(at);
+        }
     }
 
     pub(super) fn finish(&mut self, outputs: &Map, failure: Option<&Failure>, at: Timestamp) -> Result<(), Misfit> {
         let Some(status) = self.end_reached() else {
             return Err(Misfit::new("finished", "a run with steps left"));
         };
-        for step in self.steps.iter_mut().filter(|step| step.state == StepState::Pending) {
-            step.state = StepState::Skipped(SkipReason::NotReached);
-            step.ended = Some(at);
-        }
+        self.skip_rest(at);
         self.outputs = outputs.clone();
         self.failure = failure.cloned();
         self.stage = Stage::Finished(if failure.is_some() { RunStatus::Failed } else { status });

@@ -98,6 +98,7 @@ impl Run {
             Phase::Calling => Effect::Call { step: step(), direction, attempt: number },
             Phase::Verifying { .. } => Effect::Verify { step: step(), direction, attempt: number },
             Phase::Waiting { until } | Phase::Sleeping { until } if until > now => Effect::Sleep { until },
+            Phase::Waiting { .. } if self.undo_unresolved(place) => Effect::ResolveUndo { step: step() },
             Phase::Waiting { .. } => Effect::Record(Box::new(self.next_attempt(place, direction))),
             Phase::Sleeping { .. } => {
                 let outcome = Outcome::Succeeded(Answer::default());

@@ -78,6 +78,9 @@ pub struct StepRun {
     pub forward: Attempts,
     /// Attempts to undo it.
     pub undo: Attempts,
+    /// Whether an attempt whose answer was lost may have happened, though the step was tried again since: a later failure
+    /// after which nothing remains says nothing about that attempt.
+    pub doubtful: bool,
     /// What a script asked of the world, in its order: when it is run again, it gets the same answers.
     pub calls: Vec<ScriptCall>,
     /// What its attempts asked to remember, by name.
@@ -102,6 +105,7 @@ impl StepRun {
             failure: None,
             forward: Attempts::default(),
             undo: Attempts::default(),
+            doubtful: false,
             calls: Vec::new(),
             checkpoints: BTreeMap::new(),
             children: Vec::new(),

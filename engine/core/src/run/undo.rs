@@ -52,15 +52,28 @@ impl Run {
         happened && writes && !step.always
     }
 
-    /// Whether the step's undo may run though nobody knows if the step happened.
+    /// Whether the action's own undo may run though nobody knows if the step happened. An `undo` of the step promises no
+    /// such thing.
     fn is_undone_unsettled(&self, step: &Step) -> bool {
-        self.stage == Stage::Undoing && self.pin(step).is_some_and(|pin| pin.has_undo && pin.undo_safe_if_not_run)
+        self.stage == Stage::Undoing
+            && step.undo.is_none()
+            && self.pin(step).is_some_and(|pin| pin.has_undo && pin.undo_safe_if_not_run)
+    }
+
+    /// Whether a step's undo waits for an attempt whose input was never worked out: it was refused, and a person says to
+    /// try again.
+    pub(super) fn undo_unresolved(&self, place: Place) -> bool {
+        let waits = matches!(
+            self.at(place).active(),
+            Some(Attempt { direction: Direction::Undo, phase: Phase::Waiting { .. }, .. })
+        );
+        waits && self.step_at(place).undo.is_some() && self.at(place).undo_input.is_none()
     }
 
     /// Whether nothing can go on before a person decides.
     pub(super) fn is_blocked(&self) -> bool {
         let asks = |place: &Place| match &self.at(*place).state {
-            StepState::Unknown { direction: Direction::Forward, .. } => !self.is_undone_unsettled(self.step_at(*place)),
+            StepState::Unknown { direction: Direction::Forward, .. } => !self.is_to_be_undone(*place),
             StepState::Unknown { direction: Direction::Undo, .. } => true,
             StepState::UndoFailed { accepted } => !accepted && self.next_undo().is_none(),
             _ => false,

@@ -262,7 +262,9 @@ impl Task {
     /// The engine stops: what is in flight may end within `grace`, nothing else is started, and what is still in flight
     /// then is written down as interrupted.
     async fn wind_up(mut self, grace: Duration) -> Result<(), Error> {
-        let deadline = tokio::time::sleep(grace);
+        let clock = Arc::clone(&self.world.clock);
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let deadline = clock.sleep_until(clock.now().plus_millis(grace_ms));
         tokio::pin!(deadline);
         while !self.in_hand.effects.is_empty() {
             tokio::select! {

@@ -167,3 +167,16 @@ fn a_run_can_be_cancelled_and_taken_back_at_once() {
     world.answer("a", succeeded(json!(null)));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
 }
+
+#[test]
+fn a_later_failure_does_not_wipe_out_an_attempt_that_may_have_happened() {
+    let retry = Retry { attempts: 3, ..Retry::default() };
+    let doubted = Step { retry, on_failure: OnFailure::Rollback, ..step("a", "x/idem") };
+    let mut world = World::new(vec![doubted]);
+    world.answer("a", lost());
+    world.answer("a", failed(FailureKind::Permanent));
+    assert_eq!(world.run.step("a").unwrap().1.failure.as_ref().unwrap().kind, FailureKind::Partial);
+    world.answer("a", succeeded(json!(null)));
+    assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
+    assert_eq!(world.state("a"), "undone");
+}
