@@ -108,6 +108,7 @@ fn set_store_aside(home: &Path, why: &str) -> Result<(), Error> {
     let path = home.join("sled");
     if path.exists() {
         let aside = move_away(&path)?;
+
         tracing::error!(why, aside = %aside.display(), "the store is damaged; rebuilding it from the log");
     }
     Ok(())

@@ -14,6 +14,8 @@ use crate::Error;
 const CACHE_BYTES: u64 = 64 << 20;
 /// Opening a million records takes seconds. A sled that needs longer than this hangs.
 const OPEN_MAX: Duration = Duration::from_secs(300);
+/// A sled that has not let go of its files after this long is another program's.
+const UNLOCKED_MAX: Duration = Duration::from_secs(10);
 
 impl Store {
     /// Opens the store in this folder, or makes it. Where that fails, it is tried again without sled's snapshots,
@@ -24,16 +26,33 @@ impl Store {
     /// [`Error::Store`]: it must be rebuilt. [`Error::NewerFormat`]: it must not.
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
         set_aside(dir, |name| name.starts_with("snap.") && name.ends_with(".generating"))?;
-        let store = match Self::try_open(dir) {
+        let store = match Self::open_unlocked(dir) {
             Err(Error::Store(why)) => {
                 tracing::warn!(why, "the store did not open; trying again without its snapshots");
                 set_aside(dir, |name| name.starts_with("snap."))?;
-                Self::try_open(dir)?
+                Self::open_unlocked(dir)?
             }
             other => other?,
         };
         store.checkpoint()?;
         Ok(store)
+    }
+
+    /// A sled that was closed lets go of its files a moment later, and the state directory is ours: so this waits.
+    fn open_unlocked(dir: &Path) -> Result<Self, Error> {
+        let began = Instant::now();
+        loop {
+            match Self::try_open(dir) {
+                Err(Error::Store(why)) if why.contains("could not acquire lock") => {
+                    if began.elapsed() > UNLOCKED_MAX {
+                        let (path, holder) = (dir.to_owned(), "another program that reads the store".to_owned());
+                        return Err(Error::Locked { path, pid: None, holder });
+                    }
+                    thread::sleep(Duration::from_millis(5));
+                }
+                other => return other,
+            }
+        }
     }
 
     fn try_open(dir: &Path) -> Result<Self, Error> {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::soak::{Chance, rounds};
 use super::trimming::{finished, tiny, wait_for_a_base};
-use super::{copy, export, open};
+use super::{copy, export, folder, open};
 use crate::conformance::{batch, run_id};
 use crate::{Batch, Error, Journal, Options, Query, Report, SledJournal, repair};
 use runwright_core::{Digest, Record, RunId, Timestamp, Value};
@@ -39,7 +39,7 @@ struct Truth {
 /// ones, sources, inbox entries, settings, and a part that is in the log alone.
 fn truth() -> Truth {
     count_panics();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &tiny());
     for n in 1..=100 {
         finished(&journal, n);
@@ -176,7 +176,7 @@ fn nothing_is_lost_in_silence_whatever_is_damaged() {
             let name = path.strip_prefix(truth.dir.path()).unwrap();
             let in_log = name.starts_with("log");
             for how in HARMS {
-                let copied = tempfile::tempdir().unwrap();
+                let copied = folder();
                 copy(truth.dir.path(), copied.path());
                 harm(&copied.path().join(name), how, &mut chance);
                 let mut what = format!("seed {seed}: {} {how}", name.display());
@@ -201,7 +201,7 @@ fn a_store_with_foreign_files_is_rebuilt_or_used() {
     for (name, bytes) in
         [("blobs/7", &b"spilled"[..]), ("snap.00000000000000FF.generating", b""), ("snap.00000000000000FF", b"torn")]
     {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = folder();
         copy(truth.dir.path(), copied.path());
         let path = copied.path().join("sled").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

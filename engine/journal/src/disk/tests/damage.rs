@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{copy, export, fill, log_only, open, small};
+use super::{copy, export, fill, folder, log_only, open, small};
 use crate::conformance::{batch, run_id};
 use crate::frame::{Frame, Position};
 use crate::{Error, Journal, Options, Query};
@@ -35,7 +35,7 @@ pub(super) fn flip(path: &Path, at: usize) {
 
 #[test]
 fn a_torn_tail_is_cut_at_every_byte() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &log_only());
     journal.append(batch(1, 1, 2)).blocking_wait().unwrap();
     journal.append(batch(1, 3, 4)).blocking_wait().unwrap();
@@ -66,7 +66,7 @@ fn a_torn_tail_is_cut_at_every_byte() {
 
 #[test]
 fn commits_behind_a_torn_one_in_the_same_write_are_cut_too() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &log_only());
     journal.append(batch(1, 1, 2)).blocking_wait().unwrap();
     // Queued at once: most of them share a write.
@@ -88,7 +88,7 @@ fn commits_behind_a_torn_one_in_the_same_write_are_cut_too() {
 
 #[test]
 fn damage_in_the_middle_is_named_and_blocks_that_run_only() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &log_only());
     for seq in 1..=3 {
         for n in 1..=4 {
@@ -100,7 +100,7 @@ fn damage_in_the_middle_is_named_and_blocks_that_run_only() {
     for (frame, run, seq) in [(6, 3, 2), (9, 2, 3)] {
         let (at, length) = frames(dir.path())[frame];
         for offset in [110, 200, length - 20] {
-            let copied = tempfile::tempdir().unwrap();
+            let copied = folder();
             copy(dir.path(), copied.path());
             flip(&segment(copied.path()), at + offset);
             let journal = open(copied.path(), &small());
@@ -124,12 +124,12 @@ fn damage_in_the_middle_is_named_and_blocks_that_run_only() {
 
 #[test]
 fn a_flipped_byte_in_an_old_commit_is_found_by_verify_and_read_from_the_store() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &Options { segment_bytes: 1 << 20, ..small() }, 60);
     let mut places: Vec<usize> = frames(dir.path()).iter().map(|(at, length)| at + length / 2).collect();
     places.truncate(60);
     for at in places.into_iter().step_by(7) {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = folder();
         copy(dir.path(), copied.path());
         flip(&segment(copied.path()), at);
         let journal = open(copied.path(), &small());
@@ -142,7 +142,7 @@ fn a_flipped_byte_in_an_old_commit_is_found_by_verify_and_read_from_the_store() 
 #[test]
 fn a_damaged_header_blocks_the_run_that_was_in_it() {
     for (whole, blocked) in [(true, vec![2]), (false, vec![2, 3])] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let journal = open(dir.path(), &log_only());
         for n in 1..=3 {
             journal.append(batch(n, 1, 1)).blocking_wait().unwrap();
@@ -176,7 +176,7 @@ fn a_damaged_header_blocks_the_run_that_was_in_it() {
 
 #[test]
 fn verify_names_run_and_record_of_any_flipped_byte() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &log_only());
     for seq in 1..=4 {
         for n in 1..=10 {
@@ -186,7 +186,7 @@ fn verify_names_run_and_record_of_any_flipped_byte() {
     journal.close().unwrap();
     let frames = frames(dir.path());
     for (n, (at, length)) in frames.iter().enumerate() {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = folder();
         copy(dir.path(), copied.path());
         flip(&segment(copied.path()), at + (n * 37) % length);
         let report = open(copied.path(), &small()).verify().unwrap();

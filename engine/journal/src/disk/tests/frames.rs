@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{log_only, open};
+use super::{folder, log_only, open};
 use crate::commit::Commit;
 use crate::conformance::{batch, run_id};
 use crate::frame::{Frame, Position};
@@ -62,7 +62,7 @@ proptest! {
         at in 0_usize..8_000,
         bytes in proptest::collection::vec(any::<u8>(), 1..600),
     ) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let journal = open(dir.path(), &log_only());
         for n in 1..=3 {
             journal.append(batch(n, 1, 4)).blocking_wait().unwrap();

@@ -21,6 +21,11 @@ use crate::conformance::{self, batch, head, record, run_id};
 use crate::{Journal, Options, Query, SledJournal};
 use runwright_core::{Digest, RunStatus, Timestamp, Value};
 
+/// A folder in memory, where there is such a thing: these tests are about what is written, not how fast it is durable.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Everything happens soon: small tables, small segments.
 fn small() -> Options {
     Options { table_bytes: 4 << 10, segment_bytes: 64 << 10, ..Options::default() }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::trimming::{finished, log_bytes, tiny};
-use super::{export, fill, open, small};
+use super::{export, fill, folder, open, small};
 use crate::conformance::{batch, head, record, run_id};
 use crate::{Batch, Error, Journal, Memory, Options, SledJournal, compact, import};
 use runwright_core::{Direction, Event, RunStatus};
@@ -14,7 +14,7 @@ fn text(lines: &[String]) -> Vec<u8> {
 
 #[test]
 fn an_export_is_imported_as_it_was() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     fill(dir.path(), &small(), 60);
     let journal = open(dir.path(), &small());
     // More than one frame of a base.
@@ -27,7 +27,7 @@ fn an_export_is_imported_as_it_was() {
         journal.append(batch).blocking_wait().unwrap();
     }
     let lines = export(&journal);
-    let empty = tempfile::tempdir().unwrap();
+    let empty = folder();
     let state = empty.path().join("deep/state");
     let done = import(&state, &mut text(&lines).as_slice()).unwrap();
     assert_eq!((done.runs, done.entries, done.sources, done.settings), (61, 60, 60, 5));
@@ -59,10 +59,10 @@ fn an_export_is_imported_as_it_was() {
 
 #[test]
 fn a_changed_export_is_refused_and_leaves_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &small(), 12);
     let whole = text(&lines);
-    let empty = tempfile::tempdir().unwrap();
+    let empty = folder();
     let refused = |bytes: &[u8]| -> Error {
         let error = import(empty.path(), &mut &bytes[..]).unwrap_err();
         assert!(!empty.path().join("log").exists());
@@ -88,7 +88,7 @@ fn a_changed_export_is_refused_and_leaves_nothing() {
 
 #[test]
 fn a_compacted_journal_is_small_and_says_the_same() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let options = Options { trim_bytes: 1 << 30, ..tiny() };
     let journal = open(dir.path(), &options);
     (1..=300).for_each(|n| finished(&journal, n));
@@ -119,7 +119,7 @@ fn a_compacted_journal_is_small_and_says_the_same() {
 
 #[test]
 fn a_damaged_log_is_not_compacted() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     fill(dir.path(), &small(), 60);
     let path = dir.path().join("log/000001.log");
     let mut bytes = fs::read(&path).unwrap();

@@ -57,3 +57,13 @@ fn a_lost_log_is_noticed_and_the_store_still_answers() {
     journal.close().unwrap();
     assert_eq!(open(dir.path(), &small()).history(run_id(99)).unwrap().len(), 1);
 }
+
+#[test]
+fn opening_at_once_after_closing_finds_the_same_store() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path(), &small(), 3);
+    for _ in 0..20 {
+        open(dir.path(), &small()).close().unwrap();
+    }
+    assert!(!dir.path().join("sled.damaged-1").exists(), "sled keeps its lock for a moment, which is no damage");
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::damage::{flip, frames, segment};
-use super::{copy, export, fill, log_only, open, small};
+use super::{copy, export, fill, folder, log_only, open, small};
 use crate::conformance::{batch, run_id};
 use crate::{Error, Journal, Options, import, repair};
 use runwright_core::RunStatus;
@@ -27,7 +27,7 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn a_whole_journal_is_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &small(), 60);
     for dry_run in [true, false] {
         let done = repair(dir.path(), &small(), dry_run).unwrap();
@@ -38,13 +38,13 @@ fn a_whole_journal_is_left_alone() {
 
 #[test]
 fn what_the_log_lost_is_taken_from_the_store() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &Options { segment_bytes: 1 << 20, ..small() }, 60);
     // Behind that, the store has nothing.
     let stored = open(dir.path(), &small()).shared.stored().offset();
     let frames: Vec<_> = frames(dir.path()).into_iter().take_while(|(at, length)| at + length <= stored).collect();
     for (n, (at, length)) in frames.into_iter().enumerate().skip(3).step_by(29) {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = folder();
         copy(dir.path(), copied.path());
         flip(&segment(copied.path()), at + if n % 2 == 0 { 10 } else { length - 30 });
         let before = files(copied.path());
@@ -65,7 +65,7 @@ fn what_the_log_lost_is_taken_from_the_store() {
 
 #[test]
 fn what_neither_has_stays_lost_and_its_run_blocked() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &log_only());
     for seq in 1..=3 {
         for n in 1..=4 {
@@ -99,7 +99,7 @@ fn what_neither_has_stays_lost_and_its_run_blocked() {
     assert_eq!(again.lost, done.lost, "it is told again");
     // The damage goes with an export, and the first record is in it.
     let text = export(&open(dir.path(), &small())).join("\n") + "\n";
-    let other = tempfile::tempdir().unwrap();
+    let other = folder();
     let imported = import(other.path(), &mut text.as_bytes()).unwrap();
     assert_eq!((imported.damaged, imported.records), (vec![run_id(3)], 10));
     let journal = open(other.path(), &small());
@@ -109,7 +109,7 @@ fn what_neither_has_stays_lost_and_its_run_blocked() {
 
 #[test]
 fn a_store_that_lost_something_is_rebuilt() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &small(), 60);
     let journal = open(dir.path(), &small());
     journal.shared.store.harm(run_id(13));

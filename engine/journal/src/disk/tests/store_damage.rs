@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::damage::flip;
-use super::{copy, export, fill, open, small};
+use super::{copy, export, fill, folder, open, small};
 use crate::conformance::{batch, run_id};
 use crate::{Journal, Options};
 
@@ -26,10 +26,10 @@ fn a_store_that_is_damaged_is_rebuilt() {
             }
         }),
     ];
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &small(), 120);
     for (name, harm) in harms {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = folder();
         copy(dir.path(), copied.path());
         harm(&copied.path().join("sled"));
         let journal = open(copied.path(), &small());
@@ -40,11 +40,11 @@ fn a_store_that_is_damaged_is_rebuilt() {
 
 #[test]
 fn a_truncated_or_flipped_store_loses_nothing_silently() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &small(), 120);
     let db = fs::read(dir.path().join("sled/db")).unwrap();
     for round in 1..12 {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = folder();
         copy(dir.path(), copied.path());
         let path = copied.path().join("sled/db");
         if round % 2 == 0 {
@@ -60,7 +60,7 @@ fn a_truncated_or_flipped_store_loses_nothing_silently() {
 
 #[test]
 fn what_the_store_lost_is_read_from_the_log_until_it_is_rebuilt() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let lines = fill(dir.path(), &small(), 60);
     let journal = open(dir.path(), &small());
     journal.shared.store.harm(run_id(13));
@@ -77,7 +77,7 @@ fn what_the_store_lost_is_read_from_the_log_until_it_is_rebuilt() {
 
 #[test]
 fn verify_finds_nothing_while_others_append() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &Options { segment_bytes: 256 << 10, table_bytes: 32 << 10, ..small() });
     std::thread::scope(|scope| {
         for n in 1..=4 {
@@ -95,12 +95,12 @@ fn verify_finds_nothing_while_others_append() {
 
 #[test]
 fn an_older_store_catches_up_from_the_log() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let options = small();
     let journal = open(dir.path(), &options);
     (1..=30).for_each(|seq| drop(journal.append(batch(1, seq, seq)).blocking_wait().unwrap()));
     journal.close().unwrap();
-    let older = tempfile::tempdir().unwrap();
+    let older = folder();
     copy(&dir.path().join("sled"), older.path());
     let journal = open(dir.path(), &options);
     (31..=90).for_each(|seq| drop(journal.append(batch(1, seq, seq)).blocking_wait().unwrap()));

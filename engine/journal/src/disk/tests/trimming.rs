@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{export, open, small};
+use super::{export, folder, open, small};
 use crate::conformance::{batch, head, record, run_id};
 use crate::frame::Position;
 use crate::log::Base;
@@ -49,7 +49,7 @@ pub(super) fn wait_for_a_base(dir: &Path) -> Base {
 
 #[test]
 fn the_log_stays_bounded_while_a_long_run_lives_on() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &tiny());
     let mut most = 0;
     for round in 0..60_u64 {
@@ -80,7 +80,7 @@ fn the_log_stays_bounded_while_a_long_run_lives_on() {
 
 #[test]
 fn the_first_position_is_remembered() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &tiny());
     (1..=150).for_each(|n| finished(&journal, n));
     let lines = export(&journal);
@@ -96,7 +96,7 @@ fn the_first_position_is_remembered() {
         assert_eq!(journal.verify().unwrap().damage, []);
     }
     // A store from before the log's beginning can't be caught up with it, and is rebuilt.
-    let other = tempfile::tempdir().unwrap();
+    let other = folder();
     let young = open(other.path(), &tiny());
     (1..=30).for_each(|n| finished(&young, n));
     young.close().unwrap();
@@ -109,13 +109,13 @@ fn the_first_position_is_remembered() {
 
 #[test]
 fn what_a_crash_leaves_of_trimming_is_cleared() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let untrimmed = Options { trim_bytes: 1 << 30, ..tiny() };
     let journal = open(dir.path(), &untrimmed);
     (1..=150).for_each(|n| finished(&journal, n));
     let lines = export(&journal);
     journal.close().unwrap();
-    let before = tempfile::tempdir().unwrap();
+    let before = folder();
     super::copy(dir.path(), before.path());
     let journal = open(dir.path(), &tiny());
     let base = wait_for_a_base(dir.path());
@@ -141,7 +141,7 @@ fn what_a_crash_leaves_of_trimming_is_cleared() {
 
 #[test]
 fn a_damaged_log_is_not_trimmed() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = open(dir.path(), &Options { trim_bytes: 1 << 30, ..tiny() });
     (1..=150).for_each(|n| finished(&journal, n));
     let lines = export(&journal);

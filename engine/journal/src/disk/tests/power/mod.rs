@@ -13,9 +13,9 @@ mod disk;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::open;
 use super::soak::{Chance, rounds};
 use super::trimming::tiny;
+use super::{folder, open};
 use crate::conformance::{batch, head, record, run_id};
 use crate::log::files::recorder::{Event, note, record as start_recording};
 use crate::{Batch, Journal, SledJournal};
@@ -113,7 +113,7 @@ fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, forgotten: &[u64], thoro
 #[test]
 fn what_was_acknowledged_survives_power_failures() {
     rounds(|seed| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let recorded = start_recording(dir.path());
         work(dir.path(), seed);
         let events = std::mem::take(&mut *recorded.lock().unwrap());
@@ -132,7 +132,7 @@ fn what_was_acknowledged_survives_power_failures() {
             }
             at = cut.max(at);
             disk.next_store.clone_from(&next[at]);
-            let after = tempfile::tempdir().unwrap();
+            let after = folder();
             disk.after_power_loss(dir.path(), after.path(), &mut chance);
             let what = format!("seed {seed}, cut at {cut} of {}", events.len());
             check(after.path(), &acknowledged, &forgotten, chance.one_in(4), &what);
