@@ -21,13 +21,24 @@ impl Task {
     /// Starts to perform what is due and not in hand; returns when to look again.
     pub(super) fn perform(&mut self) -> Option<Timestamp> {
         let mut sleep: Option<Timestamp> = None;
-        for effect in self.run.due(self.world.clock.now()) {
-            if let Effect::Sleep { until } = effect {
-                sleep = Some(sleep.map_or(until, |earlier| earlier.min(until)));
-            } else if !self.in_hand.effects.contains(&effect) {
-                let Some(event) = self.event_of(&effect) else { continue };
-                self.in_hand.effects.push(effect.clone());
-                self.in_hand.events.push(event.map(move |event| (effect, event)).boxed());
+        let now = self.world.clock.now();
+        for effect in self.run.due(now) {
+            match effect {
+                Effect::Sleep { until } => sleep = Some(sleep.map_or(until, |earlier| earlier.min(until))),
+                Effect::Call { .. } | Effect::Verify { .. } => {
+                    if !self.in_hand.effects.contains(&effect)
+                        && let Some(event) = self.event_of(&effect)
+                    {
+                        self.in_hand.effects.push(effect.clone());
+                        self.in_hand.events.push(event.map(move |event| (effect, event)).boxed());
+                    }
+                }
+                // The run is told when it is its turn.
+                Effect::Lock { .. } => {}
+                // Its time came after it was last decided what follows: that is decided at once.
+                Effect::Record(_) | Effect::Resolve { .. } | Effect::ResolveUndo { .. } | Effect::Finish { .. } => {
+                    sleep = Some(now);
+                }
             }
         }
         sleep

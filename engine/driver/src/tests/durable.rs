@@ -128,3 +128,34 @@ async fn a_run_is_taken_back_after_its_end() {
     let again = bench.driver.roll_back(run.id(), by()).await.unwrap_err();
     assert!(again.to_string().contains("is rolled back"), "{again}");
 }
+
+/// A clock on which time passes with every look, so that it may come between any two.
+struct Hurries(AtomicU64);
+
+#[async_trait]
+impl Clock for Hurries {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.fetch_add(7, Ordering::SeqCst))
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        self.0.fetch_max(until.millis(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_comes_while_a_record_is_written_is_not_missed() {
+    for delay_ms in 0..60 {
+        let (journal, outside) = (Arc::new(Memory::new()), Arc::new(Outside::default()));
+        outside.faults.lock().unwrap().insert("a".into(), Fault::Transient { times: 2 });
+        let scripts = Arc::new(script::Engine::new(script::Limits::default()));
+        let clock = Arc::new(Hurries(AtomicU64::new(1_000_000)));
+        let driver = Driver::new(journal, outside, clock, scripts);
+        let retry = Retry { attempts: 3, delay_ms, backoff: 1.0, max_delay_ms: delay_ms };
+        let runbook = Arc::new(runbook(vec![Step { retry, ..step("a", "x/unsafe", json!({})) }], json!({})));
+        let admission = Admission { runbook, inputs: Map::new(), cause: Cause::Person { by: by() } };
+        let run = driver.start(admission).await.unwrap();
+        let waited = tokio::time::timeout(Duration::from_secs(10), driver.wait(run)).await;
+        assert_eq!(waited.expect("it is not missed").unwrap().status(), RunStatus::Succeeded, "{delay_ms} ms");
+    }
+}
