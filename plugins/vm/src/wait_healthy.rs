@@ -39,7 +39,6 @@ fn half_a_second() -> Span {
 }
 
 #[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub(crate) struct Healthy {
     /// How long it took, in milliseconds.
     waited_ms: u64,
@@ -53,13 +52,13 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Healthy>> {
     let (time, every) = (Duration::from(input.time), Duration::from(input.every).max(Duration::from_millis(50)));
     let mut said = Duration::ZERO;
     loop {
+        hopeless(&vm)?;
         let health = probe(&vm)?;
         let waited = begin.elapsed();
         if let Some(health_status) = health.good() {
             let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
             return Ok(Outcome::unchanged(Healthy { waited_ms, health_status }));
         }
-        hopeless(&vm)?;
         if waited >= time {
             let message = format!("{} is not healthy after {}: {}", vm.name, input.time, health.0);
             return Err(Error::transient(message).code("vm.not-healthy"));

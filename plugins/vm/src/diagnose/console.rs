@@ -77,7 +77,8 @@ fn is_trace(line: &str) -> bool {
         .split_once(": ")
         .is_some_and(|(name, _)| name.len() <= 4 && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()));
     let frame = text.contains("+0x") && text.contains("/0x");
-    line.is_empty() || register || frame || text.starts_with('<') || text.starts_with("Code: ")
+    let heading = ["Call Trace:", "Hardware name: ", "Code: "].iter().any(|heading| text.starts_with(heading));
+    line.is_empty() || register || frame || heading || text.starts_with('<')
 }
 
 /// Without control characters, and not longer than a screen is wide.
