@@ -5,11 +5,12 @@ SHELL := /bin/bash
 # Guests must not be built with the flags of the host build, nor into its folder.
 unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
 export INSTA_UPDATE := no
+export SEED SECONDS
 
 # nextest runs each test in a process of its own; without it cargo's own runner does.
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
-.PHONY: help setup plugins build demo test lint deny bench clean
+.PHONY: help setup plugins build demo test sim soak lint deny bench clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -32,6 +33,13 @@ test: plugins ## Runs everything: lints, the tests of all crates, the lab with r
 	@cargo test --workspace --doc --quiet
 	@trap '$(CURDIR)/tests/lab/sweep' EXIT; \
 	  if [ "$(NEXTEST)" = yes ]; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
+
+sim: ## Simulates a thousand histories of the driver; SEED=n repeats one and prints it
+	@cargo test --quiet --workspace --test sim -- --nocapture
+
+soak: ## Simulates histories for SECONDS=60; stops at the first broken promise and names its seed
+	@cargo build --quiet --workspace --tests --examples
+	@"$${CARGO_TARGET_DIR:-target}/debug/examples/soak"
 
 lint: ## Checks the format, clippy and, where cargo-deny is installed, licences and bans
 	@cargo fmt --all --check && (cd plugins && cargo fmt --all --check)

@@ -180,3 +180,59 @@ fn a_later_failure_does_not_wipe_out_an_attempt_that_may_have_happened() {
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
     assert_eq!(world.state("a"), "undone");
 }
+
+#[test]
+fn an_undo_that_was_refused_is_worked_out_again_when_it_is_retried() {
+    let undo = Some(Work::Action { action: "x/idem".parse().unwrap(), with: Map::new() });
+    let last = Step { on_failure: OnFailure::Rollback, ..step("b", "x/read") };
+    let mut world = World::new(vec![Step { undo, ..step("a", "x/unsafe") }, last]);
+    world.answer("a", succeeded(json!(null)));
+    world.settle_down();
+    let permanent = failed(FailureKind::Permanent);
+    world.add(Event::Ended { step: "b".into(), direction: Direction::Forward, attempt: 1, outcome: permanent });
+    for _ in 0..2 {
+        assert_eq!(world.run.due(world.now), [Effect::ResolveUndo { step: "a".into() }]);
+        let failure = Failure::new(FailureKind::InvalidInput, "no such output");
+        world.add(Event::Refused { step: "a".into(), failure });
+        assert_eq!(world.run.status(), RunStatus::Blocked);
+        world.add(Event::Settled { step: "a".into(), settlement: Settlement::Retry, by: by() });
+    }
+    world.answer("a", succeeded(json!(null)));
+    assert_eq!(world.run.step("a").unwrap().1.undo_input, Some(json!({"undo": true})));
+    assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
+}
+
+#[test]
+fn an_unknown_step_that_a_rollback_leaves_alone_asks_a_person() {
+    let undo = Some(Work::Action { action: "x/idem".parse().unwrap(), with: Map::new() });
+    for left in [Step { always: true, ..step("a", "x/mild") }, Step { undo, ..step("a", "x/mild") }] {
+        let mut world = World::new(vec![left]);
+        world.settle_down();
+        world.add(Event::CancelRequested { by: by(), rollback: true });
+        world.answer("a", lost());
+        assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::Blocked));
+        assert_eq!(world.state("a"), "unknown");
+    }
+    let mut world = World::new(vec![step("a", "x/mild")]);
+    world.settle_down();
+    world.add(Event::CancelRequested { by: by(), rollback: true });
+    world.answer("a", lost());
+    world.answer("a", succeeded(json!(null)));
+    assert_eq!(world.state("a"), "undone", "its own undo is safe though nobody knows");
+}
+
+#[test]
+fn a_run_that_is_cancelled_in_the_queue_cleans_nothing_up() {
+    for (rollback, end) in [(false, RunStatus::Cancelled), (true, RunStatus::RolledBack)] {
+        let runbook = World::new(vec![Step { always: true, ..step("a", "x/unsafe") }]).run.runbook().clone();
+        let mut first = World::new(vec![]).history.remove(0);
+        if let Event::Created { lock, .. } = &mut first.event {
+            *lock = Some("vm/web1".into());
+        }
+        let run = Run::create(runbook, &first).unwrap();
+        let mut world = World { run, history: vec![first], now: Timestamp::from_millis(1_000) };
+        world.add(Event::CancelRequested { by: by(), rollback });
+        assert_eq!((world.settle_down(), world.run.status()), (None, end), "it never held the lock");
+        assert_eq!(world.state("a"), "skipped");
+    }
+}

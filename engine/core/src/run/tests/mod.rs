@@ -21,13 +21,15 @@ fn pin(effect: EffectClass, has_verify: bool, has_undo: bool) -> Pin {
     Pin { plugin: Digest::of(b"plugin"), effect, destructive: false, has_verify, has_undo, undo_safe_if_not_run: false }
 }
 
-/// The actions that test runbooks use: `x/read`, `x/idem`, `x/unsafe` (verify and undo) and `x/blind` (neither).
+/// The actions that test runbooks use: `x/read`, `x/idem`, `x/unsafe` (verify and undo), `x/blind` (neither) and `x/mild`
+/// (an undo that is safe for what never happened).
 fn pins() -> BTreeMap<ActionName, Pin> {
     let all = [
         ("x/read", pin(EffectClass::Read, false, false)),
         ("x/idem", pin(EffectClass::Idempotent, false, true)),
         ("x/unsafe", pin(EffectClass::Unsafe, true, true)),
         ("x/blind", pin(EffectClass::Unsafe, false, false)),
+        ("x/mild", Pin { undo_safe_if_not_run: true, ..pin(EffectClass::Unsafe, false, true) }),
     ];
     all.into_iter().map(|(name, pin)| (name.parse().unwrap(), pin)).collect()
 }

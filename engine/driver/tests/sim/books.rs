@@ -1,0 +1,166 @@
+//! The books that are kept outside the engine: of what is on the disk, and of what happened in the world. The rules that
+//! they are checked by stand in `invariants.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use journal::Batch;
+use runwright_core::{Direction, Event, Key, Record, Run, RunId, Runbook, ScriptCall, Step, StepRun, StepState, Work};
+
+/// The books, and the first rule that was broken.
+pub(crate) struct Books {
+    pub(crate) honest: bool,
+    pub(crate) runs: BTreeMap<RunId, Watched>,
+    /// Who holds which lock.
+    pub(crate) holders: BTreeMap<String, RunId>,
+    /// How often each key acted.
+    pub(crate) effects: BTreeMap<String, u32>,
+    /// Keys under which an unsafe effect happened and must not happen again.
+    pub(crate) spent: BTreeSet<String>,
+    /// Effects and records in their order, for people.
+    pub(crate) story: Vec<String>,
+    pub(crate) broken: Option<String>,
+}
+
+/// A run as its durable records make it.
+pub(crate) struct Watched {
+    pub(crate) run: Run,
+    /// By path, the record with which a step completed.
+    pub(crate) completed: BTreeMap<String, u64>,
+    /// Undos that began: the path, and the record of that.
+    pub(crate) undone: Vec<(String, u64)>,
+}
+
+impl Books {
+    pub(crate) fn new(honest: bool) -> Self {
+        Self {
+            honest,
+            runs: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            effects: BTreeMap::new(),
+            spent: BTreeSet::new(),
+            story: Vec::new(),
+            broken: None,
+        }
+    }
+
+    /// A rule was broken.
+    pub(crate) fn blame(&mut self, what: String) {
+        self.story.push(format!("!! {what}"));
+        self.broken.get_or_insert(what);
+    }
+
+    /// The run by what is durable.
+    pub(crate) fn run(&self, id: RunId) -> Option<Run> {
+        self.runs.get(&id).map(|watched| watched.run.clone())
+    }
+
+    /// How often this key acted.
+    pub(crate) fn effects(&self, key: &Key) -> u32 {
+        self.effects.get(key.as_str()).copied().unwrap_or(0)
+    }
+
+    /// How many effects there were.
+    pub(crate) fn effects_in_all(&self) -> u32 {
+        self.effects.values().sum()
+    }
+
+    /// Where a step stands by what is durable.
+    pub(crate) fn state(&self, run: RunId, path: &str) -> Option<&StepState> {
+        self.runs.get(&run)?.run.step(path).map(|(_, state)| &state.state)
+    }
+
+    /// Whether the step waits for a time, and calls nothing.
+    pub(crate) fn waits(&self, run: RunId, path: &str, direction: Direction) -> bool {
+        let step = self.runs.get(&run).and_then(|watched| watched.run.step(path));
+        step.is_some_and(|(step, _)| matches!(work(step, direction), Work::Wait { .. }))
+    }
+
+    /// The call of this script that has not ended, if there is one.
+    pub(crate) fn open_call(&self, run: RunId, script: &str) -> Option<String> {
+        let (_, state) = self.runs.get(&run)?.run.step(script)?;
+        let ended = |path: &String| matches!(self.state(run, path), Some(StepState::Succeeded | StepState::Failed));
+        acts(state).into_iter().find(|path| !ended(path))
+    }
+
+    /// A batch became durable.
+    pub(crate) fn committed(&mut self, batch: &Batch) {
+        for record in &batch.records {
+            self.story.push(format!("{:>5} {} {}", record.seq, record.run, line(record)));
+            let fits = if let Event::Created { runbook, .. } = &record.event {
+                let source = batch.sources.iter().find(|(digest, _)| digest == runbook);
+                let parsed = source.and_then(|(_, bytes)| serde_json::from_slice::<Runbook>(bytes).ok());
+                let known = self.runs.values().map(|w| Arc::clone(w.run.runbook())).find(|b| b.source().0 == *runbook);
+                parsed.map(Arc::new).or(known).ok_or("no source".to_owned()).and_then(|book| self.create(book, record))
+            } else {
+                self.record(record)
+            };
+            if let Err(misfit) = fits {
+                self.blame(format!("5: record {} can't be replayed: {misfit}", record.seq));
+            }
+        }
+        for head in &batch.heads {
+            if self.runs.get(&head.run).is_none_or(|watched| watched.run.head() != *head) {
+                self.blame(format!("5: the engine thinks {head:?}, and the history says something else"));
+            }
+        }
+    }
+
+    fn create(&mut self, runbook: Arc<Runbook>, record: &Record) -> Result<(), String> {
+        let run = Run::create(runbook, record).map_err(|misfit| misfit.to_string())?;
+        self.runs.insert(record.run, Watched { run, completed: BTreeMap::new(), undone: Vec::new() });
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<(), String> {
+        let Some(watched) = self.runs.get_mut(&record.run) else { return Err("its run was not created".into()) };
+        let before = watched.run.clone();
+        watched.run.apply(record).map_err(|misfit| misfit.to_string())?;
+        for path in paths(&watched.run) {
+            let is = |run: &Run| {
+                run.step(&path).is_some_and(|(_, s)| matches!(s.state, StepState::Succeeded | StepState::Failed))
+            };
+            if is(&watched.run) && !is(&before) {
+                watched.completed.insert(path, record.seq);
+            }
+        }
+        let blames = [self.lock_rule(&before, record), self.undo_rule(&before, record), self.truth_rule(record)];
+        blames.into_iter().flatten().for_each(|blame| self.blame(blame));
+        self.licence(&before, record);
+        Ok(())
+    }
+}
+
+/// What is called in this direction.
+pub(crate) fn work(step: &Step, direction: Direction) -> &Work {
+    match (direction, &step.undo) {
+        (Direction::Undo, Some(undo)) => undo,
+        _ => &step.work,
+    }
+}
+
+/// The paths of everything that is attempted by itself.
+pub(crate) fn paths(run: &Run) -> Vec<String> {
+    run.steps().flat_map(|(step, state)| std::iter::once(step.id.clone()).chain(acts(state))).collect()
+}
+
+/// The paths of the calls of a script.
+fn acts(script: &StepRun) -> Vec<String> {
+    let acts = script.calls.iter().filter_map(|call| match call {
+        ScriptCall::Act(act) => Some(act.step.id.clone()),
+        ScriptCall::Value { .. } => None,
+    });
+    acts.collect()
+}
+
+/// A record for people, without what differs between two histories of one seed: what scripts drew at random.
+fn line(record: &Record) -> String {
+    let at = record.at.millis();
+    match &record.event {
+        Event::Noted { step, note: runwright_core::Note::Value { function, .. }, .. } => {
+            format!("{at} noted {step} {function}()")
+        }
+        Event::Created { inputs, lock, .. } => format!("{at} created {inputs:?} {lock:?}"),
+        event => format!("{at} {event:?}"),
+    }
+}

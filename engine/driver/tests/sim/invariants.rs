@@ -1,0 +1,182 @@
+//! What must hold in every history, whatever fails. The books are kept outside the engine: of what is on the disk, and
+//! of what happened in the world.
+//!
+//! 1. Nothing acts that is not written down: every effect has a durable `started` that is still in flight.
+//! 2. An effect of an unsafe action never happens twice under one key, unless in between the plugin said that nothing
+//!    remained, `verify` said that it did not happen, or a person said `retry`.
+//! 3. Nothing is undone before it is settled what became of it, nor while another step is in flight; undoing goes in the
+//!    reverse order of completion. (That an undo does not happen twice is rule 2; an action's own undo may be repeated.)
+//! 4. Every run comes to its end, or is blocked with a step that asks a person. No unfinished run is without a task.
+//! 5. What the engine thinks of a run is what its history says, and every beginning of a history can be replayed.
+//! 6. A run that is over never acts again, unless a person asks to take it back.
+//! 7. Of the runs with one lock at most one is between `locked` and its end, and only that one acts.
+//! 8. One seed, one history.
+//! 9. What the journal says at a run's end is true, where plugins tell the truth: what succeeded happened, what failed
+//!    with nothing remaining did not, and a run that was rolled back left nothing that has an undo.
+//!
+//! Rules 4 and 8 are looked after where engines live (`history.rs`), the others here.
+
+use std::sync::Arc;
+
+use runwright_core::{
+    Direction, EffectClass, Event, FailureKind, Key, Outcome, Phase, Record, Run, RunId, RunStatus, Settlement,
+    StepState, Verdict,
+};
+
+use crate::books::{Books, Watched, paths, work};
+
+impl Books {
+    /// Something happens outside, for this attempt.
+    pub(crate) fn acts(&mut self, id: RunId, path: &str, direction: Direction, attempt: u32, key: &Key) {
+        self.story.push(format!("   effect of {path} {direction:?} {attempt} of {id}"));
+        let Some(Watched { run, .. }) = self.runs.get(&id) else {
+            return self.blame(format!("1: {path} acts in a run that is not written down"));
+        };
+        let Some((step, state)) = run.step(path) else {
+            return self.blame(format!("1: {path} acts, and is not written down"));
+        };
+        let own_undo = direction == Direction::Undo && step.undo.is_none();
+        let effect = run.pin_of(work(step, direction)).map_or(EffectClass::Read, |pin| pin.effect);
+        let in_flight =
+            state.active().is_some_and(|a| (a.direction, a.number, &a.phase) == (direction, attempt, &Phase::Calling));
+        let (over, once) = (run.status().is_finished(), effect == EffectClass::Unsafe && !step.idempotent && !own_undo);
+        let (state, lock) = (format!("{:?}", state.state), run.lock().map(str::to_owned));
+        if !in_flight || *key != Key::of(id, path, direction) {
+            self.blame(format!("1: attempt {attempt} of {path} {direction:?} acts, and the journal says {state}"));
+        }
+        if over {
+            self.blame(format!("6: {path} acts in a run that is over"));
+        }
+        if lock.is_some_and(|lock| self.holders.get(&lock) != Some(&id)) {
+            self.blame(format!("7: {path} acts without the lock"));
+        }
+        if once && !self.spent.insert(key.as_str().to_owned()) {
+            self.blame(format!("2: {path} {direction:?} acts twice under one key"));
+        }
+        *self.effects.entry(key.as_str().to_owned()).or_default() += 1;
+    }
+
+    /// Who holds the lock when this is written down, and who acts.
+    pub(crate) fn lock_rule(&mut self, before: &Run, record: &Record) -> Option<String> {
+        let (id, over) = (record.run, before.status().is_finished());
+        match &record.event {
+            Event::Started { step, .. } if over => return Some(format!("6: {step} starts in a run that is over")),
+            _ => {}
+        }
+        let key = before.lock()?.to_owned();
+        match &record.event {
+            Event::Locked => self.hold(key, id),
+            Event::RollbackRequested { .. } if over => self.hold(key, id),
+            Event::Finished { .. } => {
+                if self.holders.get(&key) == Some(&id) {
+                    self.holders.remove(&key);
+                }
+                None
+            }
+            Event::Started { step, .. } if self.holders.get(&key) != Some(&id) => {
+                Some(format!("7: {step} starts without the lock {key:?}"))
+            }
+            _ => None,
+        }
+    }
+
+    fn hold(&mut self, key: String, id: RunId) -> Option<String> {
+        let before = self.holders.insert(key.clone(), id)?;
+        Some(format!("7: {id} takes the lock {key:?}, which {before} holds"))
+    }
+
+    /// What may be undone when this is written down.
+    pub(crate) fn undo_rule(&mut self, before: &Run, record: &Record) -> Option<String> {
+        let path = match &record.event {
+            Event::Started { step, direction: Direction::Undo, .. } => step,
+            Event::Refused { step, .. } if before.step(step)?.1.state != StepState::Pending => step,
+            _ => return None,
+        };
+        let (step, state) = before.step(path)?;
+        let settled = match &state.state {
+            StepState::Succeeded | StepState::Failed => true,
+            StepState::Active(attempt) => attempt.direction == Direction::Undo,
+            StepState::Unknown { direction: Direction::Forward, .. } => {
+                step.undo.is_none() && before.pin(step).is_some_and(|pin| pin.undo_safe_if_not_run)
+            }
+            _ => false,
+        };
+        if !settled {
+            return Some(format!("3: {path} is undone, and it is {:?}", state.state));
+        }
+        if before.attempts().any(|step| step.active().is_some_and(|a| a.direction == Direction::Forward)) {
+            return Some(format!("3: {path} is undone while a step is in flight"));
+        }
+        let watched = self.runs.get_mut(&record.run)?;
+        if watched.undone.iter().any(|(known, _)| known == path) {
+            return None;
+        }
+        let done = |path: &str| watched.completed.get(path).copied().unwrap_or(u64::MAX);
+        let early =
+            watched.undone.iter().find(|(other, began)| done(other) < done(path) && done(path) < *began).cloned();
+        watched.undone.push((path.clone(), record.seq));
+        early.map(|(other, _)| format!("3: {path} is undone after {other}, which completed before it"))
+    }
+
+    /// What makes it right that an unsafe effect happens again.
+    pub(crate) fn licence(&mut self, before: &Run, record: &Record) {
+        let (step, direction) = match &record.event {
+            Event::Ended { step, direction, outcome: Outcome::Failed(failure), .. }
+                if failure.kind != FailureKind::Partial =>
+            {
+                (step, *direction)
+            }
+            Event::Verified { step, direction, verdict: Verdict::NotHappened, .. } => (step, *direction),
+            Event::Settled { step, settlement: Settlement::Retry, .. } => match before.step(step).map(|s| &s.1.state) {
+                Some(StepState::Unknown { direction, .. }) => (step, *direction),
+                _ => (step, Direction::Undo),
+            },
+            _ => return,
+        };
+        self.spent.remove(Key::of(record.run, step, direction).as_str());
+    }
+
+    /// Whether what the journal says at the run's end is true.
+    pub(crate) fn truth_rule(&self, record: &Record) -> Option<String> {
+        let Event::Finished { .. } = record.event else { return None };
+        let run = &self.runs.get(&record.run)?.run;
+        if !self.honest {
+            return None;
+        }
+        paths(run).into_iter().find_map(|path| {
+            let (step, state) = run.step(&path)?;
+            let writes = run.effect(step) != EffectClass::Read;
+            let times = |direction| self.effects(&Key::of(run.id(), &path, direction));
+            let (done, undone) = (times(Direction::Forward), times(Direction::Undo));
+            let calls = |direction| work(step, direction).action().is_some();
+            let partial = state.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Partial);
+            let lie = match &state.state {
+                StepState::Succeeded => calls(Direction::Forward) && done == 0,
+                StepState::Failed => writes && done > 0 && !partial,
+                StepState::Undone => calls(Direction::Undo) && undone == 0,
+                StepState::Skipped(_) => done > 0,
+                StepState::UndoFailed { accepted } => !accepted,
+                _ => true,
+            };
+            let of_script = path.split_once('/').and_then(|(id, _)| run.step(id));
+            let may = run.has_undo(step) && !step.always && of_script.is_none_or(|(script, _)| script.undo.is_none());
+            let left = run.status() == RunStatus::RolledBack && may && writes && done > 0;
+            let taken = matches!(state.state, StepState::Undone | StepState::UndoFailed { accepted: true });
+            (lie || left && !taken).then(|| {
+                let state = &state.state;
+                format!("9: {path} acted {done} times and was taken back {undone} times, and the journal says {state:?} in a run that is {}", run.status().as_str())
+            })
+        })
+    }
+
+    /// Whether the whole history, read again from the disk, gives the run that the records gave one by one.
+    pub(crate) fn replayed(&mut self, history: &[Record]) {
+        let Some(watched) = history.first().and_then(|first| self.runs.get(&first.run)) else {
+            return self.blame("5: a history of which no record was seen".into());
+        };
+        let replayed = Run::replay(Arc::clone(watched.run.runbook()), history);
+        if replayed.as_ref() != Ok(&watched.run) {
+            self.blame(format!("5: replayed from the disk, run {} is another one", watched.run.id()));
+        }
+    }
+}

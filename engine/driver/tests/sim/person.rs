@@ -1,0 +1,156 @@
+//! A person who starts runs, changes their mind, stops engines, and decides by looking at the world.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use driver::{Admitted, Driver, Error};
+use journal::{Batch, Journal, Query};
+use runwright_core::{By, Direction, Key, Run, RunId, RunStatus, Settlement, StepState};
+use serde_json::json;
+
+use crate::books::paths;
+use crate::dice::Dice;
+use crate::history::{Left, Wish, is_answer};
+use crate::world::World;
+
+/// How often a person looks in one life, at most.
+const LOOKS_MAX: u64 = 400;
+
+/// Brings what is left to its end, as far as this engine lives.
+pub(crate) async fn looks_after(
+    world: &World,
+    driver: &Driver,
+    wishes: &[Wish],
+    taken_back: &mut BTreeSet<RunId>,
+) -> Left {
+    match driver.resume_all().await {
+        Ok((_, left)) if left.is_empty() => {}
+        Ok((_, left)) => world.books().blame(format!("4: these can't go on: {left:?}")),
+        Err(error) => world.books().blame(format!("4: nothing can go on: {error}")),
+    }
+    let mut skipped = BTreeSet::new();
+    for look in 0..LOOKS_MAX {
+        let mut dice = world.dice(format_args!("look {} {look}", world.life()));
+        world.schedule.after(1 + dice.below(20_000) * (1 + look / 20), "person".into()).await;
+        if world.books().broken.is_some() {
+            return Left::Done;
+        }
+        let mut busy = false;
+        for wish in wishes {
+            if skipped.contains(&wish.id) {
+                continue;
+            }
+            let known = world.books().run(wish.id);
+            let did = match known {
+                None => starts(world, driver, wish, &mut skipped).await,
+                Some(run) => minds(world, driver, &run, &mut dice, taken_back).await,
+            };
+            match did {
+                Ok(unfinished) => busy |= unfinished,
+                Err(error) if is_answer(&error) => busy = true,
+                // The journal has failed: whoever runs the engine ends it.
+                Err(Error::Journal(_)) => return Left::Stopped,
+                Err(error) => world.books().blame(format!("4: {error}")),
+            }
+        }
+        if !busy {
+            return Left::Done;
+        }
+        let unfinished = world.journal.runs(&Query::unfinished()).map_or(usize::MAX, |heads| heads.len());
+        if driver.living() < unfinished {
+            // With a failed journal every task ends.
+            if !failed(driver).await {
+                world.books().blame(format!("4: of {unfinished} unfinished runs {} have a task", driver.living()));
+            }
+            return Left::Stopped;
+        }
+        if !world.is_calm() && dice.percent(4) {
+            world.books().story.push("-- the engine is stopped".into());
+            driver.stop(Duration::from_millis(dice.below(3_000))).await;
+            return Left::Stopped;
+        }
+    }
+    world.books().blame(format!("4: after {LOOKS_MAX} looks not every run came to its end"));
+    Left::Stopped
+}
+
+async fn failed(driver: &Driver) -> bool {
+    matches!(driver.journal().append(Batch::default()).await, Err(error) if error.is_final())
+}
+
+async fn starts(world: &World, driver: &Driver, wish: &Wish, skipped: &mut BTreeSet<RunId>) -> Result<bool, Error> {
+    let admitted = driver.admit(vec![(wish.id, wish.admission())], |_| Batch::default()).await?;
+    if let Some(Admitted::Skipped { key, .. }) = admitted.first() {
+        world.books().story.push(format!("-- {} is skipped: {key} is held", wish.id));
+        skipped.insert(wish.id);
+    }
+    Ok(true)
+}
+
+/// Looks at one run; returns whether there is more to come of it.
+async fn minds(
+    world: &World,
+    driver: &Driver,
+    run: &Run,
+    dice: &mut Dice,
+    taken_back: &mut BTreeSet<RunId>,
+) -> Result<bool, Error> {
+    let by = || By { who: "ada".into(), why: "simulated".into() };
+    let id = run.id();
+    match run.status() {
+        RunStatus::RolledBack => Ok(false),
+        status if status.is_finished() => {
+            if !world.dice(format_args!("regret {id}")).percent(25) || taken_back.contains(&id) {
+                return Ok(false);
+            }
+            world.books().story.push(format!("-- {id} is to be taken back"));
+            driver.roll_back(id, by()).await?;
+            taken_back.insert(id);
+            Ok(true)
+        }
+        RunStatus::Blocked => {
+            settles(world, driver, run, dice, by()).await?;
+            Ok(true)
+        }
+        _ => {
+            // A script that is run again catches up beside the simulated time: told to stop meanwhile, it would depend on
+            // the threads where it stops.
+            let catches_up = run.steps().any(|(step, state)| {
+                state.forward.started > 1 && state.active().is_some() && world.books().open_call(id, &step.id).is_some()
+            });
+            if !world.is_calm() && !catches_up && dice.percent(6) {
+                let rollback = dice.percent(50);
+                world.books().story.push(format!("-- {id} is cancelled, rollback {rollback}"));
+                match dice.percent(30) {
+                    true => driver.roll_back(id, by()).await?,
+                    false => driver.cancel(id, by(), rollback).await?,
+                }
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// Settles one step by what is true outside.
+async fn settles(world: &World, driver: &Driver, run: &Run, dice: &mut Dice, by: By) -> Result<(), Error> {
+    let asks = run.attempts().zip(paths(run)).find_map(|(state, path)| match state.state {
+        StepState::Unknown { direction, .. } => Some((path, direction)),
+        StepState::UndoFailed { accepted: false } => Some((path, Direction::Undo)),
+        _ => None,
+    });
+    let Some((path, direction)) = asks else {
+        world.books().blame(format!("4: run {} is blocked, and no step asks", run.id()));
+        return Ok(());
+    };
+    let happened = world.books().effects(&Key::of(run.id(), &path, direction)) > 0;
+    let undoes = direction == Direction::Forward && run.step(&path).is_some_and(|(step, _)| run.has_undo(step));
+    let done = || Settlement::Done { output: json!({ "n": 1 }) };
+    let settlement = match (happened, dice.below(3)) {
+        (true, 0) if undoes => Settlement::Undo,
+        (true, _) => done(),
+        (false, 0) => Settlement::Failed,
+        (false, _) => Settlement::Retry,
+    };
+    world.books().story.push(format!("-- {path} of {} is settled: {}", run.id(), settlement.as_str()));
+    driver.settle(run.id(), path, settlement, by).await
+}
