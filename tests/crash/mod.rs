@@ -1,5 +1,6 @@
 //! The engine killed (SIGKILL) at every journal record, and started again: the same end, and no unsafe effect twice.
 
+mod clock;
 mod pinning;
 mod real;
 mod scene;

@@ -67,12 +67,22 @@ impl Scene {
 
     /// Runs the command in the scene. With `kill_at` the engine kills itself at that record.
     pub(super) fn runwright(&self, args: &[&str], kill_at: Option<&str>) -> Output {
+        self.command(args, kill_at).output().unwrap()
+    }
+
+    /// The command, to be run in the scene.
+    pub(super) fn command(&self, args: &[&str], kill_at: Option<&str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runwright"));
         command.args(args).current_dir(self.folder.path()).env_remove("RUNWRIGHT_KILL_AT");
         if let Some(kill_at) = kill_at {
             command.env("RUNWRIGHT_KILL_AT", kill_at);
         }
-        command.output().unwrap()
+        command
+    }
+
+    /// A path in the scene's folder.
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
     }
 
     /// Runs the runbook.

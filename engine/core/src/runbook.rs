@@ -195,6 +195,10 @@ pub struct Step {
     /// The action is called until this holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
+    /// The steps before it whose results it reads: what they did is not taken back while what it did stands and could not
+    /// be taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub builds_on: Vec<String>,
 }
 
 impl Step {

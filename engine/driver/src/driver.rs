@@ -305,6 +305,7 @@ impl Driver {
             return Err(Error::Over { run: id, status });
         }
         self.ready(&run).await?;
+        self.world.clock.not_before(run.updated());
         let turn = run.lock().map(|key| self.world.locks.claim(key, id));
         let (run, batch) = self.interrupted(run).await?;
         self.spawn(run, turn, batch, Vec::new())

@@ -1,6 +1,6 @@
 //! What all checks share: the source, what is known, and the diagnostics so far; and typed reading of fields.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use runwright_core::{ActionName, Catalog, duration_ms};
@@ -18,6 +18,8 @@ pub(crate) struct Check<'a> {
     pub(crate) schemas: HashMap<ActionName, Option<jsonschema::Validator>>,
     /// Anchors and aliases met so far.
     pub(crate) anchors: usize,
+    /// The steps that the expressions met since it was last taken read.
+    pub(crate) steps_read: BTreeSet<String>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -32,7 +34,15 @@ pub(crate) struct Keys {
 
 impl<'a> Check<'a> {
     pub(crate) fn new(source: &'a Source<'a>, catalog: Option<&'a Catalog>, engine: &'a script::Engine) -> Self {
-        Self { source, catalog, engine, schemas: HashMap::new(), anchors: 0, diagnostics: Vec::new() }
+        Self {
+            source,
+            catalog,
+            engine,
+            schemas: HashMap::new(),
+            anchors: 0,
+            steps_read: BTreeSet::new(),
+            diagnostics: Vec::new(),
+        }
     }
 
     /// Notes an error; what is returned takes help and notes.

@@ -111,6 +111,9 @@ impl Check<'_> {
     }
 
     pub(crate) fn read(&mut self, node: &Node, scalar: &Scalar, offset: usize, read: &Read, scope: Scope) {
+        if read.variable == "steps" {
+            self.steps_read.extend(scope.steps_in(read).map(str::to_owned));
+        }
         if self.full() {
             return;
         }

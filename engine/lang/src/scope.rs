@@ -66,6 +66,14 @@ impl<'s> Scope<'s> {
         }
     }
 
+    /// The steps that a read of `steps` may look at: the one that it names, or all before it where only the run tells.
+    pub(crate) fn steps_in(self, read: &Read) -> impl Iterator<Item = &'s str> {
+        let before = if let Self::Run { before, .. } = self { before } else { 0 };
+        let named = read.keys.first().map(|key| key.name.clone());
+        let wanted = move |id: &&str| named.as_ref().is_none_or(|name| name == id);
+        self.steps().iter().take(before).copied().filter(wanted)
+    }
+
     /// How to read what `name`, which is no variable here, may have meant.
     pub(crate) fn help(self, name: &str) -> String {
         if let Some(help) = did_you_mean(name, self.roots().iter().copied()) {

@@ -57,6 +57,7 @@ impl Check<'_> {
     ) -> Option<Step> {
         let fields = self.map(node, "a step: a map with `id`, and `uses` or `script`")?;
         self.keys(fields, &KEYS);
+        self.steps_read.clear();
         let id = self.id(node, fields, same);
         let field = |key| find(fields, key).map(|entry| &entry.value);
         let condition = field("if").and_then(|value| self.condition(value, scope));
@@ -76,9 +77,10 @@ impl Check<'_> {
         }
         let timeout_ms =
             timeout_ms.or(timeout).or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
-        let (on_failure, on_unknown) = (on_failure?, on_unknown?);
+        let (id, on_failure, on_unknown) = (id?, on_failure?, on_unknown?);
+        let builds_on = std::mem::take(&mut self.steps_read).into_iter().filter(|step| *step != id).collect();
         Some(Step {
-            id: id?,
+            id,
             condition,
             work,
             timeout_ms,
@@ -90,6 +92,7 @@ impl Check<'_> {
             undo: undo.flatten(),
             point_of_no_return,
             until,
+            builds_on,
         })
     }
 

@@ -5,10 +5,39 @@ use super::{Attempt, Phase, Run, Stage, StepRun, StepState};
 use crate::{Direction, EffectClass, FailureKind, RunStatus, Step};
 
 impl Run {
-    /// The step whose undo comes next: of those that are left, the one that completed last.
+    /// The step whose undo comes next: of those that are left and not held back, the one that completed last.
     pub(super) fn next_undo(&self) -> Option<Place> {
+        let held = self.held_back();
         let left = self.places().filter(|place| self.is_to_be_undone(*place) && self.has_undo(self.step_at(*place)));
-        left.max_by_key(|place| self.at(*place).completed.unwrap_or(u64::MAX))
+        left.filter(|place| !held.contains(place)).max_by_key(|place| self.at(*place).completed.unwrap_or(u64::MAX))
+    }
+
+    /// The steps that must stay as they are while a person decides about the undo of one that builds on them, directly or
+    /// through others.
+    fn held_back(&self) -> Vec<Place> {
+        let stuck = |place: &Place| {
+            matches!(
+                self.at(*place).state,
+                StepState::UndoFailed { accepted: false } | StepState::Unknown { direction: Direction::Undo, .. }
+            )
+        };
+        let mut open: Vec<Place> = self.places().filter(stuck).collect();
+        let mut held = Vec::new();
+        while let Some(above) = open.pop() {
+            let below = self.places().filter(|below| self.builds_on(above, *below) && !held.contains(below));
+            let below: Vec<Place> = below.collect();
+            open.extend(&below);
+            held.extend(below);
+        }
+        held
+    }
+
+    /// Whether what stands at `above` read what came of `below`. A call of a script may have used all calls before it.
+    fn builds_on(&self, above: Place, below: Place) -> bool {
+        match above.step == below.step {
+            true => above.call.is_some() && below.call.is_some() && below.call < above.call,
+            false => self.runbook.steps[above.step].builds_on.contains(&self.runbook.steps[below.step].id),
+        }
     }
 
     /// The steps that did something outside which a rollback leaves as it is: their action has no undo, or a point of no

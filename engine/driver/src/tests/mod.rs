@@ -190,6 +190,7 @@ fn step(id: &str, action: &str, with: Value) -> Step {
         undo: None,
         point_of_no_return: false,
         until: None,
+        builds_on: vec![],
     }
 }
 

@@ -27,8 +27,16 @@ pub(crate) struct Watched {
     pub(crate) run: Run,
     /// By path, the record with which a step completed.
     pub(crate) completed: BTreeMap<String, u64>,
-    /// Undos that began: the path, and the record of that.
-    pub(crate) undone: Vec<(String, u64)>,
+    pub(crate) undone: Vec<Undone>,
+}
+
+/// An undo that began.
+pub(crate) struct Undone {
+    pub(crate) path: String,
+    /// The record of that.
+    pub(crate) began: u64,
+    /// What had to wait then.
+    pub(crate) held_back: BTreeSet<String>,
 }
 
 impl Books {

@@ -5,7 +5,8 @@
 //! 2. An effect of an unsafe action never happens twice under one key, unless in between the plugin said that nothing
 //!    remained, `verify` said that it did not happen, or a person said `retry`.
 //! 3. Nothing is undone before it is settled what became of it, nor while another step is in flight; undoing goes in the
-//!    reverse order of completion. (That an undo does not happen twice is rule 2; an action's own undo may be repeated.)
+//!    reverse order of completion, but what a step builds on stays while that step could not be taken back. (That an undo
+//!    does not happen twice is rule 2; an action's own undo may be repeated.)
 //! 4. Every run comes to its end, or is blocked with a step that asks a person. No unfinished run is without a task.
 //! 5. What the engine thinks of a run is what its history says, and every beginning of a history can be replayed.
 //! 6. A run that is over never acts again, unless a person asks to take it back.
@@ -16,6 +17,7 @@
 //!
 //! Rules 4 and 8 are looked after where engines live (`history.rs`), the others here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use runwright_core::{
@@ -23,7 +25,7 @@ use runwright_core::{
     StepState, Verdict,
 };
 
-use crate::books::{Books, Watched, paths, work};
+use crate::books::{Books, Undone, Watched, paths, work};
 
 impl Books {
     /// Something happens outside, for this attempt.
@@ -107,15 +109,21 @@ impl Books {
         if before.attempts().any(|step| step.active().is_some_and(|a| a.direction == Direction::Forward)) {
             return Some(format!("3: {path} is undone while a step is in flight"));
         }
+        let held = held_back(before);
+        if held.contains(path) {
+            return Some(format!("3: {path} is undone, and what builds on it stands"));
+        }
         let watched = self.runs.get_mut(&record.run)?;
-        if watched.undone.iter().any(|(known, _)| known == path) {
+        if watched.undone.iter().any(|undone| undone.path == *path) {
             return None;
         }
         let done = |path: &str| watched.completed.get(path).copied().unwrap_or(u64::MAX);
-        let early =
-            watched.undone.iter().find(|(other, began)| done(other) < done(path) && done(path) < *began).cloned();
-        watched.undone.push((path.clone(), record.seq));
-        early.map(|(other, _)| format!("3: {path} is undone after {other}, which completed before it"))
+        let early = |other: &&Undone| {
+            done(&other.path) < done(path) && done(path) < other.began && !other.held_back.contains(path)
+        };
+        let early = watched.undone.iter().find(early).map(|other| other.path.clone());
+        watched.undone.push(Undone { path: path.clone(), began: record.seq, held_back: held });
+        early.map(|other| format!("3: {path} is undone after {other}, which completed before it"))
     }
 
     /// What makes it right that an unsafe effect happens again.
@@ -179,4 +187,32 @@ impl Books {
             self.blame(format!("5: replayed from the disk, run {} is another one", watched.run.id()));
         }
     }
+}
+
+/// The paths that a step whose undo did not succeed builds on, directly or through others.
+fn held_back(run: &Run) -> BTreeSet<String> {
+    let all = paths(run);
+    let stuck = |path: &&String| {
+        run.step(path).is_some_and(|(_, state)| {
+            matches!(
+                state.state,
+                StepState::UndoFailed { accepted: false } | StepState::Unknown { direction: Direction::Undo, .. }
+            )
+        })
+    };
+    let mut held = BTreeSet::new();
+    let mut above: Vec<String> = all.iter().filter(stuck).cloned().collect();
+    while let Some(path) = above.pop() {
+        let (id, call) = path.split_once('/').unwrap_or((&path, ""));
+        let reads = run.step(id).map(|(step, _)| step.builds_on.clone()).unwrap_or_default();
+        for below in &all {
+            let (other, of_call) = below.split_once('/').unwrap_or((below, ""));
+            let number = |call: &str| call.parse::<u32>().unwrap_or(0);
+            let before = other == id && number(of_call) > 0 && number(of_call) < number(call);
+            if (before || reads.iter().any(|read| read == other)) && held.insert(below.clone()) {
+                above.push(below.clone());
+            }
+        }
+    }
+    held
 }

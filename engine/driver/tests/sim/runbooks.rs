@@ -41,7 +41,9 @@ fn step(n: usize, dice: &mut Dice) -> Step {
     let scripted = matches!(work, Work::Script { .. });
     let is_wait = matches!(work, Work::Wait { .. });
     let conditions = ["inputs.n > 0", "inputs.n > 1", "steps.s0.succeeded"];
+    let builds_on = (0..n).filter(|_| dice.percent(15)).map(|n| format!("s{n}")).collect();
     Step {
+        builds_on,
         id: format!("s{n}"),
         condition: dice.percent(12).then(|| dice.one(&conditions).to_owned()),
         work,

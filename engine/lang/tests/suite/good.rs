@@ -91,6 +91,7 @@ outputs: { n: "${{ steps.look.output.n }}", plain: 1 }
         Work::Script { source: "let all = steps.len();\n#{ n: all, vm: inputs.vm }\n".to_owned(), acts: Vec::new() }
     );
     assert_eq!(tune.condition.as_deref(), Some("steps.look.output.n > 0"));
+    assert_eq!(tune.builds_on, ["look"]);
     assert_eq!(tune.retry, Retry { attempts: 3, delay_ms: 500, backoff: 1.5, max_delay_ms: 5_000 });
     assert_eq!((tune.timeout_ms, tune.on_failure, tune.on_unknown), (5_400_000, OnFailure::Stop, OnUnknown::Retry));
     assert!(again.idempotent && again.retry == Retry::default());

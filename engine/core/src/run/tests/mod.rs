@@ -48,6 +48,7 @@ fn step(id: &str, action: &str) -> Step {
         undo: None,
         point_of_no_return: false,
         until: None,
+        builds_on: vec![],
     }
 }
 
@@ -212,6 +213,36 @@ fn an_undo_that_keeps_failing_blocks_until_a_person_decides() {
     world.answer("a", failed(FailureKind::Permanent));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::Blocked));
     world.add(Event::Settled { step: "a".into(), settlement: Settlement::Retry, by: by() });
+    world.answer("a", succeeded(json!(null)));
+    assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
+}
+
+#[test]
+fn what_a_step_builds_on_stays_while_the_step_cannot_be_undone() {
+    let decide = |settlement| {
+        let on = |id: &str, builds_on: &[&str]| Step {
+            builds_on: builds_on.iter().map(|id| (*id).to_owned()).collect(),
+            ..step(id, "x/unsafe")
+        };
+        let read = Step { builds_on: vec!["a".into()], ..step("read", "x/read") };
+        let last = Step { on_failure: OnFailure::Rollback, ..step("last", "x/read") };
+        let mut world = World::new(vec![on("a", &[]), on("other", &[]), read, on("top", &["read"]), last]);
+        for done in ["a", "other", "read", "top"] {
+            world.answer(done, succeeded(json!(null)));
+        }
+        world.answer("last", failed(FailureKind::Permanent));
+        world.answer("top", failed(FailureKind::Permanent));
+        world.answer("other", succeeded(json!(null)));
+        assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::Blocked));
+        assert_eq!(["a", "other", "top"].map(|id| world.state(id)), ["succeeded", "undone", "undo-failed"]);
+        world.add(Event::Settled { step: "top".into(), settlement, by: by() });
+        world
+    };
+    let mut world = decide(Settlement::Retry);
+    world.answer("top", succeeded(json!(null)));
+    world.answer("a", succeeded(json!(null)));
+    assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
+    let mut world = decide(Settlement::Failed);
     world.answer("a", succeeded(json!(null)));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
 }
