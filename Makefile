@@ -37,9 +37,8 @@ test: plugins ## Runs everything: lints, the tests of all crates, the lab with r
 sim: ## Simulates a thousand histories of the driver; SEED=n repeats one and prints it
 	@cargo test --quiet --workspace --test sim -- --nocapture
 
-soak: ## Simulates histories for SECONDS=60; stops at the first broken promise and names its seed
-	@cargo build --quiet --workspace --tests --examples
-	@"$${CARGO_TARGET_DIR:-target}/debug/examples/soak"
+soak: ## Simulates failures for SECONDS=60; stops at the first broken promise and says how to repeat it
+	@tests/soak
 
 lint: ## Checks the format, clippy and, where cargo-deny is installed, licences and bans
 	@cargo fmt --all --check && (cd plugins && cargo fmt --all --check)

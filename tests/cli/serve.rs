@@ -166,3 +166,41 @@ fn what_it_refuses_looks_the_same_as_without_it() {
       hint: wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` runs, commands go through it
     ");
 }
+
+#[test]
+fn an_engine_that_died_again_and_again_starts_nothing_until_it_was_stopped_cleanly() {
+    let serve = |project: &Project| {
+        let _ = std::fs::remove_file(project.path("state/api.sock"));
+        project.start(&["serve"]).wait_until("serving", || project.path("state/api.sock").exists())
+    };
+    let (project, first) = serving();
+    first.signal(Signal::KILL);
+    first.wait();
+    for _ in 0..4 {
+        let served = serve(&project);
+        let listed = || project.call(&["status", "-o", "json"]);
+        let served = served.wait_until("answering", || listed().exit == Some(0));
+        assert_eq!(listed().json()["safe-mode"], json!(null));
+        served.signal(Signal::KILL);
+        served.wait();
+    }
+    let served = serve(&project);
+    let refused = project.call(&["run", "recover", "-i", "vm=web1"]);
+    insta::assert_snapshot!(refused.shown(), @r"
+    exit 70
+    --- standard error
+    error: could not run recover
+      cause: the engine is in safe mode: it died 5 times within 10 minutes; stop it and start it again to go on
+    ");
+    insta::assert_snapshot!(project.call(&["alarm", "send", "alarm.json"]).shown(), @r"
+    exit 0
+    VmDown: it waits: the engine is in safe mode
+    ");
+    let status = project.call(&["status"]).shown();
+    insta::assert_snapshot!(status.lines().skip(2).take(1).collect::<String>(), @"safe mode: nothing is started, because it died 5 times within 10 minutes; stop it and start it again to go on");
+    assert_eq!(project.lines("effects").len(), 0);
+    served.signal(Signal::TERM);
+    assert_eq!(served.wait().exit, Some(0));
+    let _served = serve(&project).wait_until("the alarm's effect", || !project.lines("effects").is_empty());
+    assert_eq!(project.call(&["status", "-o", "json"]).json()["safe-mode"], json!(null));
+}

@@ -245,6 +245,7 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             since: self.since,
+            safe_mode: self.driver.safe_mode().map(str::to_owned),
             unfinished: self.journal.runs(&journal::Query::unfinished())?,
             runbooks: library.views(),
             problems,

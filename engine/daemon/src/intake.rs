@@ -32,6 +32,10 @@ impl Engine {
             let runs = handled.map(|handled| handled.runs).unwrap_or_default();
             return Ok(AcceptedAlarm { name, key, duplicate: true, runs, note: "it was here before".into() });
         }
+        if self.driver().safe_mode().is_some() {
+            let note = "it waits: the engine is in safe mode".into();
+            return Ok(AcceptedAlarm { name, key, duplicate: false, runs: Vec::new(), note });
+        }
         let (runs, note) = self.handle(&key, alarm).await?;
         Ok(AcceptedAlarm { name, key, duplicate: false, runs, note })
     }

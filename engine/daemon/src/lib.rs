@@ -12,6 +12,7 @@ mod intake;
 mod library;
 mod serve;
 mod settings;
+mod starts;
 pub mod view;
 mod watch;
 mod workshop;

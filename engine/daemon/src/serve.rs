@@ -3,24 +3,34 @@
 use std::future::Future;
 
 use crate::view::StatusView;
-use crate::{Engine, Error, Settings, api, watch};
+use crate::{Engine, Error, Settings, api, starts, watch};
 
 /// Serves until `shutdown` is done: resumes what is unfinished, watches the folders and answers the API. `ready` is called
 /// once, when all of that is in place.
 ///
-/// **A crash** at any moment is what the journal is for: the next `serve` goes on.
+/// **A crash** at any moment is what the journal is for: the next `serve` goes on. After many of them in a short time the
+/// engine only answers: it resumes, watches and starts nothing (safe mode) until it was stopped cleanly.
 pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
     ready: impl FnOnce(&StatusView),
 ) -> Result<(), Error> {
     let engine = Engine::open_patiently(&settings, "runwright serve").await?;
+    starts::begin(&engine).await?;
     let listener = api::listen(&settings.socket())?;
     // A second look takes files that were written just now as they are: an alarm may come at once.
     engine.scan_runbooks();
     engine.scan_runbooks();
-    resume(&engine).await?;
-    let watching = watch::watch(engine.clone());
+    let safe_mode = engine.driver().safe_mode().is_some();
+    if !safe_mode {
+        resume(&engine).await?;
+    }
+    let watching = async {
+        match safe_mode {
+            true => std::future::pending().await,
+            false => watch::watch(engine.clone()).await,
+        }
+    };
     let answering = api::answer(engine.clone(), listener);
     ready(&engine.status()?);
     let ended = tokio::select! {
@@ -32,6 +42,9 @@ pub async fn serve(
     // Nobody can ask for anything any more; the socket goes first, so that commands do not wait for an answer.
     let _ = std::fs::remove_file(settings.socket());
     engine.stop().await;
+    if ended.is_ok() {
+        starts::end(&engine).await?;
+    }
     ended
 }
 

@@ -159,6 +159,9 @@ pub struct StatusView {
     pub pid: u32,
     /// Since when it serves, in milliseconds since 1970.
     pub since: Timestamp,
+    /// Why it starts nothing, if it is in safe mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_mode: Option<String>,
     /// Runs that are not over.
     pub unfinished: Vec<Head>,
     /// The runbooks that new runs can use.

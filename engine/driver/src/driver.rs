@@ -1,7 +1,7 @@
 //! The door to all runs of one engine.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use journal::{Batch, Journal, Query};
@@ -61,6 +61,9 @@ pub enum Error {
     /// The runbook's lock could not be worked out.
     #[error("could not work out `lock`: {0}")]
     Lock(String),
+    /// The engine starts nothing, because it died too often.
+    #[error("the engine is in safe mode: {0}; stop it and start it again to go on")]
+    SafeMode(String),
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Stopped,
@@ -99,6 +102,7 @@ pub enum Admitted {
 pub struct Driver {
     world: Arc<World>,
     lives: Arc<Mutex<Lives>>,
+    safe_mode: Arc<OnceLock<String>>,
     stop: watch::Sender<Option<Duration>>,
 }
 
@@ -130,7 +134,7 @@ impl Driver {
         scripts: Arc<script::Engine>,
     ) -> Self {
         let world = World { journal, plugins, clock, scripts, locks: Locks::default(), telling: Telling::new() };
-        Self { world: Arc::new(world), lives: Arc::default(), stop: watch::channel(None).0 }
+        Self { world: Arc::new(world), lives: Arc::default(), safe_mode: Arc::default(), stop: watch::channel(None).0 }
     }
 
     /// The journal.
@@ -158,6 +162,20 @@ impl Driver {
         self.world.telling.hear()
     }
 
+    /// From now on no run is started or goes on; everything can still be looked at. `why` is told to whoever asks.
+    pub fn enter_safe_mode(&self, why: String) {
+        let _ = self.safe_mode.set(why);
+    }
+
+    /// Why nothing is started; none in an engine that works as usual.
+    pub fn safe_mode(&self) -> Option<&str> {
+        self.safe_mode.get().map(String::as_str)
+    }
+
+    fn may_start(&self) -> Result<(), Error> {
+        self.safe_mode().map_or(Ok(()), |why| Err(Error::SafeMode(why.to_owned())))
+    }
+
     /// Starts a run. It exists, durably, when this returns.
     pub async fn start(&self, admission: Admission) -> Result<RunId, Error> {
         let id = self.new_id()?;
@@ -181,6 +199,7 @@ impl Driver {
         admissions: Vec<(RunId, Admission)>,
         with: impl FnOnce(&[Admitted]) -> Batch,
     ) -> Result<Vec<Admitted>, Error> {
+        self.may_start()?;
         let (mut created, mut records, mut sources) = (Vec::new(), Vec::new(), Vec::new());
         let mut admitted = Vec::with_capacity(admissions.len());
         for (id, admission) in admissions {
@@ -296,6 +315,7 @@ impl Driver {
     ///
     /// Processes that its attempts in flight had started are ended first; then the recovery table decides.
     pub async fn resume(&self, id: RunId) -> Result<(), Error> {
+        self.may_start()?;
         if self.lives().handles.contains_key(&id) {
             return Ok(());
         }
@@ -377,6 +397,7 @@ impl Driver {
 
     /// Rolls back a run that is over.
     async fn reopen(&self, id: RunId, by: By) -> Result<(), Error> {
+        self.may_start()?;
         let mut run = self.load(id)?;
         let record =
             Record { run: id, seq: run.seq() + 1, at: self.world.clock.now(), event: Event::RollbackRequested { by } };

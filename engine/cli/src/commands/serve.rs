@@ -14,7 +14,10 @@ Examples:
 
 It goes on with unfinished runs, watches the folders of runbooks and alarms, and answers on the socket api.sock in the \
 state directory, which other commands use. Ctrl-C or SIGTERM ends it: steps in flight may end within the configured \
-grace, and what does not goes on when it is started again. A second signal ends it at once.";
+grace, and what does not goes on when it is started again. A second signal ends it at once.
+
+An engine that died 5 times within 10 minutes starts in safe mode: everything can be looked at, alarms are accepted and \
+wait, nothing is started. Stop it and start it again to leave safe mode.";
 
 /// Watch folders, take alarms, and run what they call for
 #[derive(Debug, clap::Args)]
@@ -67,6 +70,9 @@ fn greeting(status: &StatusView, folder: &str) -> String {
     let mut text = format!("runwright {} serves {folder} (pid {}): {runbooks}, {plugins}", status.version, status.pid);
     if !status.unfinished.is_empty() {
         text.push_str(&format!(", {} not over", count(status.unfinished.len(), "run")));
+    }
+    if let Some(why) = &status.safe_mode {
+        text.push_str(&format!(", in safe mode: nothing is started, because {why}"));
     }
     if !status.problems.is_empty() {
         text.push_str(&format!(", {}: see `runwright status`", count(status.problems.len(), "problem")));

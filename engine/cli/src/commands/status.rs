@@ -42,6 +42,10 @@ fn text(context: &Context, status: &StatusView, serves: bool) -> Vec<String> {
         }
         false => format!("no engine serves; start one with `{} serve`", context.itself()),
     }];
+    if let Some(why) = &status.safe_mode {
+        let what = context.screen.paint(Tone::Bad, "safe mode:");
+        lines.push(format!("{what} nothing is started, because {why}; stop it and start it again to go on"));
+    }
     let mut part = |title: &str, rows: Vec<Vec<String>>| {
         if !rows.is_empty() {
             lines.push(strong(title));

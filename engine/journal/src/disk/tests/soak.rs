@@ -33,18 +33,18 @@ impl Chance {
     }
 }
 
-/// Calls `round` with seeds: once, or as often as the time for soaking allows.
-pub(super) fn rounds(mut round: impl FnMut(u64)) {
+/// Calls `round` with seeds: once, or as often as the time for soaking allows. It says how many `faults` it made.
+pub(super) fn rounds(faults: &str, mut round: impl FnMut(u64) -> usize) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let began = Instant::now();
     let (first, seconds) = (number("SEED").unwrap_or(1), number("RUNWRIGHT_SOAK").unwrap_or(0));
-    let mut seed = first;
+    let (mut seed, mut made) = (first, 0);
     loop {
-        round(seed);
+        made += round(seed);
         seed += 1;
         if began.elapsed() >= Duration::from_secs(seconds) {
             break;
         }
     }
-    println!("{} rounds with the seeds {first} to {} in {:.1?}", seed - first, seed - 1, began.elapsed());
+    println!("{made} {faults} with the seeds {first} to {} in {:.1?}", seed - 1, began.elapsed());
 }

@@ -112,7 +112,7 @@ fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, forgotten: &[u64], thoro
 
 #[test]
 fn what_was_acknowledged_survives_power_failures() {
-    rounds(|seed| {
+    rounds("power losses", |seed| {
         let dir = folder();
         let recorded = start_recording(dir.path());
         work(dir.path(), seed);
@@ -137,5 +137,6 @@ fn what_was_acknowledged_survives_power_failures() {
             let what = format!("seed {seed}, cut at {cut} of {}", events.len());
             check(after.path(), &acknowledged, &forgotten, chance.one_in(4), &what);
         }
+        CUTS
     });
 }
