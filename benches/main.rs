@@ -11,12 +11,13 @@ mod cpu;
 mod disk;
 mod process;
 mod report;
+mod restart;
 mod runs;
 mod world;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use report::{Report, Target, median};
 use runwright_core::Runbook;
@@ -37,6 +38,10 @@ fn main() {
     drop(world);
     eprintln!("  whole processes …");
     processes(&mut report, scratch.path());
+    eprintln!("  an engine with 1,000 runs at work, killed …");
+    at_work(&mut report, scratch.path());
+    eprintln!("  10,000 runs that sleep …");
+    asleep(&mut report, scratch.path());
     match json {
         true => println!("{}", report.json()),
         false => print!("{}", report.text()),
@@ -128,4 +133,49 @@ fn processes(report: &mut Report, folder: &Path) {
     report.times("process: run of one empty action, warm cache", &mut tiny);
     let warm = warm.as_secs_f64() * 1e3;
     report.target(Target::at_most("d: run of an empty runbook, whole process", warm, 60.0, "ms"));
+}
+
+/// Kills an engine with a thousand runs at work, and measures how soon the next one has all of them at work.
+fn at_work(report: &mut Report, folder: &Path) {
+    let place = restart::Place::new(folder, "at-work");
+    let served = place.serve();
+    place.alarms("Work", restart::AT_WORK);
+    // Created; the first step's start and end; the long one's start. Each death adds two.
+    place.until(restart::AT_WORK, 4);
+    drop(served);
+    let (mut ready, mut back, mut floor, mut ratios) = (vec![], vec![], vec![], vec![]);
+    // Three deaths with a step in flight would put it into quarantine.
+    for death in 1..=2 {
+        let read = place.read_once().0;
+        let began = Instant::now();
+        let served = place.serve();
+        place.until(restart::AT_WORK, 4 + 2 * death);
+        let took = began.elapsed();
+        ready.push(served.ready);
+        back.push(took);
+        floor.push(read);
+        ratios.push(took.as_secs_f64() / read.as_secs_f64());
+    }
+    report.times("restart: the journal's files read once", &mut floor);
+    report.times("restart: 1000 unfinished runs, until it serves", &mut ready);
+    let back = report.times("restart: 1000 unfinished runs, all at work again", &mut back);
+    report.target(Target::at_most("e: 1000 unfinished runs at work again", back.as_secs_f64() * 1e3, 1_000.0, "ms"));
+    report.rate("restart: at work again / files read once", median(&mut ratios));
+}
+
+/// What ten thousand runs hold that only wait.
+fn asleep(report: &mut Report, folder: &Path) {
+    let place = restart::Place::new(folder, "asleep");
+    let served = place.serve();
+    let before = served.memory();
+    place.alarms("Sleep", restart::ASLEEP);
+    place.until(restart::ASLEEP, 4);
+    let grown = served.memory() - before;
+    drop(served);
+    let served = place.serve();
+    let restarted = served.memory() - before;
+    let each = |bytes: u64| bytes as f64 / 1024.0 / restart::ASLEEP as f64;
+    report.target(Target::at_most("f: memory of a sleeping run", each(grown), 32.0, "KiB"));
+    report.target(Target::at_most("f: the same, after a restart", each(restarted), 32.0, "KiB"));
+    report.times("restart: 10000 sleeping runs, until it serves", &mut [served.ready]);
 }

@@ -26,7 +26,7 @@ fn help_has_the_commands_and_the_exit_codes() {
       alarm        Send alarms
       status       Show where the engine stands: runs, runbooks, plugins, and files that can't be used
       plugin       List plugins
-      journal      Verify and export the journal
+      journal      Check, back up, mend and shorten the journal
       doctor       Look for what is wrong with this installation
       completions  Print the completions for a shell
 

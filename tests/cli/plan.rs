@@ -135,3 +135,59 @@ fn a_capability_without_a_grant_is_told_with_the_line_to_add() {
           http = [{ method = "GET", url = "https://HOST/*" }]
     "#);
 }
+
+#[test]
+fn a_plan_shows_waits_scripts_undo_and_the_lock() {
+    let project = Project::new();
+    project.write(
+        "kinds.yaml",
+        r#"
+name: kinds
+inputs: { vm: { type: string, default: web1 } }
+lock: { key: "vm/${{ inputs.vm }}", on-busy: skip }
+steps:
+  - { id: pause, wait: 5m }
+  - id: make
+    uses: fixture/append-blind
+    with: { file: FOLDER/effects, line: made }
+    undo: { uses: fixture/append, with: { file: FOLDER/effects, line: removed } }
+  - { id: script, script: 'act("fixture/append", #{ file: "FOLDER/effects", line: "s" })' }
+  - { id: poll, wait-until: { uses: fixture/echo, with: { value: 1 }, if: output.attempt > 0, every: 1s, timeout: 5s } }
+  - { id: cut, uses: fixture/append-blind, with: { file: FOLDER/effects, line: cut }, point-of-no-return: true }
+"#,
+    );
+    let shown = project.call(&["plan", "kinds.yaml"]).shown();
+    let (before, after) = shown.split_once("plugins\n").expect("plugins");
+    insta::assert_snapshot!(before, @r"
+    exit 0
+    plan of kinds; nothing is started
+    inputs
+      vm = web1
+    lock
+      vm/web1, one run at a time: it is not started while another holds it
+    steps
+      pause   wait  (read)
+          5m
+      make    fixture/append-blind  (unsafe, undo)
+          file = FOLDER/effects
+          line = made
+          undone by fixture/append
+          after a crash in it: a person must say what became of it
+      script  script  (unsafe, undo)
+          may call fixture/append, each call a step of its own
+          after a crash in it: it goes on in its middle
+      poll    fixture/echo  (read)
+          value = 1
+          called again and again until output.attempt > 0
+          timeout 5s
+      cut     fixture/append-blind  (unsafe, point of no return)
+          file = FOLDER/effects
+          line = cut
+          after a crash in it: a person must say what became of it
+    ");
+    insta::assert_snapshot!(after.split_once("risks\n").expect("risks").1, @r"
+    can't be taken back by a rollback:   cut
+    forbids rolling back past it:        cut
+    needs a person after a crash in it:  make, cut
+    ");
+}

@@ -125,3 +125,94 @@ fn a_run_that_is_over_is_neither_resumed_nor_cancelled() {
       cause: run RUN is over: it is succeeded
     ");
 }
+
+const UNDONE: &str = r#"
+name: undone
+steps:
+  - { id: first, uses: fixture/append, with: { file: FOLDER/effects, line: first } }
+  - { id: second, uses: fixture/append-blind, with: { file: FOLDER/effects, line: second } }
+  - { id: third, uses: fixture/append, with: { file: FOLDER/effects, line: third } }
+  - { id: pause, wait: "${{ inputs.ms }}ms" }
+inputs: { ms: { type: integer, default: 1 } }
+"#;
+
+#[test]
+fn a_run_that_is_over_can_be_rolled_back_once() {
+    let project = Project::new();
+    project.write("undone.yaml", UNDONE);
+    assert_eq!(project.call(&["run", "undone.yaml"]).exit, Some(0));
+    insta::assert_snapshot!(project.call(&["runs", "rollback", "latest", "--reason", "wrong VM"]).shown(), @r"
+    exit 0
+    run RUN of undone, started by USER
+    first: started
+    first: succeeded in TIME
+    second: started
+    second: succeeded in TIME
+    third: started
+    third: succeeded in TIME
+    pause: waits for TIME
+    pause: succeeded in TIME
+    rollback asked for by USER (wrong VM)
+    rolling back
+    third: undoing
+    third: undone
+    first: undoing
+    first: undone
+    run RUN rolled back after TIME
+      not taken back, because it can't be: second
+    ");
+    insta::assert_snapshot!(project.call(&["runs", "rollback", "latest"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not roll back run latest
+      cause: rolling back does not fit a run that is rolled back, or on its way there
+    ");
+    insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @r"
+    exit 0
+    undone, started DATE by USER
+      ms = 1
+      ✓ first   undone  TIME
+      ✓ second  succeeded  TIME
+      ✓ third   undone  TIME
+      ✓ pause   succeeded  TIME
+    run RUN rolled back after TIME
+      not taken back, because it can't be: second
+    what people decided
+        11  DATE  rollback asked for by USER (wrong VM)
+        11  DATE  rolling back
+    ");
+}
+
+#[test]
+fn a_run_that_is_cancelled_with_rollback_takes_back_what_it_did() {
+    let project = Project::new();
+    project.write("undone.yaml", UNDONE);
+    let serve = project.start(&["serve"]);
+    let _serve = serve.wait_until("serving", || project.path("state/api.sock").exists());
+    assert_eq!(project.call(&["run", "undone.yaml", "-i", "ms=600000", "--detach"]).exit, Some(0));
+    while project.lines("effects").len() < 3 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    insta::assert_snapshot!(project.call(&["runs", "cancel", "latest", "--rollback", "--reason", "not now"]).shown(), @r"
+    exit 0
+    run RUN of undone, started by USER
+    first: started
+    first: succeeded in TIME
+    second: started
+    second: succeeded in TIME
+    third: started
+    third: succeeded in TIME
+    pause: waits for 10m 00s
+    cancelled, with all that was done, by USER (not now)
+    pause: failed in TIME: cancelled while it waited
+    rolling back
+    third: undoing
+    third: undone
+    first: undoing
+    first: undone
+    run RUN rolled back after TIME: pause: cancelled while it waited
+      not taken back, because it can't be: second
+    ");
+    assert_eq!(project.call(&["runs", "watch", "latest"]).exit, Some(5));
+    assert_eq!(project.lines("effects").len(), 5, "what can be undone was");
+}

@@ -102,3 +102,87 @@ fn what_can_not_be_settled_is_refused() {
       cause: there is no run "nothing"; `runwright runs list` shows those that there are
     "#);
 }
+
+/// A step that may be half done, with an undo of its own, behind one whose action has its own.
+const HALF: &str = r#"
+name: half
+steps:
+  - { id: first, uses: fixture/append, with: { file: FOLDER/effects, line: first } }
+  - id: create
+    uses: fixture/append-blind
+    with: { file: FOLDER/effects, line: created, fail: unknown }
+    undo: { uses: fixture/append, with: { file: FOLDER/effects, line: removed } }
+"#;
+
+#[test]
+fn undo_takes_back_the_step_and_what_came_before_it() {
+    let project = Project::new();
+    project.write("half.yaml", HALF);
+    assert_eq!(project.call(&["run", "half.yaml"]).exit, Some(4));
+    insta::assert_snapshot!(project.call(&["status"]).shown().lines().take(4).collect::<Vec<_>>().join("\n"), @r"
+    exit 0
+    no engine serves; start one with `runwright serve`
+    runs that wait for a person: `runwright runs show RUN` says for what
+      RUN  half  blocked  DATE
+    ");
+    let settled = project.call(&["settle", "latest", "create", "undo", "--reason", "half of it is there"]);
+    insta::assert_snapshot!(settled.shown(), @r"
+    exit 5
+    run RUN of half, started by USER
+    first: started
+    first: succeeded in TIME
+    create: started
+    create: nobody knows whether it happened: fixture/append-blind as asked
+    create: settled as undo by USER (half of it is there)
+    rolling back
+    create: undoing
+    create: undone
+    first: undoing
+    first: undone
+    run RUN rolled back after TIME: create: USER settled it as undo: half of it is there
+    ");
+    let acts: Vec<_> =
+        project.lines("effects").iter().map(|line| line.splitn(4, ' ').nth(3).unwrap_or_default().to_owned()).collect();
+    assert_eq!(acts, ["first", "created", "removed", "undo first"]);
+    insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @r"
+    exit 0
+    half, started DATE by USER
+      ✓ first   undone  TIME
+      ✓ create  undone  TIME  USER settled it as undo: half of it is there
+    run RUN rolled back after TIME: create: USER settled it as undo: half of it is there
+    what people decided
+         6  DATE  create: settled as undo by USER (half of it is there)
+         6  DATE  rolling back
+    ");
+}
+
+#[test]
+fn retry_tries_again_and_the_whole_story_can_be_read_afterwards() {
+    let (project, _) = blocked();
+    let settled = project.call(&["settle", "latest", "create", "retry", "--reason", "it is not there"]);
+    assert_eq!(settled.exit, Some(4), "it does not say again: {settled:?}");
+    assert_eq!(project.call(&["settle", "latest", "create", "done", "--output", "7"]).exit, Some(0));
+    insta::assert_snapshot!(project.call(&["runs", "show", "latest", "--history"]).shown(), @r"
+    exit 0
+    lost, started DATE by USER
+      ✓ create  succeeded  TIME  2 attempts
+      ✓ after   succeeded  TIME
+    run RUN succeeded in TIME
+      after  7
+    what happened
+         1  DATE  run RUN of lost, started by USER
+         2  DATE  create: started
+         3  DATE  create: nobody knows whether it happened: fixture/append-blind as asked
+         4  DATE  create: settled as retry by USER (it is not there); trying again
+         5  DATE  create: started, attempt 2
+         6  DATE  create: nobody knows whether it happened: fixture/append-blind as asked
+         7  DATE  create: settled as done by USER: succeeded in TIME after 2 attempts
+         8  DATE  after: started
+         9  DATE  after: succeeded in TIME
+    ");
+    let shown = project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    let decisions = shown["decisions"].as_array().expect("a list");
+    let whys: Vec<_> =
+        decisions.iter().map(|it| (&it["event"]["settlement"]["type"], &it["event"]["by"]["why"])).collect();
+    assert_eq!(serde_json::json!(whys), serde_json::json!([["retry", "it is not there"], ["done", null]]));
+}

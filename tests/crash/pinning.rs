@@ -34,3 +34,31 @@ fn replacing_or_removing_the_plugin_changes_new_runs_only() {
     goes_on_after(|scene| scene.write("plugins/plugin.wasm", "this is no plugin"));
     goes_on_after(|scene| scene.plugin("hello.wasm"));
 }
+
+#[test]
+fn a_run_whose_plugin_is_lost_waits_for_it_or_is_cancelled() {
+    let lost = |scene: &Scene| {
+        scene.remove("plugins/plugin.wasm");
+        std::fs::rename(scene.path("state/plugins"), scene.path("aside")).unwrap();
+    };
+    let scene = Scene::new("fixture.wasm", "fixture", RUNBOOK, &[]);
+    assert!(was_killed(&scene.run(Some("after:3"))));
+    lost(&scene);
+    let refused = scene.runwright(&["runs", "resume", "latest"], None);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(3) && told.contains("which can't be used"), "{told}");
+    assert_eq!(scene.latest().unwrap()["outcome"], "running");
+    std::fs::remove_dir_all(scene.path("state/plugins")).unwrap();
+    std::fs::rename(scene.path("aside"), scene.path("state/plugins")).unwrap();
+    scene.runwright(&["runs", "resume", "latest"], None);
+    assert_eq!(scene.latest().unwrap()["outcome"], "succeeded");
+
+    let scene = Scene::new("fixture.wasm", "fixture", RUNBOOK, &[]);
+    assert!(was_killed(&scene.run(Some("after:3"))));
+    lost(&scene);
+    let cancelled = scene.runwright(&["runs", "cancel", "latest"], None);
+    // Nobody can tell any more whether the step in flight happened.
+    assert_eq!(cancelled.status.code(), Some(4), "{cancelled:?}");
+    let settled = scene.runwright(&["settle", "latest", "second", "failed", "--reason", "the plugin is gone"], None);
+    assert_eq!(settled.status.code(), Some(6), "{settled:?}");
+}

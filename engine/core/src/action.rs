@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::{ActionName, Digest};
 
-/// What one attempt of an action may do to the outside world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What one attempt of an action may do to the outside world; what repeats with less care is less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectClass {
     /// Only reads: always safe to repeat, and really run in a dry run.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use driver::{Admission, Driver, Hosted, Progress, SystemClock};
 use journal::{Journal, SledJournal};
-use runwright_core::{Cause, Event, Record, RunId, RunStatus, Timestamp};
+use runwright_core::{Cause, Record, RunId, RunStatus, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
@@ -228,12 +228,13 @@ impl Engine {
     /// Tells one record. False: the tale is at its end.
     async fn tell_record(&self, record: Record, tell: &mpsc::Sender<Tale>) -> bool {
         let (run, seq) = (record.run, record.seq);
-        let over = matches!(record.event, Event::Finished { .. });
-        if tell.send(Tale::Record(Box::new(record))).await.is_err() || over {
+        if tell.send(Tale::Record(Box::new(record))).await.is_err() {
             return false;
         }
-        // Which record blocks a run only its fold tells; the journal's head has that after the newest record.
-        !matches!(self.journal.head(run), Ok(Some(head)) if head.seq == seq && head.status == RunStatus::Blocked)
+        // Which record blocks a run only its fold tells, and a run that is over may have been taken up again to be rolled
+        // back; the journal's head has that after the newest record.
+        let still = |status: RunStatus| status == RunStatus::Blocked || status.is_finished();
+        !matches!(self.journal.head(run), Ok(Some(head)) if head.seq == seq && still(head.status))
     }
 
     /// Where it stands.

@@ -1,9 +1,14 @@
 //! Serving: the engine that lives until it is told to stop.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::view::StatusView;
 use crate::{Engine, Error, Settings, api, starts, watch};
+
+/// How often old runs are looked for.
+const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Serves until `shutdown` is done: resumes what is unfinished, watches the folders and answers the API. `ready` is called
 /// once, when all of that is in place.
@@ -31,12 +36,14 @@ pub async fn serve(
             false => watch::watch(engine.clone()).await,
         }
     };
+    let forgetting = forget(&engine);
     let answering = api::answer(engine.clone(), listener);
     ready(&engine.status()?);
     let ended = tokio::select! {
         () = shutdown => Ok(()),
         ended = watching => ended,
         ended = answering => ended,
+        () = forgetting => Ok(()),
     };
     tracing::info!("stopping: steps in flight may take {} s more", settings.grace.as_secs());
     // Nobody can ask for anything any more; the socket goes first, so that commands do not wait for an answer.
@@ -61,4 +68,20 @@ async fn resume(engine: &Engine) -> Result<(), Error> {
         tracing::info!(waiting, "alarms that were accepted before are dealt with");
     }
     Ok(())
+}
+
+/// Forgets runs that were over long ago, for ever, if the settings say so.
+async fn forget(engine: &Engine) {
+    let Some(keep) = engine.settings.keep else { return std::future::pending().await };
+    loop {
+        let (journal, now) = (Arc::clone(engine.journal()), engine.driver().now());
+        let pruned = tokio::task::spawn_blocking(move || journal::prune(&journal, now, keep, false)).await;
+        match pruned {
+            Ok(Ok(pruned)) if pruned.runs > 0 => tracing::info!(pruned.runs, "forgot runs that were over long ago"),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "old runs could not be forgotten"),
+            Err(error) => tracing::error!(%error, "old runs could not be forgotten"),
+        }
+        tokio::time::sleep(FORGET_EVERY).await;
+    }
 }

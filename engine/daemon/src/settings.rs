@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::Error;
 /// alarms    = "alarms"         # watched by `runwright serve`
 /// plugins   = ["plugins"]      # folders of *.wasm
 /// grace     = 10               # seconds that steps in flight get when the engine stops
+/// keep-days = 90               # `runwright serve` forgets runs that were over before that; without it none
 ///
 /// [plugin.vm]
 /// config-file = "inventory.yaml"
@@ -42,7 +44,11 @@ pub struct Settings {
     pub limits: Limits,
     /// How long steps in flight may take when the engine stops.
     pub grace: Duration,
+    /// For how long runs that are over are kept; for ever where there is none.
+    pub keep: Option<Duration>,
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -54,6 +60,7 @@ struct File {
     plugin: BTreeMap<String, PluginEntry>,
     limits: Limits,
     grace: u32,
+    keep_days: Option<NonZeroU32>,
 }
 
 impl Default for File {
@@ -66,6 +73,7 @@ impl Default for File {
             plugin: BTreeMap::new(),
             limits: Limits::default(),
             grace: 10,
+            keep_days: None,
         }
     }
 }
@@ -114,6 +122,7 @@ impl Settings {
             plugin: plugin.collect(),
             limits: file.limits,
             grace: Duration::from_secs(file.grace.into()),
+            keep: file.keep_days.map(|days| DAY * days.get()),
         }
     }
 
@@ -135,6 +144,14 @@ mod tests {
         assert_eq!(settings.plugins, [Path::new("/etc/rw/p"), Path::new("/abs")]);
         assert_eq!(settings.plugin["vm"].config_file.as_deref(), Some(Path::new("/etc/rw/inventory.yaml")));
         assert_eq!(settings.runbooks, Path::new("/etc/rw/runbooks"));
+    }
+
+    #[test]
+    fn runs_are_kept_for_ever_or_for_so_many_days() {
+        let keep = |text| Settings::parse(Path::new("runwright.toml"), text).map(|settings| settings.keep);
+        assert_eq!(keep("").unwrap(), None);
+        assert_eq!(keep("keep-days = 2").unwrap(), Some(Duration::from_secs(172_800)));
+        assert!(keep("keep-days = 0").is_err(), "that would forget what just ended");
     }
 
     #[test]

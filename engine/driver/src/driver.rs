@@ -315,6 +315,11 @@ impl Driver {
     ///
     /// Processes that its attempts in flight had started are ended first; then the recovery table decides.
     pub async fn resume(&self, id: RunId) -> Result<(), Error> {
+        self.take_over(id, true).await
+    }
+
+    /// What a person wants of a run is done also where its plugins are gone: their calls fail then, or nobody can tell.
+    async fn take_over(&self, id: RunId, with_plugins: bool) -> Result<(), Error> {
         self.may_start()?;
         if self.lives().handles.contains_key(&id) {
             return Ok(());
@@ -324,7 +329,10 @@ impl Driver {
         if status.is_finished() {
             return Err(Error::Over { run: id, status });
         }
-        self.ready(&run).await?;
+        match self.ready(&run).await {
+            Err(error) if !with_plugins => tracing::warn!(%error, "going on without it"),
+            ready => ready?,
+        }
         self.world.clock.not_before(run.updated());
         let turn = run.lock().map(|key| self.world.locks.claim(key, id));
         let (run, batch) = self.interrupted(run).await?;
@@ -420,7 +428,7 @@ impl Driver {
     }
 
     async fn command(&self, run: RunId, command: Command) -> Result<(), Error> {
-        self.resume(run).await?;
+        self.take_over(run, false).await?;
         let commands = self.lives().handles.get(&run).map(|handle| handle.commands.clone());
         let (reply, answer) = oneshot::channel();
         let sent = match commands {

@@ -41,7 +41,7 @@ Examples:
 
 One line of JSON for each run, record, runbook and alarm. This is the backup: never copy the folder.";
 
-/// Verify and export the journal
+/// Check, back up, mend and shorten the journal
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Journal {

@@ -2,6 +2,7 @@
 
 use daemon::Access;
 use daemon::view::StatusView;
+use runwright_core::RunStatus;
 use serde_json::json;
 
 use crate::human::{clean, duration, now, table, time};
@@ -56,7 +57,12 @@ fn text(context: &Context, status: &StatusView, serves: bool) -> Vec<String> {
     let row = |head: &runwright_core::Head| {
         vec![head.run.to_string(), head.name.clone(), head.status.as_str().to_owned(), time(head.created)]
     };
-    part("runs that are not over", runs.map(row).collect());
+    let (blocked, others): (Vec<_>, Vec<_>) = runs.partition(|head| head.status == RunStatus::Blocked);
+    part(
+        "runs that wait for a person: `runwright runs show RUN` says for what",
+        blocked.into_iter().map(row).collect(),
+    );
+    part("runs that are not over", others.into_iter().map(row).collect());
     let runbooks = status.runbooks.iter().map(|runbook| {
         let stale = if runbook.stale { "(the last good version)" } else { "" };
         vec![runbook.name.clone(), clean(&runbook.description), runbook.file.clone(), stale.to_owned()]

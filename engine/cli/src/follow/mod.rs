@@ -16,7 +16,7 @@ use runwright_core::{By, RunId};
 use tokio::sync::mpsc::Receiver;
 
 pub(crate) use signals::{Signal, Signals};
-pub(crate) use story::Mark;
+pub(crate) use story::{Mark, told};
 pub(crate) use summary::summary;
 pub(crate) use words::person;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use daemon::view::Tale;
 use runwright_core::{Direction, Record, Run, RunStatus, Runbook, StepState};
 
+use super::view::plain;
 use super::words::{of_run, of_step, opening};
 use crate::human::clean;
 use crate::screen::Tone;
@@ -144,6 +145,18 @@ impl Story {
         }
         Ok(lines)
     }
+}
+
+/// Every record of a history with what it means, in words; those that mean nothing to people have no line.
+///
+/// An error is a history that can't be.
+pub(crate) fn told<'r>(runbook: Runbook, history: &'r [Record]) -> Result<Vec<(&'r Record, Vec<String>)>, String> {
+    let mut story = Story { runbook: Some(Arc::new(runbook)), run: None };
+    let words = |record: &'r Record| {
+        let lines = story.add(record)?;
+        Ok((record, lines.iter().filter_map(plain).collect()))
+    };
+    history.iter().map(words).collect()
 }
 
 /// Whether an undo was begun.

@@ -72,7 +72,9 @@ fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (
             let began = matches!(before, StepState::Pending);
             let when = if began { " before it started".to_owned() } else { spent() };
             match &record.event {
-                Event::Settled { by, .. } => (Mark::Bad, format!("settled as failed by {}", person(by))),
+                Event::Settled { settlement, by, .. } => {
+                    (Mark::Bad, format!("settled as {} by {}", settlement.as_str(), person(by)))
+                }
                 event => (Mark::Bad, format!("{}failed{when}: {}", learned(event), failure())),
             }
         }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use daemon::{Settings, Workshop};
 use runwright_core::{
-    By, Cause, EffectClass, Event, Map, OnFailure, Record, Recovery, Retry, Run, RunId, Runbook, SkipReason, Step,
-    Timestamp, Value, Work, recovery,
+    ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, Record, Recovery, Retry, Run, RunId, Runbook,
+    SkipReason, Step, Timestamp, Value, Work, recovery,
 };
 use serde::Serialize;
 
@@ -29,6 +29,9 @@ pub(crate) struct Plan {
     description: String,
     /// The inputs with defaults filled in.
     inputs: Map,
+    /// The lock that it claims, and what becomes of it where that is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<(String, OnBusy)>,
     /// The steps in their order.
     steps: Vec<StepPlan>,
     /// The plugins that they use, with what they may reach.
@@ -42,8 +45,20 @@ pub(crate) struct Plan {
 #[serde(rename_all = "kebab-case")]
 struct StepPlan {
     id: String,
-    /// The action; none for a script.
+    /// The action; none for a script or a wait.
     action: Option<String>,
+    /// What a script may call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    acts: Vec<String>,
+    /// Whether it only waits.
+    is_wait: bool,
+    /// The condition until which the action is called again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    /// The step's own undo: an action, or `script`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<String>,
+    point_of_no_return: bool,
     /// Its `if`.
     #[serde(rename = "if")]
     condition: Option<String>,
@@ -100,8 +115,18 @@ impl Plan {
             steps.push(planned);
         }
         let plugins = plugins(settings, workshop, &runbook);
+        let lock = runbook.lock.as_ref().and_then(|lock| {
+            let scope = Scope { scripts: &workshop.scripts, variables: run.scope(), unknown: BTreeSet::new() };
+            match scope.resolve(&Value::String(lock.key.clone())) {
+                Ok(key) => Some((key.value().and_then(Value::as_str)?.to_owned(), lock.on_busy)),
+                Err(error) => {
+                    problems.push(format!("could not work out `lock`: {error}"));
+                    None
+                }
+            }
+        });
         let (name, description) = (runbook.name.clone(), runbook.description.clone());
-        Ok(Self { runbook: name, description, inputs, steps, plugins, problems })
+        Ok(Self { runbook: name, description, inputs, lock, steps, plugins, problems })
     }
 
     /// The exit code: whether the run could not do what it should, whatever the world answers.
@@ -135,15 +160,24 @@ impl StepPlan {
             }
         };
         let pin = run.pin(step);
+        let acts = if let Work::Script { acts, .. } = &step.work { acts.as_slice() } else { &[] };
+        let called = |act: &ActionName| run.pin_of(&Work::Action { action: act.clone(), with: Map::new() });
+        let writing: Vec<_> = acts.iter().filter_map(called).filter(|pin| pin.effect != EffectClass::Read).collect();
         Self {
             id: step.id.clone(),
             action: action.map(ToString::to_string),
+            acts: acts.iter().map(ToString::to_string).collect(),
+            is_wait: matches!(step.work, Work::Wait { .. }),
+            until: step.until.as_ref().map(|until| until.condition.clone()),
+            undo: step.undo.as_ref().map(|undo| undo.action().map_or("script".to_owned(), ToString::to_string)),
+            point_of_no_return: step.point_of_no_return,
             condition: step.condition.clone(),
             runs,
             input,
-            effect: run.effect(step),
-            destructive: pin.is_some_and(|pin| pin.destructive),
-            has_undo: run.has_undo(step),
+            // A script does what its calls do.
+            effect: writing.iter().map(|pin| pin.effect).max().unwrap_or(run.effect(step)),
+            destructive: pin.is_some_and(|pin| pin.destructive) || writing.iter().any(|pin| pin.destructive),
+            has_undo: run.has_undo(step) || !writing.is_empty() && writing.iter().all(|pin| pin.has_undo),
             has_verify: pin.is_some_and(|pin| pin.has_verify),
             after_crash: match recovery(step, pin) {
                 Recovery::Again => "again",

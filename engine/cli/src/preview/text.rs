@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use runwright_core::{EffectClass, OnFailure, Step};
+use runwright_core::{EffectClass, OnBusy, OnFailure, Step};
 
 use super::known::Known;
 use super::{Plan, PluginPlan, StepPlan};
@@ -18,6 +18,12 @@ pub(crate) fn text(screen: &Screen, plan: &Plan) -> Vec<String> {
     }
     let inputs = plan.inputs.iter().map(|(key, input)| format!("  {} = {}", clean(key), value(input)));
     section(screen, &mut lines, "inputs", inputs);
+    section(
+        screen,
+        &mut lines,
+        "lock",
+        plan.lock.iter().map(|(key, on_busy)| format!("  {}, {}", clean(key), busy(*on_busy))),
+    );
     let width = plan.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or(0);
     let steps = plan.steps.iter().flat_map(|step| step.text(screen, width));
     section(screen, &mut lines, "steps", steps);
@@ -36,6 +42,15 @@ fn section(screen: &Screen, all: &mut Vec<String>, title: &str, lines: impl Iter
     }
 }
 
+/// What becomes of a run whose lock is held.
+fn busy(on_busy: OnBusy) -> &'static str {
+    match on_busy {
+        OnBusy::Queue => "one run at a time: it waits for its turn",
+        OnBusy::Skip => "one run at a time: it is not started while another holds it",
+        OnBusy::Replace => "one run at a time: the one that holds it is cancelled",
+    }
+}
+
 impl Plan {
     /// What a person should know before they start it.
     fn mind(&self) -> Vec<String> {
@@ -47,6 +62,7 @@ impl Plan {
         let rows = [
             ("destroys what can't be brought back", ids(&|step| step.destructive)),
             ("can't be taken back by a rollback", ids(&|step| writes(step) && !step.has_undo)),
+            ("forbids rolling back past it", ids(&|step| step.point_of_no_return)),
             ("needs a person after a crash in it", ids(&|step| step.after_crash == "ask")),
         ];
         let rows = rows.into_iter().filter(|(_, ids)| !ids.is_empty());
@@ -56,11 +72,12 @@ impl Plan {
 
 impl StepPlan {
     fn text(&self, screen: &Screen, width: usize) -> Vec<String> {
-        let action = self.action.as_deref().unwrap_or("script");
+        let action = self.action.as_deref().unwrap_or(if self.is_wait { "wait" } else { "script" });
         let mut traits = vec![self.effect.as_str()];
         let flags = [(self.destructive, "destructive"), (self.has_undo, "undo"), (self.has_verify, "verify")];
         traits.extend(flags.into_iter().filter(|(is, _)| *is).map(|(_, word)| word));
         traits.extend(self.always.then_some("always"));
+        traits.extend(self.point_of_no_return.then_some("point of no return"));
         let id = format!("{:<width$}", self.id);
         let mut lines = vec![format!("  {}  {action}  ({})", screen.paint(Tone::Strong, id), traits.join(", "))];
         let mut add = |line: String| lines.push(format!("      {line}"));
@@ -100,7 +117,12 @@ impl StepPlan {
     /// What is not as it is by default.
     fn settings(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if self.timeout_ms != Step::DEFAULT_TIMEOUT_MS {
+        lines.extend(self.until.iter().map(|until| format!("called again and again until {}", clean(until))));
+        if !self.acts.is_empty() {
+            lines.push(format!("may call {}, each call a step of its own", self.acts.join(", ")));
+        }
+        lines.extend(self.undo.iter().map(|undo| format!("undone by {undo}")));
+        if self.timeout_ms != Step::DEFAULT_TIMEOUT_MS && !self.is_wait {
             lines.push(format!("timeout {}", duration(self.timeout_ms)));
         }
         if self.retry.attempts > 1 {
@@ -114,6 +136,7 @@ impl StepPlan {
         }
         lines.extend(match (self.after_crash, self.effect) {
             ("again", EffectClass::Read) => None,
+            ("again", _) if !self.acts.is_empty() => Some("after a crash in it: it goes on in its middle".to_owned()),
             ("again", _) => Some("after a crash in it: it is repeated, which is safe".to_owned()),
             ("verify", _) => Some("after a crash in it: the plugin is asked whether it happened".to_owned()),
             ("fail", _) => Some("after a crash in it: it counts as failed".to_owned()),

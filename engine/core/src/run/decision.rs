@@ -19,7 +19,7 @@ impl Run {
         };
         let decided = || {
             let why = if by.why.is_empty() { String::new() } else { format!(": {}", by.why) };
-            Failure::new(FailureKind::Partial, format!("{} settled it as failed{why}", by.who))
+            Failure::new(FailureKind::Partial, format!("{} settled it as {}{why}", by.who, settlement.as_str()))
         };
         match settlement {
             Settlement::Done { output } => {
@@ -67,7 +67,7 @@ impl Run {
 
     pub(super) fn roll_back(&mut self, at: Timestamp) -> Result<(), Misfit> {
         if self.stage == Stage::Undoing || self.stage == Stage::Finished(RunStatus::RolledBack) {
-            return Err(Misfit::new("rollback-requested", "a run that is rolled back, or on its way there"));
+            return Err(Misfit::new("rolling back", "a run that is rolled back, or on its way there"));
         }
         self.leave_queue(at);
         self.stage = Stage::Undoing;

@@ -1,11 +1,13 @@
 //! `runwright runs show`
 
-use daemon::view::RunView;
-use runwright_core::{Cause, Record};
+use daemon::Access;
+use daemon::view::{RunView, Tale};
+use runwright_core::{Cause, Event, Record, Runbook};
 use serde_json::json;
 
-use crate::follow::{Mark, person, summary};
+use crate::follow::{Mark, person, summary, told};
 use crate::human::{clean, count, duration, table, time, value};
+use crate::screen::Tone;
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -14,13 +16,13 @@ Examples:
   runwright runs show 01m5d --history
   runwright runs show latest -o json";
 
-/// Show a run: its steps, its outputs, and what a person must decide
+/// Show a run: its steps, its outputs, what people decided about it, and what a person must decide
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Show {
     /// The run: its id, the beginning or end of it, or `latest`
     run: String,
-    /// Also every record of the journal about it
+    /// Also every record of the journal about it, in words; with -o json as it is
     #[arg(long)]
     history: bool,
 }
@@ -28,25 +30,41 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let access = context.access("runwright runs show").await?;
-        let read = async {
-            let id = access.find(&self.run).await?;
-            let history = if self.history { Some(access.history(id).await?) } else { None };
-            Ok::<_, daemon::Error>((access.show(id).await?, history))
-        };
-        let read = read.await;
+        let read = self.read(&access).await;
         access.close().await;
-        let (run, history) = read.map_err(|error| Error::from(error).during(&format!("show run {}", self.run)))?;
-        match &history {
-            Some(history) => {
-                let mut shown = json!(run);
-                shown["history"] = json!(history);
-                context.screen.json(&shown);
-            }
-            None => context.screen.json(&run),
+        let (run, runbook, history) =
+            read.map_err(|error| Error::from(error).during(&format!("show run {}", self.run)))?;
+        let decided = |record: &&Record| {
+            let event = &record.event;
+            matches!(event, Event::Settled { .. } | Event::CancelRequested { .. } | Event::RollbackRequested { .. })
+        };
+        let mut shown = json!(run);
+        shown["decisions"] = json!(history.iter().filter(decided).collect::<Vec<_>>());
+        if self.history {
+            shown["history"] = json!(history);
         }
+        context.screen.json(&shown);
         context.screen.lines(text(context, &run));
-        context.screen.lines(history.iter().flatten().map(record));
+        let told = told(runbook, &history).map_err(|error| Error::from(daemon::Error::Internal(error)))?;
+        let wanted = |record: &Record| self.history || decided(&record);
+        let mut lines =
+            told.iter().filter(|(record, _)| wanted(record)).flat_map(|(record, words)| line(record, words));
+        if let Some(first) = lines.next() {
+            let title = if self.history { "what happened" } else { "what people decided" };
+            context.screen.line(context.screen.paint(Tone::Strong, title));
+            context.screen.line(first);
+            context.screen.lines(lines);
+        }
         Ok(exit::SUCCEEDED)
+    }
+
+    async fn read(&self, access: &Access) -> Result<(RunView, Runbook, Vec<Record>), daemon::Error> {
+        let id = access.find(&self.run).await?;
+        let first = access.watch(id).await?.recv().await;
+        let Some(Tale::Runbook(runbook)) = first else {
+            return Err(daemon::Error::Internal(format!("the runbook of run {id} was not told")));
+        };
+        Ok((access.show(id).await?, *runbook, access.history(id).await?))
     }
 }
 
@@ -76,7 +94,7 @@ fn row(step: &daemon::view::StepView) -> Vec<String> {
     vec![step.id.clone(), step.outcome.clone(), took, attempts, remark]
 }
 
-fn record(record: &Record) -> String {
-    let event = serde_json::to_string(&record.event).unwrap_or_default();
-    format!("{:>4}  {}  {}", record.seq, time(record.at), clean(&event))
+/// A record with its number and time, a line for each thing that it means.
+fn line(record: &Record, words: &[String]) -> Vec<String> {
+    words.iter().map(|words| format!("  {:>4}  {}  {}", record.seq, time(record.at), clean(words))).collect()
 }
