@@ -90,6 +90,30 @@ fn a_flipped_byte_is_named_by_run_and_record_and_repaired() {
     assert!(repair.out.contains("these runs stay blocked"), "{repair:?}");
     let list = project.call(&["runs", "list", "-o", "json"]).json();
     assert_eq!(list["runs"][0]["status"], "blocked");
+    assert_eq!(project.call(&["journal", "abandon", &run]).exit, Some(2), "without a reason");
+    insta::assert_snapshot!(project.call(&["journal", "abandon", &run, "--reason", "I looked"]).shown(), @r"
+    exit 0
+    gave up run RUN, of which record 1 is damaged: neither log nor store has it
+    ");
+    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
+    exit 0
+    no runs
+    ");
+    assert_eq!(project.call(&["journal", "verify"]).exit, Some(0));
+    let export = project.call(&["journal", "export"]).out;
+    assert!(export.lines().any(|line| line.contains("I looked") && line.contains(&run)), "{export}");
+}
+
+#[test]
+fn a_whole_run_is_not_given_up() {
+    let given_up = ran().call(&["journal", "abandon", "latest", "--reason", "no"]).shown();
+    insta::assert_snapshot!(given_up, @r"
+    exit 3
+    --- standard error
+    error: could not give up run latest
+      cause: run RUN is not damaged
+      hint: `runwright runs cancel RUN` ends it
+    ");
 }
 
 #[test]

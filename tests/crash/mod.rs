@@ -149,3 +149,23 @@ steps:
         assert_eq!(scene.lines("effects").len(), effects);
     }
 }
+
+#[test]
+fn a_lock_is_held_by_a_run_that_waits_for_an_engine() {
+    let locked = "
+name: locked
+lock: { key: only-one }
+steps:
+  - { id: first, uses: fixture/append, with: { file: FOLDER/effects, line: first } }
+";
+    let scene = Scene::new("fixture.wasm", "fixture", locked, &[]);
+    assert!(was_killed(&scene.run(Some("after:3"))));
+    let dead = scene.latest().unwrap()["run"].as_str().unwrap().to_owned();
+    let refused = scene.run(None);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(3), "{told}");
+    assert!(told.contains(&format!("held by run {dead}")) && told.contains("runs resume"), "{told}");
+    assert!(scene.runwright(&["runs", "resume", &dead], None).status.success());
+    assert!(scene.run(None).status.success(), "it is free again");
+    assert_eq!(scene.lines("effects").len(), 2);
+}

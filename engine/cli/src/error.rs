@@ -142,6 +142,11 @@ fn hint_of(error: &daemon::Error) -> Option<String> {
         Daemon::Driver(driver::Error::PluginGone { .. }) => {
             "put that version of the plugin back, or cancel the run with `runwright runs cancel`"
         }
+        Daemon::Driver(driver::Error::Busy { holder, .. }) => {
+            return Some(format!(
+                "`runwright runs show {holder}` tells about it; go on with it by `runs resume`, or end it by `runs cancel`"
+            ));
+        }
         Daemon::Connection(_) => "`runwright doctor` looks at what serves here",
         _ => return None,
     };

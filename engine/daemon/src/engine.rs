@@ -49,6 +49,7 @@ impl Engine {
             Arc::clone(&workshop.scripts),
         );
         let library = Arc::new(Mutex::new(Library::new(&settings.runbooks)));
+        driver.remember_locks()?;
         let since = driver.now();
         Ok(Self { settings: Arc::new(settings.clone()), workshop, driver, library, journal, since })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use journal::{Batch, Journal, Query};
 use runwright_core::{
-    ActionName, By, Cause, Digest, Event, Exit, Map, Misfit, OnBusy, Phase, Pin, Record, Run, RunId, RunStatus,
+    ActionName, By, Cause, Digest, Event, Exit, Head, Map, Misfit, OnBusy, Phase, Pin, Record, Run, RunId, RunStatus,
     Runbook, Settlement, StepRun, Value,
 };
 use tokio::sync::{broadcast, oneshot, watch};
@@ -177,7 +177,14 @@ impl Driver {
     }
 
     /// Starts a run. It exists, durably, when this returns.
+    ///
+    /// A run that would wait for a lock whose holder does not live here is refused: nothing says when that goes on.
     pub async fn start(&self, admission: Admission) -> Result<RunId, Error> {
+        if admission.runbook.lock.as_ref().is_some_and(|lock| lock.on_busy == OnBusy::Queue)
+            && let Some(key) = self.lock_key(&admission.runbook, &admission.inputs)?
+        {
+            self.would_get(&key)?;
+        }
         let id = self.new_id()?;
         match self.admit(vec![(id, admission)], |_| Batch::default()).await?.pop() {
             Some(Admitted::Skipped { key, holder }) => Err(Error::Busy { key, holder }),
@@ -251,6 +258,16 @@ impl Driver {
         Ok(())
     }
 
+    /// Whether the lock is free, or will be in the course of things.
+    fn would_get(&self, key: &str) -> Result<(), Error> {
+        match self.world.locks.holder(key) {
+            Some(holder) if !self.lives().handles.contains_key(&holder) => {
+                Err(Error::Busy { key: key.to_owned(), holder })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn let_go(&self, run: &Run) {
         run.lock().inspect(|key| self.world.locks.release(key, run.id()));
     }
@@ -315,6 +332,9 @@ impl Driver {
     ///
     /// Processes that its attempts in flight had started are ended first; then the recovery table decides.
     pub async fn resume(&self, id: RunId) -> Result<(), Error> {
+        if let Some(Head { status: RunStatus::Queued, lock: Some(key), .. }) = self.world.journal.head(id)? {
+            self.would_get(&key)?;
+        }
         self.take_over(id, true).await
     }
 
@@ -373,6 +393,16 @@ impl Driver {
         Ok((run, batch))
     }
 
+    /// Fills the table of locks: what an unfinished run holds in the journal it holds here, whether it can go on or not.
+    pub fn remember_locks(&self) -> Result<(), Error> {
+        for head in self.world.journal.runs(&Query::unfinished())? {
+            if let Some(key) = head.lock.filter(|_| head.status != RunStatus::Queued) {
+                let _held = self.world.locks.claim(&key, head.run);
+            }
+        }
+        Ok(())
+    }
+
     /// Resumes every unfinished run; returns how many, and those that can't be, each with the reason. One run that can't
     /// go on holds up no other.
     pub async fn resume_all(&self) -> Result<(usize, Vec<(RunId, Error)>), Error> {
@@ -381,7 +411,7 @@ impl Driver {
         unfinished.sort_by_key(|head| (head.status == RunStatus::Queued, head.run));
         let (mut resumed, mut left) = (0, Vec::new());
         for head in unfinished {
-            match self.resume(head.run).await {
+            match self.take_over(head.run, true).await {
                 Ok(()) => resumed += 1,
                 Err(error) => left.push((head.run, error)),
             }

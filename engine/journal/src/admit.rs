@@ -26,6 +26,8 @@ pub(crate) trait Known {
     fn tail(&self, run: RunId) -> Result<Option<Tail>, Error>;
     /// Where a run stands; none for an unknown run.
     fn head(&self, run: RunId) -> Result<Option<Head>, Error>;
+    /// Whether nobody can read the run's history.
+    fn is_damaged(&self, run: RunId) -> bool;
     /// An inbox entry.
     fn entry(&self, key: &str) -> Result<Option<Entry>, Error>;
 }
@@ -56,6 +58,9 @@ impl Gate {
         let receipt = self.receive(commit, known)?;
         self.tails.extend(tails);
         self.pruned.extend(&commit.pruned);
+        for run in &commit.abandoned {
+            self.tails.remove(run);
+        }
         for head in &commit.heads {
             if head.status.is_finished() {
                 self.tails.remove(&head.run);
@@ -95,12 +100,18 @@ impl Gate {
         Ok(tails)
     }
 
-    /// Only runs that are over and whole may be forgotten.
+    /// Only runs that are over and whole may be forgotten, and damaged ones that were given up.
     fn may_prune(&self, commit: &Commit, known: &impl Known) -> Result<(), Error> {
         for run in &commit.pruned {
+            let touched = commit.touched.iter().any(|touched| touched.run == *run);
+            if commit.abandoned.contains(run) {
+                if touched || !known.is_damaged(*run) {
+                    return Err(Error::Invalid(format!("run {run} is not damaged, so it can't be given up")));
+                }
+                continue;
+            }
             known.tail(*run)?;
             let over = known.head(*run)?.is_some_and(|head| head.status.is_finished());
-            let touched = commit.touched.iter().any(|touched| touched.run == *run);
             if !over || touched || self.tails.contains_key(run) || self.pruned.contains(run) {
                 return Err(Error::Invalid(format!("run {run} is not over, so it can't be forgotten")));
             }

@@ -18,6 +18,8 @@ pub struct Batch {
     pub meta: Vec<(String, Option<Value>)>,
     /// Runs to forget. Each must be over and whole, else the batch is [`Error::Invalid`](crate::Error::Invalid).
     pub prune: Vec<RunId>,
+    /// Runs to forget although nobody can read them any more, because a person gave them up. Each must be damaged.
+    pub abandon: Vec<RunId>,
     /// Keys of inbox entries to forget. Each must have been handled. The same key may be accepted again afterwards.
     pub forget: Vec<String>,
 }

@@ -95,7 +95,7 @@ pub use disk::{Compacted, Options, Repair, SledJournal, compact, repair};
 pub use error::Error;
 pub use export::{Imported, Line, import};
 pub use memory::Memory;
-pub use prune::{DEDUP_MIN, Pruned, prune};
+pub use prune::{Abandoned, DEDUP_MIN, Pruned, abandon, prune};
 
 /// A durable store of run histories, with one atomic, ordered way to write.
 ///

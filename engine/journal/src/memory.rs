@@ -102,6 +102,7 @@ impl Inner {
         let mut commit = Commit::encode(batch.clone())?;
         let receipt = gate.admit(&mut commit, &Seen { table, damaged })?;
         gate.settled(true);
+        damaged.retain(|(run, _)| !commit.abandoned.contains(run));
         self.records += commit.records.len() as u64;
         table.absorb(commit);
         self.batches.push(batch);
@@ -133,6 +134,10 @@ impl Known for Seen<'_> {
 
     fn head(&self, run: RunId) -> Result<Option<Head>, Error> {
         Ok(self.table.runs.get(&run).map(|part| part.head.clone()))
+    }
+
+    fn is_damaged(&self, run: RunId) -> bool {
+        check(self.damaged, run).is_err()
     }
 
     fn entry(&self, key: &str) -> Result<Option<Entry>, Error> {

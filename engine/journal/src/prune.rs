@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use runwright_core::{RunId, RunStatus, Timestamp};
-use serde::Serialize;
+use runwright_core::{By, RunId, RunStatus, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::{Batch, Error, Journal, Query};
 
@@ -63,6 +63,48 @@ pub fn prune<J: Journal + ?Sized>(
         }
     }
     Ok(pruned)
+}
+
+/// A run that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Abandoned {
+    /// The run.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// Who gave it up, and why.
+    pub by: By,
+    /// The first record that nobody can read, and what is wrong with it.
+    pub what: String,
+}
+
+/// The setting that holds what was given up, oldest first.
+const ABANDONED: &str = "abandoned";
+
+/// So many are remembered.
+const ABANDONED_MAX: usize = 1_000;
+
+/// Forgets a damaged run because `by` gave it up, and remembers that, in one commit.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for a run that is not damaged; else what reads and appends give.
+pub fn abandon<J: Journal + ?Sized>(journal: &J, run: RunId, by: &By, at: Timestamp) -> Result<Abandoned, Error> {
+    let what = match journal.history(run) {
+        Err(Error::Damaged { seq, what, .. }) => format!("record {seq} is damaged: {what}"),
+        Err(error) => return Err(error),
+        Ok(_) => return Err(Error::Invalid(format!("run {run} is not damaged, so it can't be given up"))),
+    };
+    let noted = journal.meta(ABANDONED)?.and_then(|noted| serde_json::from_value(noted).ok());
+    let mut all: Vec<Abandoned> = noted.unwrap_or_default();
+    let given_up = Abandoned { run, at, by: by.clone(), what };
+    all.push(given_up.clone());
+    let newest = &all[all.len().saturating_sub(ABANDONED_MAX)..];
+    let meta = serde_json::to_value(newest).map_err(|error| Error::Invalid(error.to_string()))?;
+    let batch = Batch { abandon: vec![run], meta: vec![(ABANDONED.to_owned(), Some(meta))], ..Batch::default() };
+    journal.append(batch).blocking_wait()?;
+    Ok(given_up)
 }
 
 /// The runs that may be forgotten, oldest last.

@@ -1,5 +1,6 @@
 //! `runwright journal`
 
+mod abandon;
 mod compact;
 mod import;
 mod prune;
@@ -57,6 +58,7 @@ enum Command {
     Repair(repair::Repair),
     Compact(compact::Compact),
     Prune(prune::Prune),
+    Abandon(abandon::Abandon),
 }
 
 /// Read the whole journal and check that it is what was written
@@ -82,6 +84,7 @@ impl Journal {
             Command::Repair(repair) => repair.run(context),
             Command::Compact(compact) => compact.run(context),
             Command::Prune(prune) => prune.run(context),
+            Command::Abandon(abandon) => abandon.run(context),
         }
     }
 }

@@ -25,8 +25,10 @@ pub(crate) struct Commit {
     pub(crate) sources: Vec<(Digest, Vec<u8>)>,
     pub(crate) inbox: Vec<Change>,
     pub(crate) meta: Vec<(String, Option<Value>)>,
-    /// Finished runs that are forgotten.
+    /// Runs that are forgotten: over, or given up.
     pub(crate) pruned: Vec<RunId>,
+    /// Those of them that were given up.
+    pub(crate) abandoned: Vec<RunId>,
     /// Runs whose history is not whole: only in a base.
     pub(crate) lost: Vec<(RunId, Lost)>,
 }
@@ -97,7 +99,8 @@ impl Commit {
             commit.item(Kind::Meta, |out| serde_json::to_writer(out, &meta))?;
             commit.meta.push(meta.into_parts());
         }
-        for run in batch.prune {
+        commit.abandoned.extend(&batch.abandon);
+        for run in batch.prune.into_iter().chain(batch.abandon) {
             commit.item(Kind::Prune, |out| {
                 out.extend_from_slice(&run.bytes());
                 Ok(())

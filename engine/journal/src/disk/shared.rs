@@ -133,6 +133,10 @@ impl Known for Shared {
         }
     }
 
+    fn is_damaged(&self, run: RunId) -> bool {
+        matches!(self.history(run), Err(Error::Damaged { .. }))
+    }
+
     /// A run of which something is lost is blocked, whatever its last head says: a person must decide.
     fn head(&self, run: RunId) -> Result<Option<Head>, Error> {
         let newest = self.lock().newest(|table| table.run(run).map(|part| part.map(|part| part.head.clone())));

@@ -46,7 +46,7 @@ impl Repair {
             context.screen.line(damaged(context, lost));
         }
         if !done.lost.is_empty() {
-            context.screen.line("these runs stay blocked; what they did outside is not known");
+            context.screen.line("these runs stay blocked; what they did outside is not known: look, then `runwright journal abandon RUN`");
             return Ok(exit::FAILED);
         }
         if done == journal::Repair::default() {
