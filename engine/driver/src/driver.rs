@@ -462,7 +462,7 @@ impl Driver {
         let commands = self.lives().handles.get(&run).map(|handle| handle.commands.clone());
         let (reply, answer) = oneshot::channel();
         let sent = match commands {
-            Some(commands) => commands.send((command, reply)).await.is_ok(),
+            Some(commands) => commands.send(Box::new((command, reply))).await.is_ok(),
             None => false,
         };
         let answered = if sent { answer.await.ok() } else { None };

@@ -47,12 +47,13 @@ pub(crate) struct Task {
     /// Answers to scripts, due when what was added is durable.
     answers: Vec<(oneshot::Sender<Answered>, Answered)>,
     sessions: Sessions,
-    questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
+    // Boxed, all three: a channel has room for 32 messages from its start, and most runs are never sent one.
+    questions: (mpsc::Sender<Box<Question>>, mpsc::Receiver<Box<Question>>),
     /// The run's claim on its lock, until it is written down that it holds it.
     turn: Option<Turn>,
     in_hand: InHand,
-    commands: mpsc::Receiver<(Command, Reply)>,
-    notes: (mpsc::Sender<NoteRequest>, mpsc::Receiver<NoteRequest>),
+    commands: mpsc::Receiver<Box<(Command, Reply)>>,
+    notes: (mpsc::Sender<Box<NoteRequest>>, mpsc::Receiver<Box<NoteRequest>>),
     status: watch::Sender<RunStatus>,
     cancel: Cancel,
     stop: watch::Receiver<Option<Duration>>,
@@ -85,7 +86,7 @@ impl Cancel {
 
 /// The ends of a task's channels that the driver keeps.
 pub(crate) struct Handle {
-    pub(crate) commands: mpsc::Sender<(Command, Reply)>,
+    pub(crate) commands: mpsc::Sender<Box<(Command, Reply)>>,
     pub(crate) status: watch::Receiver<RunStatus>,
 }
 
@@ -183,10 +184,13 @@ impl Task {
                 self.in_hand.effects.retain(|known| *known != effect);
                 Wake::Event(event)
             }
-            Some(question) = self.questions.1.recv() => Wake::Question(question),
+            Some(question) = self.questions.1.recv() => Wake::Question(*question),
             () = lock => Wake::Lock,
-            Some(request) = self.notes.1.recv() => Wake::Note(request),
-            Some((command, reply)) = self.commands.recv() => Wake::Command(command, reply),
+            Some(request) = self.notes.1.recv() => Wake::Note(*request),
+            Some(told) = self.commands.recv() => {
+                let (command, reply) = *told;
+                Wake::Command(command, reply)
+            }
             grace = stopping(&mut self.stop) => Wake::Stop(grace),
             () = timer => Wake::Time,
         }
@@ -275,11 +279,11 @@ impl Task {
                     self.commit().await?;
                 }
                 Some(request) = self.notes.1.recv() => {
-                    self.remember(request)?;
+                    self.remember(*request)?;
                     self.commit().await?;
                 }
                 Some(question) = self.questions.1.recv() => {
-                    self.question(question)?;
+                    self.question(*question)?;
                     self.commit().await?;
                 }
                 () = &mut deadline => {

@@ -170,7 +170,7 @@ struct StepNotes {
     step: String,
     direction: Direction,
     attempt: u32,
-    journal: mpsc::Sender<NoteRequest>,
+    journal: mpsc::Sender<Box<NoteRequest>>,
 }
 
 #[async_trait]
@@ -193,7 +193,7 @@ impl Notes for StepNotes {
         let (done, durable) = oneshot::channel();
         let (step, direction, attempt) = (self.step.clone(), self.direction, self.attempt);
         let request = NoteRequest { step, direction, attempt, note, done };
-        self.journal.send(request).await.map_err(|_| "the run is over".to_owned())?;
+        self.journal.send(Box::new(request)).await.map_err(|_| "the run is over".to_owned())?;
         match durable.await {
             Ok(result) => result.map_err(|error| error.to_string()),
             Err(_) => Err("the engine stops".to_owned()),

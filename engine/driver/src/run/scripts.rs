@@ -43,14 +43,14 @@ impl std::fmt::Display for Ask {
 pub(super) struct Line {
     pub(super) step: String,
     pub(super) attempt: u32,
-    pub(super) questions: mpsc::Sender<Question>,
+    pub(super) questions: mpsc::Sender<Box<Question>>,
 }
 
 impl Line {
     fn ask(&self, ask: Ask) -> Result<Value, Refusal> {
         let stopped = || Refusal::Halt("the engine stops".to_owned());
         let (answer, answered) = oneshot::channel();
-        let question = Question { step: self.step.clone(), attempt: self.attempt, ask, answer };
+        let question = Box::new(Question { step: self.step.clone(), attempt: self.attempt, ask, answer });
         self.questions.blocking_send(question).map_err(|_| stopped())?;
         answered.blocking_recv().unwrap_or_else(|_| Err(stopped()))
     }
