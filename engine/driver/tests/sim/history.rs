@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::Duration;
 
 use driver::{Admission, Driver, Error};
 use journal::Journal;
@@ -20,6 +22,9 @@ use crate::world::{Time, World};
 
 /// Engines in one history, at most: who needs more makes no progress.
 const LIVES_MAX: u64 = 40;
+
+/// A script that does nothing for so long never will.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// It is costly to make, and keeps nothing of what it evaluated.
 static SCRIPTS: OnceLock<Arc<script::Engine>> = OnceLock::new();
@@ -148,6 +153,7 @@ fn one_life(
     let idle = Arc::clone(world);
     let runtime = Builder::new_current_thread().on_thread_park(move || idle.schedule.idle()).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+    let _patience = patience(Arc::clone(world));
     let awake = Arc::clone(world);
     runtime.spawn(async move { awake.schedule.keeps_going().await });
     runtime.block_on(async {
@@ -165,6 +171,23 @@ fn one_life(
             left = person::looks_after(world, &driver, wishes, taken_back) => Some(left),
         }
     })
+}
+
+/// Looks every now and then, until the answer is dropped, whether a script neither asks nor ends, so that it shows as a
+/// history that is stuck and not as a test that hangs.
+fn patience(world: Arc<World>) -> mpsc::Sender<()> {
+    let (over, life) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut seen = u64::MAX;
+        while life.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let (happened, stuck) = world.schedule.gives_up_on_scripts(seen);
+            seen = happened;
+            if stuck {
+                world.books().story.push("-- a script neither asks nor ends".into());
+            }
+        }
+    });
+    over
 }
 
 /// Whether an engine may answer so to a person.

@@ -82,6 +82,18 @@ impl Schedule {
         }
     }
 
+    /// Time goes on without the scripts that compute, if nothing has happened since `seen`; returns what has happened by
+    /// now. True: there were some.
+    pub(crate) fn gives_up_on_scripts(&self, seen: u64) -> (u64, bool) {
+        let mut inner = self.lock();
+        let stuck = inner.happened == seen && !inner.computing.is_empty();
+        if stuck {
+            inner.computing.clear();
+            self.happened.notify_one();
+        }
+        (inner.happened, stuck)
+    }
+
     /// Keeps the runtime awake: a task whose turn it is need not be woken by that, if it waits for something else first.
     pub(crate) async fn keeps_going(&self) {
         loop {
