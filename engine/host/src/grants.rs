@@ -8,6 +8,7 @@ use runwright_core::Digest;
 use serde::de::{self, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::binding::{Binding, VersionRange};
 use crate::capability::{exec, files, http, unix};
 
 /// One `[plugin.NAME]` table of `runwright.toml`.
@@ -28,9 +29,13 @@ pub struct PluginEntry {
     /// The plugin's own configuration, for example an inventory: read by the engine, given to the plugin as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_file: Option<PathBuf>,
-    /// The grants hold for the binary with this digest only; without it, for any binary of the name.
+    /// The grants hold for the binary with this digest only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// The grants hold for binaries that call themselves a version of this range. Without this and `digest` they hold
+    /// for any binary of the name; with both, both must fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionRange>,
     /// What the plugin may reach. Nothing else.
     pub grants: Grants,
 }
@@ -172,21 +177,21 @@ pub(crate) struct Granted {
     pub(crate) exec: Vec<ExecGrant>,
     pub(crate) files: Vec<FileGrant>,
     pub(crate) secrets: BTreeMap<String, SecretSource>,
-    /// The digest that they are bound to.
-    pub(crate) digest: Option<Digest>,
+    /// The binaries that they are bound to.
+    pub(crate) binding: Binding,
     /// Why nothing is granted although the operator granted something.
     pub(crate) withheld: Option<String>,
 }
 
 impl Granted {
-    pub(crate) fn new(digest: Option<Digest>, grants: Grants) -> Result<Self, Vec<String>> {
+    pub(crate) fn new(binding: Binding, grants: Grants) -> Result<Self, Vec<String>> {
         let problems = grants.problems();
         if !problems.is_empty() {
             return Err(problems);
         }
         let http = grants.http.iter().filter_map(|grant| http::Rule::new(grant).ok()).collect();
         let Grants { unix, exec, files, secrets, http: _ } = grants;
-        Ok(Self { unix, http, exec, files, secrets, digest, withheld: None })
+        Ok(Self { unix, http, exec, files, secrets, binding, withheld: None })
     }
 
     /// Nothing, and `why`.
@@ -205,6 +210,7 @@ mod tests {
             r#"
             config-file = "inventory.yaml"
             digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            version = ">=0.1, <0.3"
             [grants]
             unix = ["/vms/*/qmp.sock", { path = "/vms/*/qga.sock", in-plan = true }]
             http = [{ method = "GET", url = "http://127.0.0.1:*/cgi-bin/health", private = true }]

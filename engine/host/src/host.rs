@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use runwright_core::{Catalog, Digest, Failure, FailureKind, PluginFacts, Value};
 use tokio::sync::Semaphore;
 
+use crate::binding::Binding;
 use crate::bindings::PluginPre;
 use crate::cache::Cache;
 use crate::error::Error;
@@ -91,7 +92,8 @@ impl Host {
     ///
     /// `config` is what the file `entry.config_file` says; reading it is the caller's.
     pub fn set_grants(&self, plugin: &str, entry: &PluginEntry, config: Option<&Value>) -> Result<(), Error> {
-        let granted = Granted::new(entry.digest, entry.grants.clone())
+        let binding = Binding { digest: entry.digest, version: entry.version.clone() };
+        let granted = Granted::new(binding, entry.grants.clone())
             .map_err(|problems| Error::Grants { plugin: plugin.to_owned(), problems })?;
         let entry = Entry { granted: Arc::new(granted), config: config.map(Value::to_string) };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);

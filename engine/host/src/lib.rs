@@ -14,6 +14,7 @@
 
 mod address;
 mod answer;
+mod binding;
 mod bindings;
 mod cache;
 mod call;
@@ -31,14 +32,17 @@ mod notes;
 mod pattern;
 mod perform;
 mod process;
+mod reach;
 mod sandbox;
 mod schema;
 mod state;
 mod stdio;
 
+pub use binding::{VersionRange, withheld};
 pub use call::{Call, Change, ChangeKind, Preview, Reply, Verb};
 pub use error::Error;
 pub use grants::{ExecGrant, FileGrant, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
 pub use host::{Host, Settings};
 pub use limits::Limits;
 pub use notes::{Level, Notes, Silent};
+pub use reach::{Reach, missing, reach};

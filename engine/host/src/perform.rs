@@ -90,13 +90,9 @@ impl Host {
 
 /// The grants of this very binary.
 fn granted(entry: &Entry, loaded: &Loaded) -> Arc<Granted> {
-    match entry.granted.digest {
-        Some(bound) if bound != loaded.facts.digest => Arc::new(Granted::withheld(format!(
-            "its grants in runwright.toml are for {bound} but this is {}; look at what is new in it (runwright plugin \
-             inspect), then write the new digest there",
-            loaded.facts.digest
-        ))),
-        _ => Arc::clone(&entry.granted),
+    match entry.granted.binding.refuses(&loaded.facts) {
+        Some(why) => Arc::new(Granted::withheld(why)),
+        None => Arc::clone(&entry.granted),
     }
 }
 

@@ -112,7 +112,7 @@ pub(crate) fn bare(grants: &str, notes: Arc<dyn Notes>) -> State {
     let limits = Arc::new(Limits { body_bytes: 10_000, ..Limits::default() });
     let setup = Setup {
         plugin: "test".into(),
-        grants: Arc::new(Granted::new(None, grants).unwrap()),
+        grants: Arc::new(Granted::new(Default::default(), grants).unwrap()),
         ending: Ending::after(std::time::Duration::from_secs(20)),
         notes,
         checkpoints: Checkpoints::new(),
