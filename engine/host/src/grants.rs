@@ -9,7 +9,7 @@ use serde::de::{self, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::binding::{Binding, VersionRange};
-use crate::capability::{exec, files, http, unix};
+use crate::capability::{exec, files, http, secrets, unix};
 
 /// One `[plugin.NAME]` table of `runwright.toml`.
 ///
@@ -63,7 +63,8 @@ impl Grants {
         let http = self.http.iter().filter_map(|grant| http::Rule::new(grant).err());
         let exec = self.exec.iter().filter_map(exec::problem);
         let files = self.files.iter().filter_map(files::problem);
-        unix.chain(http).chain(exec).chain(files).collect()
+        let secrets = self.secrets.iter().filter_map(|(name, source)| secrets::problem(name, source));
+        unix.chain(http).chain(exec).chain(files).chain(secrets).collect()
     }
 }
 
@@ -167,6 +168,9 @@ pub enum SecretSource {
     Env(String),
     /// A file; line ends at its end are left out.
     File(PathBuf),
+    /// A credential that systemd gave to the engine's service (`LoadCredential=`, `LoadCredentialEncrypted=`), by its
+    /// name: the file of that name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
 }
 
 /// [`Grants`] ready to be asked.
@@ -217,7 +221,7 @@ mod tests {
             exec = [{ program = "/usr/bin/qemu-img", args = ["**"] },
                     { program = "/usr/bin/qemu-system-x86_64", args = ["**"], detached = true, env = [], in-plan = false }]
             files = [{ path = "/vms", write = true }]
-            secrets = { token = { env = "TOKEN" }, key = { file = "/etc/key" } }
+            secrets = { token = { env = "TOKEN" }, key = { file = "/etc/key" }, pin = { credential = "pin" } }
             "#,
         )
         .unwrap();
@@ -239,9 +243,10 @@ mod tests {
             http = [{ method = "get", url = "http://x/" }, { method = "GET", url = "ftp://x/" }]
             exec = [{ program = "ls" }, { program = "/bin/ls", args = ["**", "x"] }]
             files = [{ path = "vms" }]
+            secrets = { a = { file = "a" }, b = { env = "" }, c = { credential = "../c" } }
             "#,
         )
         .unwrap();
-        assert_eq!(grants.problems().len(), 7, "{:#?}", grants.problems());
+        assert_eq!(grants.problems().len(), 10, "{:#?}", grants.problems());
     }
 }

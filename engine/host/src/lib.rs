@@ -10,6 +10,9 @@
 //!
 //! **Invariant:** nothing is inherited: a plugin sees no environment, argument, input, folder or network of the engine.
 //!
+//! **Invariant:** no value that a plugin was given as a secret leaves a call, in whatever usual encoding: it is replaced by
+//! `[secret NAME]` before anything else sees it.
+//!
 //! **Invariant:** a program that is to outlive the engine is durable in [`Notes::note`] before its first instruction.
 
 mod address;
@@ -33,6 +36,7 @@ mod pattern;
 mod perform;
 mod process;
 mod reach;
+mod redact;
 mod sandbox;
 mod schema;
 mod state;

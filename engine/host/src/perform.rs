@@ -31,10 +31,13 @@ impl Host {
     /// plugin was not called. Dropping the future drops the sandbox.
     pub async fn call(&self, call: Call, notes: Arc<dyn Notes>) -> Reply {
         let verb = call.verb;
-        match self.perform(call, notes).await {
+        self.know_secrets().await;
+        let mut reply = match self.perform(call, notes).await {
             Ok(reply) => reply,
             Err(unanswered) => reply(verb, unanswered),
-        }
+        };
+        self.sandbox.shared.tainted.hide_reply(&mut reply);
+        reply
     }
 
     async fn perform(&self, call: Call, notes: Arc<dyn Notes>) -> Result<Reply, Unanswered> {
@@ -48,7 +51,12 @@ impl Host {
         let name = format!("{}/{}", loaded.name, call.action);
         let Ended { answer, denied } =
             self.enter(&loaded, call, notes).await.map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
-        let judge = Judge { limits: &self.sandbox.limits, output: &schemas.output, denied };
+        let judge = Judge {
+            limits: &self.sandbox.limits,
+            output: &schemas.output,
+            tainted: &self.sandbox.shared.tainted,
+            denied,
+        };
         judged(&judge, answer).map_err(|unanswered| match unanswered {
             Unanswered::Lost(reason) => Unanswered::Lost(format!("{name} {reason}")),
             failed @ Unanswered::Failed(_) => failed,

@@ -110,6 +110,7 @@ fn place(source: &SecretSource) -> String {
     match source {
         SecretSource::Env(name) => format!("from the environment variable {name}"),
         SecretSource::File(path) => format!("from the file {}", path.display()),
+        SecretSource::Credential(name) => format!("from the systemd credential {name}"),
     }
 }
 

@@ -13,7 +13,7 @@ use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::{Guest, PluginPre};
-use crate::capability::log::clean;
+use crate::capability::log::{Log, clean};
 use crate::ending::End;
 use crate::engine::{Ticker, engine, linker};
 use crate::error::Error;
@@ -26,7 +26,7 @@ pub(crate) struct Sandbox {
     pub(crate) limits: Arc<Limits>,
     linker: wasmtime::component::Linker<State>,
     ticker: Ticker,
-    shared: Shared,
+    pub(crate) shared: Shared,
 }
 
 /// What a call that came back left behind.
@@ -89,7 +89,7 @@ impl Sandbox {
             end = overdue => Err(log.hide(&stopped(end, time, grace))),
             called = called => match called {
                 Ok(ended) => ended.map_err(|reason| log.hide(&reason)),
-                Err(panic) => Err(log.hide(&fault(&*panic))),
+                Err(panic) => Err(fault(&*panic, &log)),
             },
         }
     }
@@ -128,9 +128,9 @@ fn stopped(end: End, time: Duration, grace: Duration) -> String {
     }
 }
 
-fn fault(panic: &(dyn Any + Send)) -> String {
+fn fault(panic: &(dyn Any + Send), log: &Log) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("it did not say why");
+    let text = log.hide(text.unwrap_or("it did not say why"));
     tracing::error!(panic = text, "a fault in the plugin host");
     format!("was stopped by a fault in the engine, which is worth a report: {text}")
 }

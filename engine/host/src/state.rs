@@ -14,6 +14,7 @@ use crate::grants::Granted;
 use crate::limiter::Limiter;
 use crate::limits::Limits;
 use crate::notes::Notes;
+use crate::redact::Tainted;
 use crate::stdio::{Lines, Which};
 
 /// Random bytes that a plugin may ask for at once.
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     /// Bytes of linear memory that all calls hold now.
     pub(crate) memory: Arc<AtomicUsize>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) tainted: Tainted,
 }
 
 /// The state of one call: the data of its wasmtime store.
@@ -40,6 +42,8 @@ pub(crate) struct State {
     pub(crate) notes: Arc<dyn Notes>,
     pub(crate) log: Log,
     stdio: [Lines; 2],
+    /// What no text that leaves the call may hold.
+    pub(crate) tainted: Tainted,
     pub(crate) clients: Arc<Clients>,
     pub(crate) checkpoints: Checkpoints,
     /// The call is part of a dry run.
@@ -63,7 +67,7 @@ pub(crate) struct Setup {
 impl State {
     pub(crate) fn new(setup: Setup, limits: &Arc<Limits>, shared: &Shared) -> Self {
         let Setup { plugin, grants, ending, notes, checkpoints, read_only } = setup;
-        let log = Log::new(Arc::clone(&notes), Arc::clone(limits));
+        let log = Log::new(Arc::clone(&notes), Arc::clone(limits), shared.tainted.clone());
         let stdio = [Which::Out, Which::Err].map(|which| Lines::new(log.clone(), which));
         // No environment, arguments, input, network or folder but what is set here: those are the builder's defaults.
         let mut wasi = WasiCtxBuilder::new();
@@ -83,6 +87,7 @@ impl State {
             notes,
             log,
             stdio,
+            tainted: shared.tainted.clone(),
             clients: Arc::clone(&shared.clients),
             checkpoints,
             read_only,

@@ -6,13 +6,16 @@ pub(crate) mod exec;
 pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod log;
-mod secrets;
+pub(crate) mod secrets;
 pub(crate) mod unix;
 
 pub(crate) use checkpoint::Checkpoints;
 
 use crate::notes::Level;
 use crate::state::State;
+
+/// Bytes of a refusal in words.
+const REFUSAL_BYTES_MAX: usize = 3072;
 
 impl State {
     /// Refuses `what`, which `line` in the plugin's grants would allow: says so in the log and to the plugin.
@@ -34,8 +37,10 @@ impl State {
         self.refuse(format!("a dry run changes nothing, so plugin {} is refused {what}{help}", self.plugin))
     }
 
-    fn refuse(&mut self, why: String) -> String {
-        let why = log::clean(&why);
+    pub(crate) fn refuse(&mut self, why: String) -> String {
+        // What is refused is text of the plugin, and may be long or hold a secret.
+        let why = self.log.hide(&log::clean(&why));
+        let why = log::cut(&why, REFUSAL_BYTES_MAX).to_owned();
         self.log.write(Level::Warn, &why);
         self.denied = Some(why.clone());
         why

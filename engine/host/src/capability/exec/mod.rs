@@ -84,6 +84,13 @@ impl State {
                 "a program gets at most {ARGS_MAX} arguments of {ARG_BYTES_MAX} bytes"
             )));
         }
+        if let Some((place, name)) = self.secret_in(command) {
+            return Err(ExecError::Denied(self.refuse(format!(
+                "{place} of the program {} holds the secret {name}, which everyone on this host could read there: give it \
+                 by environment or input",
+                quoted(&command.program)
+            ))));
+        }
         let what = || format!("{} with these arguments", quoted(&command.program));
         let mut grants =
             self.grants.exec.iter().filter(|grant| allows(grant, command) && (grant.detached || !detached));
@@ -103,6 +110,16 @@ impl State {
             env: environment(&grant.env, &command.env),
             cwd: command.cwd.as_ref().map_or_else(|| PathBuf::from("/"), PathBuf::from),
         })
+    }
+
+    /// Where the command shows a secret to everyone on the host, and the secret's name.
+    fn secret_in(&self, command: &Command) -> Option<(String, std::sync::Arc<str>)> {
+        let args = command.args.iter().enumerate().map(|(at, arg)| (format!("argument {}", at + 1), arg));
+        let names = command.env.iter().map(|(name, _)| ("the name of a variable".to_owned(), name));
+        let cwd = command.cwd.iter().map(|cwd| ("the working folder".to_owned(), cwd));
+        let program = std::iter::once(("the path".to_owned(), &command.program));
+        let mut places = program.chain(args).chain(names).chain(cwd);
+        places.find_map(|(place, text)| Some((place, self.tainted.found(text)?)))
     }
 
     fn child(process: Process, order: &Order, detached: bool) -> Note {

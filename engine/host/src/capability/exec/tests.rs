@@ -84,3 +84,23 @@ async fn a_detached_program_that_is_not_there_is_told_too() {
     let input = Command { input: vec![1], ..command("/no/such", &[]) };
     assert!(matches!(state.start(input).await.unwrap(), Err(ExecError::Failed(_))));
 }
+
+#[tokio::test]
+async fn a_secret_may_be_in_the_environment_and_the_input_but_not_in_the_arguments() {
+    let grants = "exec = [{ program = '/bin/sh', args = ['-c', '**'], env = ['TOKEN'] }]";
+    let mut state = bare(grants, Arc::new(Kept::default()));
+    state.tainted.add("token", "hunter22").unwrap();
+    for argument in ["x hunter22", "--token=aHVudGVyMjI=", "68756e7465723232"] {
+        let mut asked = shell("true");
+        asked.args.push(argument.to_owned());
+        for refused in
+            [state.run(asked.clone()).await.unwrap().map(|_| ()), state.start(asked).await.unwrap().map(|_| ())]
+        {
+            let Err(ExecError::Denied(why)) = refused else { panic!("{argument}: {refused:?}") };
+            assert!(why.contains("argument 3") && why.contains("secret token") && !why.contains("hunter22"), "{why}");
+        }
+    }
+    let env = vec![("TOKEN".to_owned(), "hunter22".to_owned())];
+    let asked = Command { env, input: b"hunter22".to_vec(), ..shell("test $TOKEN = $(cat)") };
+    assert_eq!(state.run(asked).await.unwrap().unwrap().status, Some(0));
+}

@@ -1,0 +1,125 @@
+//! Every spelling is found, in every place, and what is cut gives nothing away.
+
+use serde_json::json;
+
+use super::*;
+
+const SECRET: &str = "s3cr3t /+\"ü\n";
+
+fn tainted(secrets: &[(&str, &str)]) -> Tainted {
+    let tainted = Tainted::default();
+    secrets.iter().for_each(|(name, value)| tainted.add(name, value).unwrap());
+    tainted
+}
+
+fn percent(text: &str, kept: &str) -> String {
+    let byte = |byte: &u8| match char::from(*byte) {
+        char if char.is_ascii_alphanumeric() || kept.contains(char) => char.to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.as_bytes().iter().map(byte).collect()
+}
+
+#[test]
+fn every_spelling_is_hidden() {
+    let tainted = tainted(&[("token", SECRET)]);
+    let in_json = serde_json::to_string(SECRET).unwrap();
+    let in_json_twice = serde_json::to_string(&in_json).unwrap();
+    let units: String = SECRET.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    for spelled in [
+        SECRET.to_owned(),
+        SECRET.trim().to_owned(),
+        in_json.trim_matches('"').to_owned(),
+        in_json_twice.trim_matches('"').to_owned(),
+        in_json.replace('/', "\\/"),
+        units.clone(),
+        units.replace('\\', "\\\\"),
+        percent(SECRET, "-_.~"),
+        percent(SECRET, "-_.~/"),
+        percent(SECRET, "").to_lowercase(),
+        SECRET.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+        percent(SECRET, "-_.~ ").replace(' ', "+"),
+        percent(&percent(SECRET, ""), ""),
+        SECRET.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        SECRET.bytes().map(|byte| format!("{byte:02X}")).collect(),
+        SECRET.bytes().map(|byte| format!("\\x{byte:02x}")).collect(),
+        SECRET.chars().map(|char| format!("\\u{{{:x}}}", u32::from(char))).collect(),
+        "czNjcjN0IC8rIsO8Cg==".to_owned(),
+        "czNjcjN0IC8rIsO8Cg".to_owned(),
+        "czNjcjN0IC8rIsO8Cg%3D%3D".to_owned(),
+    ] {
+        let hidden = tainted.hide(&format!("before {spelled} after")).into_owned();
+        let rest = hidden.replace("[secret token]", "");
+        let rest: String = rest.replace("%3D", "").chars().filter(|char| !"\"\\n".contains(*char)).collect();
+        assert!(rest == "before  after" || rest == "before +after", "{spelled}: {hidden}");
+        assert!(tainted.found(&spelled).is_some_and(|name| &*name == "token"), "{spelled}");
+    }
+    assert_eq!(tainted.hide("nothing in it, not even s3cr3"), "nothing in it, not even s3cr3");
+}
+
+#[test]
+fn base64_of_a_longer_text_loses_what_stands_for_the_secret() {
+    let tainted = tainted(&[("password", "hunter22")]);
+    // user:hunter22, a:hunter22!, ab:hunter22?? in Base64
+    for whole in ["dXNlcjpodW50ZXIyMg==", "YTpodW50ZXIyMiE", "YWI6aHVudGVyMjI_Pw=="] {
+        let hidden = tainted.hide(whole);
+        assert!(hidden.contains("[secret password]"), "{whole}: {hidden}");
+        assert!(!hidden.contains("W50ZXIy") && !hidden.contains("odW50"), "{hidden}");
+    }
+}
+
+#[test]
+fn secrets_that_overlap_are_hidden_together() {
+    let tainted = tainted(&[("one", "abcdefgh"), ("two", "efghijkl"), ("three", "cdef")]);
+    assert_eq!(tainted.hide("xabcdefghijklx cdef"), "x[secret one]x [secret three]");
+    assert_eq!(tainted.hide("abcdefghabcdefgh"), "[secret one][secret one]");
+}
+
+#[test]
+fn a_secret_of_several_lines_is_hidden_line_by_line() {
+    let tainted = tainted(&[("key", "-----BEGIN KEY-----\nMIIBVgIBADANBg\nshort\n-----END KEY-----\n")]);
+    assert_eq!(tainted.hide("line: MIIBVgIBADANBg"), "line: [secret key]");
+    assert_eq!(tainted.hide("short"), "short");
+}
+
+#[test]
+fn json_loses_them_in_texts_keys_and_numbers() {
+    let tainted = tainted(&[("pin", "12345678"), ("token", "hunter22")]);
+    let mut value = json!({"a": ["x hunter22"], "hunter22": {"b": 12_345_678, "c": -1.5, "d": null}});
+    tainted.hide_value(&mut value);
+    let expected = json!({"a": ["x [secret token]"], "[secret token]": {"b": "[secret pin]", "c": -1.5, "d": null}});
+    assert_eq!(value, expected);
+}
+
+#[test]
+fn what_is_cut_ends_in_no_part_of_a_secret() {
+    let tainted = tainted(&[("token", "hunter22")]);
+    let text = "password: hunter22 and more";
+    for bytes in 0..text.len() {
+        let head = tainted.hide_head(text, bytes).into_owned();
+        assert!(!head.contains('h') || head.contains("[secret token]") && !head.contains("hunt"), "{bytes}: {head}");
+    }
+    let escaped = "password: \\u0068\\u0075nter2%32 and more";
+    for bytes in 0..escaped.len() {
+        let head = tainted.hide_head(escaped, bytes).into_owned();
+        assert!(!head.contains("\\u") && !head.contains("nter"), "{bytes}: {head}");
+    }
+    assert_eq!(tainted.hide_head("grüße", 3), "gr");
+    assert_eq!(tainted.settled(b"a hunter2"), 2);
+    assert_eq!(tainted.settled(b"a hunter22"), 10);
+    let circular = self::tainted(&[("circle", "abcda")]);
+    assert_eq!(circular.settled(b"x abcda"), 2);
+    assert_eq!(circular.hide_head("x abcdabcda", 7), "x ");
+}
+
+#[test]
+fn a_short_value_is_no_secret_and_many_values_are_refused() {
+    let tainted = Tainted::default();
+    assert!(tainted.add("pin", "123").unwrap_err().contains("fewer than 4 bytes"));
+    assert_eq!(tainted.hide("123"), "123");
+    assert!(tainted.found("123").is_none() && tainted.hide_bytes(b"123").is_none());
+    tainted.add("one", "same value").unwrap();
+    tainted.add("two", "same value").unwrap();
+    assert_eq!(tainted.hide("same value"), "[secret one]");
+    assert_eq!(tainted.hide_bytes(b"\xff same value \xff").unwrap(), b"\xff [secret one] \xff");
+}

@@ -1,0 +1,120 @@
+//! A text as what its escapes stand for, with the places that each byte came from.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A text seen one way.
+#[derive(Debug, Clone)]
+pub(super) struct View<'a> {
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// Where each byte begins in the text, and where the text ends; none: every byte stands for itself.
+    starts: Option<Vec<usize>>,
+}
+
+/// What a decoder found: so many bytes of the text stand for these.
+type Decoded = (usize, [u8; 4], usize);
+
+/// All ways in which `text` is looked at: as it is, and with its percent-encoding and its backslash escapes taken away, up
+/// to twice, as in JSON that stands in JSON.
+pub(super) fn views(text: &[u8]) -> Vec<View<'_>> {
+    let mut views = vec![View { bytes: Cow::Borrowed(text), starts: None }];
+    let mut from = 0;
+    for _ in 0..2 {
+        let until = views.len();
+        for at in from..until {
+            let decoded = [views[at].decoded(b'%', percent), views[at].decoded(b'\\', backslash)];
+            views.extend(decoded.into_iter().flatten());
+        }
+        from = until;
+    }
+    views
+}
+
+impl<'a> View<'a> {
+    /// Where byte `at` begins in the text.
+    pub(super) fn start(&self, at: usize) -> usize {
+        self.starts.as_ref().map_or(at, |starts| starts[at])
+    }
+
+    /// What part of the text `range` is.
+    pub(super) fn place(&self, range: Range<usize>) -> Range<usize> {
+        self.start(range.start)..self.start(range.end)
+    }
+
+    /// The view behind the escapes that begin with `mark`; none, where there are none.
+    fn decoded(&self, mark: u8, decode: fn(&[u8]) -> Option<Decoded>) -> Option<View<'a>> {
+        self.bytes.contains(&mark).then_some(())?;
+        let (mut bytes, mut starts) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.bytes.len() + 1));
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let rest = &self.bytes[at..];
+            let (read, stands, length) = match decode(rest).filter(|_| rest[0] == mark) {
+                Some(decoded) => decoded,
+                None => (1, [rest[0], 0, 0, 0], 1),
+            };
+            bytes.extend_from_slice(&stands[..length]);
+            starts.extend(std::iter::repeat_n(self.start(at), length));
+            at += read;
+        }
+        starts.push(self.start(self.bytes.len()));
+        (bytes.len() < self.bytes.len()).then_some(View { bytes: Cow::Owned(bytes), starts: Some(starts) })
+    }
+}
+
+/// `%41` (RFC 3986).
+fn percent(text: &[u8]) -> Option<Decoded> {
+    let value = hex(text.get(1..3)?)?;
+    Some((3, [u8::try_from(value).ok()?, 0, 0, 0], 1))
+}
+
+/// `\n`, `\"`, `\x41`, `\u0041`, `\ud83d\ude00`, `\u{1f600}`: JSON (RFC 8259), C, Python, Rust and JavaScript.
+fn backslash(text: &[u8]) -> Option<Decoded> {
+    let plain = |byte: u8| Some((2, [byte, 0, 0, 0], 1));
+    match *text.get(1)? {
+        b'n' => plain(b'\n'),
+        b't' => plain(b'\t'),
+        b'r' => plain(b'\r'),
+        b'b' => plain(8),
+        b'f' => plain(12),
+        b'0' => plain(0),
+        byte @ (b'"' | b'\'' | b'\\' | b'/') => plain(byte),
+        b'x' => Some((4, [u8::try_from(hex(text.get(2..4)?)?).ok()?, 0, 0, 0], 1)),
+        b'u' if text.get(2) == Some(&b'{') => {
+            let digits = text.get(3..)?.iter().take(7).position(|byte| *byte == b'}')?;
+            character(digits + 4, hex(&text[3..3 + digits])?)
+        }
+        b'u' => {
+            let unit = |at: usize| hex(text.get(at..at + 4)?);
+            let low = || text.get(6..8).filter(|mark| *mark == b"\\u").and_then(|_| unit(8));
+            match unit(2)? {
+                high @ 0xd800..=0xdbff => {
+                    let low = low().filter(|low| (0xdc00..=0xdfff).contains(low))?;
+                    character(12, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))
+                }
+                unit => character(6, unit),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn character(read: usize, code: u32) -> Option<Decoded> {
+    let mut bytes = [0; 4];
+    let length = char::from_u32(code)?.encode_utf8(&mut bytes).len();
+    Some((read, bytes, length))
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// `bytes` up to an escape that may go on beyond the end.
+pub(super) fn without_begun_escape(bytes: &[u8]) -> &[u8] {
+    // The longest one is `\\ud83d\\ude00`, written twice.
+    let tail = bytes.len().saturating_sub(24);
+    let begun = bytes[tail..].iter().position(|byte| matches!(byte, b'%' | b'\\'));
+    &bytes[..begun.map_or(bytes.len(), |begun| tail + begun)]
+}
