@@ -122,6 +122,13 @@ pub struct HttpGrant {
     /// Whether the host may have a private address: loopback, link-local, RFC 1918 and the like.
     #[serde(default)]
     pub private: bool,
+    /// How many redirects are followed, at most 10; each hop must be granted too. Without it the plugin gets the redirect
+    /// itself as the answer.
+    #[serde(default)]
+    pub redirects: u8,
+    /// A file of certificates in PEM of which one must have signed the server's; the system's do not count then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
 }
 
 /// A program on the engine's host with the arguments that it may be given.

@@ -74,7 +74,7 @@ impl Sandbox {
             let state = store.data_mut();
             state.finish_lines();
             match answer {
-                Ok(answer) => Ok(Ended { answer, denied: state.denied.take() }),
+                Ok(answer) => Ok(Ended { answer, denied: state.refusals.take() }),
                 Err(error) => Err(reason(&error, state)),
             }
         });

@@ -5,10 +5,11 @@ use std::sync::atomic::AtomicUsize;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::capability::http::Clients;
+use crate::capability::http::{Clients, Courier, HEADER_BYTES_MAX, Outgoing};
 use crate::capability::log::Log;
-use crate::capability::{Checkpoints, files};
+use crate::capability::{Checkpoints, Refusals, files};
 use crate::ending::Ending;
 use crate::grants::Granted;
 use crate::limiter::Limiter;
@@ -35,8 +36,6 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) limiter: Limiter,
     pub(crate) limits: Arc<Limits>,
-    /// The plugin's name.
-    pub(crate) plugin: Arc<str>,
     pub(crate) grants: Arc<Granted>,
     pub(crate) ending: Ending,
     pub(crate) notes: Arc<dyn Notes>,
@@ -44,14 +43,15 @@ pub(crate) struct State {
     stdio: [Lines; 2],
     /// What no text that leaves the call may hold.
     pub(crate) tainted: Tainted,
-    pub(crate) clients: Arc<Clients>,
+    pub(crate) courier: Courier,
     pub(crate) checkpoints: Checkpoints,
     /// The call is part of a dry run.
     pub(crate) read_only: bool,
     /// Open socket connections.
     pub(crate) connections: usize,
-    /// What was refused last, in words.
-    pub(crate) denied: Option<String>,
+    pub(crate) refusals: Refusals,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) wasi_http: WasiHttpCtx,
 }
 
 /// What differs from call to call.
@@ -74,6 +74,11 @@ impl State {
         let [out, err] = stdio.clone();
         wasi.stdout(out).stderr(err).max_random_size(RANDOM_BYTES_MAX);
         files::open(&mut wasi, &grants.files, read_only, &log);
+        let refusals = Refusals::new(plugin, &grants, log.clone());
+        let courier = Courier::new(&grants, read_only, &refusals, limits, &shared.clients);
+        let outgoing = Outgoing::new(courier.clone(), ending.clone());
+        let mut wasi_http = WasiHttpCtx::new();
+        wasi_http.set_field_size_limit(HEADER_BYTES_MAX);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
@@ -81,18 +86,19 @@ impl State {
             table,
             limiter: Limiter::new(Arc::clone(limits), Arc::clone(&shared.memory)),
             limits: Arc::clone(limits),
-            plugin,
             grants,
             ending,
             notes,
             log,
             stdio,
             tainted: shared.tainted.clone(),
-            clients: Arc::clone(&shared.clients),
+            courier,
             checkpoints,
             read_only,
             connections: 0,
-            denied: None,
+            refusals,
+            outgoing,
+            wasi_http,
         }
     }
 
@@ -108,11 +114,23 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.wasi_http, table: &mut self.table, hooks: &mut self.outgoing }
+    }
+}
+
 impl crate::bindings::types::Host for State {}
 
 /// What a plugin with these grants, written as in `runwright.toml`, would call its capabilities on.
 #[cfg(test)]
 pub(crate) fn bare(grants: &str, notes: Arc<dyn Notes>) -> State {
+    bare_with(grants, notes, &Shared::default())
+}
+
+/// The same with something of its own in what calls share.
+#[cfg(test)]
+pub(crate) fn bare_with(grants: &str, notes: Arc<dyn Notes>, shared: &Shared) -> State {
     let grants: crate::Grants = toml::from_str(grants).unwrap();
     let limits = Arc::new(Limits { body_bytes: 10_000, ..Limits::default() });
     let setup = Setup {
@@ -123,5 +141,5 @@ pub(crate) fn bare(grants: &str, notes: Arc<dyn Notes>) -> State {
         checkpoints: Checkpoints::new(),
         read_only: false,
     };
-    State::new(setup, &limits, &Shared::default())
+    State::new(setup, &limits, shared)
 }

@@ -4,5 +4,6 @@
 mod capabilities;
 mod crash;
 mod hostile;
+mod http;
 mod loading;
 mod support;

@@ -85,7 +85,7 @@ impl State {
             )));
         }
         if let Some((place, name)) = self.secret_in(command) {
-            return Err(ExecError::Denied(self.refuse(format!(
+            return Err(ExecError::Denied(self.refusals.refuse(format!(
                 "{place} of the program {} holds the secret {name}, which everyone on this host could read there: give it \
                  by environment or input",
                 quoted(&command.program)
