@@ -70,11 +70,16 @@ impl Host {
         if self.is_loaded(digest) {
             return Ok(digest);
         }
-        let component = self.compiled(name, digest, bytes).await?;
+        let (component, new) = self.compiled(name, digest, bytes).await?;
         let imports = component.component_type();
         let imports = imports.imports(&self.sandbox.engine).map(|(import, _)| import.to_owned()).collect();
         let linked = self.sandbox.link(&component).map_err(|reason| no_plugin(name, reason))?;
         let info = self.describe(name, &linked).await?;
+        // A run is pinned to what was said once. What was compiled earlier has been asked twice then.
+        if new && format!("{info:?}") != format!("{:?}", self.describe(name, &linked).await?) {
+            let problems = vec!["it describes itself differently each time".to_owned()];
+            return Err(Error::Facts { plugin: name.to_owned(), problems });
+        }
         let (facts, schemas) = spawn_blocking(move || check(info, digest, imports))
             .await
             .map_err(Error::engine)?
@@ -89,10 +94,11 @@ impl Host {
         Ok(digest)
     }
 
-    /// The compiled plugin from the cache; what is not there is compiled on a thread of its own and kept.
-    async fn compiled(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<Component, Error> {
+    /// The compiled plugin from the cache; what is not there is compiled on a thread of its own and kept. And whether it
+    /// is new.
+    async fn compiled(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<(Component, bool), Error> {
         if let Some(component) = self.cache.get(&self.sandbox.engine, digest) {
-            return Ok(component);
+            return Ok((component, false));
         }
         let engine = self.sandbox.engine.clone();
         let compiled = spawn_blocking(move || compile(&engine, &bytes)).await.map_err(Error::engine)?;
@@ -101,7 +107,7 @@ impl Host {
             tracing::warn!(plugin = name, %error, "a compiled plugin cannot be kept and will be compiled again");
         }
         // The kept file is mapped rather than copied, so that it is in memory once.
-        Ok(self.cache.get(&self.sandbox.engine, digest).unwrap_or(component))
+        Ok((self.cache.get(&self.sandbox.engine, digest).unwrap_or(component), true))
     }
 
     async fn describe(&self, name: &str, linked: &crate::bindings::PluginPre<State>) -> Result<PluginInfo, Error> {

@@ -153,16 +153,26 @@ fn reason(error: &wasmtime::Error, state: &State) -> String {
         Some(trap) => with_last_words(format!("trapped: {trap}"), state),
         None => {
             let text = clean(&format!("{error:#}"));
-            // The one limit that wasmtime tells in words only.
-            if text.contains("hostcall") && text.contains("fuel") {
-                return format!(
-                    "handed over more than {} at once; raise hostcall-bytes under [limits] in runwright.toml if it should",
-                    size(state.limits.hostcall_bytes)
-                );
-            }
-            with_last_words(format!("failed: {text}"), state)
+            limit_of(&text, &state.limits).unwrap_or_else(|| with_last_words(format!("failed: {text}"), state))
         }
     }
+}
+
+/// The limits that wasmtime tells in words only.
+fn limit_of(text: &str, limits: &Limits) -> Option<String> {
+    let raise =
+        |what: String, key: &str| Some(format!("{what}; raise {key} under [limits] in runwright.toml if it should"));
+    if text.contains("hostcall") && text.contains("fuel") {
+        return raise(format!("handed over more than {} at once", size(limits.hostcall_bytes)), "hostcall-bytes");
+    }
+    if text.contains("resource limit exceeded") && text.contains("count too high") {
+        let limit = limits.instances;
+        return raise(format!("needs more than {limit} instances, memories or tables"), "instances");
+    }
+    if text.contains("resource table has no free keys") || text.contains("store handle limit exceeded") {
+        return raise(format!("holds more than {} handles at a time", limits.handles), "handles");
+    }
+    None
 }
 
 fn with_last_words(what: String, state: &State) -> String {

@@ -198,3 +198,28 @@ fn serve() -> u16 {
     });
     port
 }
+
+#[tokio::test]
+async fn a_program_dies_with_all_its_children_when_its_call_is_cancelled() {
+    let bench = Bench::new().await;
+    let script = bench.path("script");
+    fs::write(&script, "#!/bin/sh\nsleep 60 &\necho $! > \"${0%/*}/child\"\necho $$ > \"${0%/*}/pid\"\nwait\n")
+        .unwrap();
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.grant("exec = [{ program = 'FOLDER/script' }]");
+    let cancel = async {
+        while fs::read_to_string(bench.path("pid")).unwrap_or_default().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bench.cancel.send_replace(true);
+    };
+    let started = Instant::now();
+    let (outcome, ()) = tokio::join!(bench.run("deny", ask("exec", &script)), cancel);
+    assert!(matches!(outcome, Outcome::Lost { .. }), "{outcome:?}");
+    assert!(started.elapsed() < Duration::from_secs(20));
+    for file in ["pid", "child"] {
+        let pid = fs::read_to_string(bench.path(file)).unwrap();
+        assert!(gone(pid.trim()).await, "{file}");
+    }
+    bench.assert_works().await;
+}
