@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::bindings::PluginPre;
 use crate::bindings::exports::runwright::plugin::actions::PluginInfo;
 use crate::ending::Ending;
 use crate::error::Error;
@@ -70,16 +71,11 @@ impl Host {
         if self.is_loaded(digest) {
             return Ok(digest);
         }
-        let (component, new) = self.compiled(name, digest, bytes).await?;
+        let component = self.compiled(name, digest, bytes).await?;
         let imports = component.component_type();
         let imports = imports.imports(&self.sandbox.engine).map(|(import, _)| import.to_owned()).collect();
         let linked = self.sandbox.link(&component).map_err(|reason| no_plugin(name, reason))?;
-        let info = self.describe(name, &linked).await?;
-        // A run is pinned to what was said once. What was compiled earlier has been asked twice then.
-        if new && format!("{info:?}") != format!("{:?}", self.describe(name, &linked).await?) {
-            let problems = vec!["it describes itself differently each time".to_owned()];
-            return Err(Error::Facts { plugin: name.to_owned(), problems });
-        }
+        let info = self.facts(name, digest, &linked).await?;
         let (facts, schemas) = spawn_blocking(move || check(info, digest, imports))
             .await
             .map_err(Error::engine)?
@@ -94,11 +90,10 @@ impl Host {
         Ok(digest)
     }
 
-    /// The compiled plugin from the cache; what is not there is compiled on a thread of its own and kept. And whether it
-    /// is new.
-    async fn compiled(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<(Component, bool), Error> {
+    /// The compiled plugin from the cache; what is not there is compiled on a thread of its own and kept.
+    async fn compiled(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<Component, Error> {
         if let Some(component) = self.cache.get(&self.sandbox.engine, digest) {
-            return Ok((component, false));
+            return Ok(component);
         }
         let engine = self.sandbox.engine.clone();
         let compiled = spawn_blocking(move || compile(&engine, &bytes)).await.map_err(Error::engine)?;
@@ -107,10 +102,28 @@ impl Host {
             tracing::warn!(plugin = name, %error, "a compiled plugin cannot be kept and will be compiled again");
         }
         // The kept file is mapped rather than copied, so that it is in memory once.
-        Ok((self.cache.get(&self.sandbox.engine, digest).unwrap_or(component), true))
+        Ok(self.cache.get(&self.sandbox.engine, digest).unwrap_or(component))
     }
 
-    async fn describe(&self, name: &str, linked: &crate::bindings::PluginPre<State>) -> Result<PluginInfo, Error> {
+    /// What the plugin says of itself, which must be the same whenever it is asked: runs are pinned to it. It is asked
+    /// twice, unless it says what it said to an earlier engine.
+    async fn facts(&self, name: &str, digest: Digest, linked: &PluginPre<State>) -> Result<PluginInfo, Error> {
+        let info = self.describe(name, linked).await?;
+        let said = Digest::of(format!("{info:?}").as_bytes());
+        if self.cache.said(digest) == Some(said) {
+            return Ok(info);
+        }
+        if said != Digest::of(format!("{:?}", self.describe(name, linked).await?).as_bytes()) {
+            let problems = vec!["it describes itself differently each time".to_owned()];
+            return Err(Error::Facts { plugin: name.to_owned(), problems });
+        }
+        if let Err(error) = self.cache.keep_said(digest, said) {
+            tracing::warn!(plugin = name, %error, "what a plugin says of itself cannot be kept and will be asked again");
+        }
+        Ok(info)
+    }
+
+    async fn describe(&self, name: &str, linked: &PluginPre<State>) -> Result<PluginInfo, Error> {
         let time = self.sandbox.limits.describe();
         let setup = describing(time);
         let described =

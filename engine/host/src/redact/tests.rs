@@ -69,6 +69,28 @@ fn base64_of_a_longer_text_loses_what_stands_for_the_secret() {
 }
 
 #[test]
+fn what_a_terminal_does_not_show_hides_nothing() {
+    let tainted = tainted(&[("long", "hunter22hunter22!"), ("short", "hunter22!")]);
+    for cut in [
+        "\u{1b}[1;31m",
+        "\u{1b}]0;title\u{7}",
+        "\u{1b}",
+        "\u{0}",
+        "\u{8}",
+        "\u{9b}",
+        "\u{202e}",
+        "\u{200f}",
+        "\u{2067}",
+    ] {
+        let text = format!("a hun{cut}ter22hunter22! b");
+        assert_eq!(tainted.hide(&text), "a [secret long] b", "{cut:?}");
+        assert_eq!(tainted.hide(&format!("{cut}a hunter22! b")), format!("{cut}a [secret short] b"));
+    }
+    assert_eq!(tainted.hide("grüße “x” hunter22!\t"), "grüße “x” [secret short]\t");
+    assert_eq!(tainted.hide_head("a hun\u{1b}[1mter22hunter22!", 12), "a ");
+}
+
+#[test]
 fn secrets_that_overlap_are_hidden_together() {
     let tainted = tainted(&[("one", "abcdefgh"), ("two", "efghijkl"), ("three", "cdef")]);
     assert_eq!(tainted.hide("xabcdefghijklx cdef"), "x[secret one]x [secret three]");

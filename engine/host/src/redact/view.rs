@@ -14,15 +14,20 @@ pub(super) struct View<'a> {
 /// What a decoder found: so many bytes of the text stand for these.
 type Decoded = (usize, [u8; 4], usize);
 
-/// All ways in which `text` is looked at: as it is, and with its percent-encoding and its backslash escapes taken away, up
-/// to twice, as in JSON that stands in JSON.
+/// All ways in which `text` is looked at: as it is, and with its percent-encoding, its backslash escapes and what a
+/// terminal would not show taken away, up to twice, as in JSON that stands in JSON.
 pub(super) fn views(text: &[u8]) -> Vec<View<'_>> {
     let mut views = vec![View { bytes: Cow::Borrowed(text), starts: None }];
     let mut from = 0;
     for _ in 0..2 {
         let until = views.len();
         for at in from..until {
-            let decoded = [views[at].decoded(b'%', percent), views[at].decoded(b'\\', backslash)];
+            let view = &views[at];
+            let decoded = [
+                view.decoded(|byte| byte == b'%', percent),
+                view.decoded(|byte| byte == b'\\', backslash),
+                view.decoded(|byte| byte < 0x20 || matches!(byte, 0x7f | 0xc2 | 0xe2), unseen),
+            ];
             views.extend(decoded.into_iter().flatten());
         }
         from = until;
@@ -41,14 +46,14 @@ impl<'a> View<'a> {
         self.start(range.start)..self.start(range.end)
     }
 
-    /// The view behind the escapes that begin with `mark`; none, where there are none.
-    fn decoded(&self, mark: u8, decode: fn(&[u8]) -> Option<Decoded>) -> Option<View<'a>> {
-        self.bytes.contains(&mark).then_some(())?;
+    /// The view behind the escapes of which each begins with a byte that `begins` one; none, where there are none.
+    fn decoded(&self, begins: fn(u8) -> bool, decode: fn(&[u8]) -> Option<Decoded>) -> Option<View<'a>> {
+        self.bytes.iter().any(|byte| begins(*byte)).then_some(())?;
         let (mut bytes, mut starts) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.bytes.len() + 1));
         let mut at = 0;
         while at < self.bytes.len() {
             let rest = &self.bytes[at..];
-            let (read, stands, length) = match decode(rest).filter(|_| rest[0] == mark) {
+            let (read, stands, length) = match begins(rest[0]).then(|| decode(rest)).flatten() {
                 Some(decoded) => decoded,
                 None => (1, [rest[0], 0, 0, 0], 1),
             };
@@ -98,6 +103,22 @@ fn backslash(text: &[u8]) -> Option<Decoded> {
     }
 }
 
+/// What [`clean`](crate::capability::log::clean) takes out of texts: escape sequences, control characters but for those
+/// that are white space, and the direction overrides of Unicode.
+fn unseen(text: &[u8]) -> Option<Decoded> {
+    let nothing = |read: usize| Some((read.min(text.len()), [0; 4], 0));
+    let until = |end: &dyn Fn(u8) -> bool| text[2..].iter().position(|byte| end(*byte)).map_or(text.len(), |at| at + 3);
+    match *text {
+        [0x1b, b'[', ..] => nothing(until(&|byte| (b'@'..=b'~').contains(&byte))),
+        [0x1b, b']' | b'P' | b'_' | b'^' | b'X', ..] => nothing(until(&|byte| byte == 7 || byte == b'\\')),
+        [b'\t' | b'\n' | b'\r', ..] => None,
+        [..0x20 | 0x7f, ..] => nothing(1),
+        [0xc2, 0x80..=0x9f, ..] => nothing(2),
+        [0xe2, 0x80, 0x8e | 0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => nothing(3),
+        _ => None,
+    }
+}
+
 fn character(read: usize, code: u32) -> Option<Decoded> {
     let mut bytes = [0; 4];
     let length = char::from_u32(code)?.encode_utf8(&mut bytes).len();
@@ -115,6 +136,6 @@ fn hex(digits: &[u8]) -> Option<u32> {
 pub(super) fn without_begun_escape(bytes: &[u8]) -> &[u8] {
     // The longest one is `\\ud83d\\ude00`, written twice.
     let tail = bytes.len().saturating_sub(24);
-    let begun = bytes[tail..].iter().position(|byte| matches!(byte, b'%' | b'\\'));
+    let begun = bytes[tail..].iter().position(|byte| matches!(byte, b'%' | b'\\' | 0x1b | 0xc2 | 0xe2));
     &bytes[..begun.map_or(bytes.len(), |begun| tail + begun)]
 }

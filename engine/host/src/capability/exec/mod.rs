@@ -2,9 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use runwright_core::Note;
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 
 use super::quoted;
 use super::unix::{path_problem, resolved_fits};
@@ -51,13 +54,27 @@ fn same_program(granted: &Path, program: &str) -> bool {
         && (granted == program || place(granted).is_some_and(|granted| place(program) == Some(granted)))
 }
 
-/// Does the grant allow the command's arguments, environment and folder?
-fn allows(grant: &ExecGrant, command: &Command) -> bool {
+/// A working folder, held so that nobody can swap it for another between its check and its use.
+struct Folder {
+    held: OwnedFd,
+    /// Where it really is.
+    real: PathBuf,
+}
+
+impl Folder {
+    fn open(path: &str) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let held = rustix::fs::open(path, flags, Mode::empty())?;
+        let real = std::fs::read_link(format!("/proc/self/fd/{}", held.as_raw_fd()))?;
+        Ok(Self { held, real })
+    }
+}
+
+/// Does the grant allow the command's arguments and environment, and its folder, if there is one?
+fn allows(grant: &ExecGrant, command: &Command, folder: Option<&Folder>) -> bool {
     let env = command.env.iter().all(|(name, _)| grant.env.contains(name));
-    let cwd = command.cwd.as_ref().is_none_or(|cwd| {
-        let real = Path::new(cwd).canonicalize();
-        real.is_ok_and(|real| grant.cwd.iter().any(|pattern| resolved_fits(pattern, &real)))
-    });
+    let cwd = command.cwd.is_none()
+        || folder.is_some_and(|folder| grant.cwd.iter().any(|pattern| resolved_fits(pattern, &folder.real)));
     same_program(&grant.program, &command.program) && arguments_fit(&grant.args, &command.args) && env && cwd
 }
 
@@ -92,8 +109,10 @@ impl State {
             ))));
         }
         let what = || format!("{} with these arguments", quoted(&command.program));
-        let mut grants =
-            self.grants.exec.iter().filter(|grant| allows(grant, command) && (grant.detached || !detached));
+        // One that is not there is refused like one that is not granted.
+        let folder = command.cwd.as_deref().filter(|cwd| cwd.starts_with('/')).and_then(|cwd| Folder::open(cwd).ok());
+        let fits = |grant: &&ExecGrant| allows(grant, command, folder.as_ref()) && (grant.detached || !detached);
+        let mut grants = self.grants.exec.iter().filter(fits);
         let Some(first) = grants.next() else {
             let detached_text = if detached { " and outliving the engine" } else { "" };
             let denied = self.deny(&format!("the program {}{detached_text}", what()), &line(command, detached));
@@ -108,12 +127,12 @@ impl State {
             program: grant.program,
             args: command.args.clone(),
             env: environment(&grant.env, &command.env),
-            cwd: command.cwd.as_ref().map_or_else(|| PathBuf::from("/"), PathBuf::from),
+            cwd: folder.map(|folder| Arc::new(folder.held)),
         })
     }
 
     /// Where the command shows a secret to everyone on the host, and the secret's name.
-    fn secret_in(&self, command: &Command) -> Option<(String, std::sync::Arc<str>)> {
+    fn secret_in(&self, command: &Command) -> Option<(String, Arc<str>)> {
         let args = command.args.iter().enumerate().map(|(at, arg)| (format!("argument {}", at + 1), arg));
         let names = command.env.iter().map(|(name, _)| ("the name of a variable".to_owned(), name));
         let cwd = command.cwd.iter().map(|cwd| ("the working folder".to_owned(), cwd));
