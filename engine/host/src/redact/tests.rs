@@ -69,6 +69,17 @@ fn base64_of_a_longer_text_loses_what_stands_for_the_secret() {
 }
 
 #[test]
+fn base64_in_lines_is_hidden_across_them() {
+    let secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-and-some-more-of-it";
+    let tainted = tainted(&[("key", secret)]);
+    let wrapped = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6QUJDREVGR0hJSktMTU5PUFFSU1RV\n\
+                   VldYWVotYW5kLXNvbWUtbW9yZS1vZi1pdA==\n";
+    assert_eq!(tainted.hide(wrapped), "[secret key]\n");
+    assert_eq!(tainted.hide(&wrapped.replace('\n', "\r\n")), "[secret key]\r\n");
+    assert_eq!(tainted.hide(&wrapped.replace('\n', "\\n")), "[secret key]\\n");
+}
+
+#[test]
 fn what_a_terminal_does_not_show_hides_nothing() {
     let tainted = tainted(&[("long", "hunter22hunter22!"), ("short", "hunter22!")]);
     for cut in [

@@ -7,17 +7,19 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub(super) struct View<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
-    /// Where each byte begins in the text, and where the text ends; none: every byte stands for itself.
-    starts: Option<Vec<usize>>,
+    /// What part of the text each byte stands for; none: every byte stands for itself.
+    spans: Option<Vec<Range<usize>>>,
+    /// Bytes of the text.
+    length: usize,
 }
 
 /// What a decoder found: so many bytes of the text stand for these.
 type Decoded = (usize, [u8; 4], usize);
 
-/// All ways in which `text` is looked at: as it is, and with its percent-encoding, its backslash escapes and what a
-/// terminal would not show taken away, up to twice, as in JSON that stands in JSON.
+/// All ways in which `text` is looked at: as it is, and with its percent-encoding, its backslash escapes, its line
+/// ends and what a terminal would not show taken away, up to twice, as in JSON that stands in JSON.
 pub(super) fn views(text: &[u8]) -> Vec<View<'_>> {
-    let mut views = vec![View { bytes: Cow::Borrowed(text), starts: None }];
+    let mut views = vec![View { bytes: Cow::Borrowed(text), spans: None, length: text.len() }];
     let mut from = 0;
     for _ in 0..2 {
         let until = views.len();
@@ -26,7 +28,8 @@ pub(super) fn views(text: &[u8]) -> Vec<View<'_>> {
             let decoded = [
                 view.decoded(|byte| byte == b'%', percent),
                 view.decoded(|byte| byte == b'\\', backslash),
-                view.decoded(|byte| byte < 0x20 || matches!(byte, 0x7f | 0xc2 | 0xe2), unseen),
+                view.decoded(|byte| matches!(byte, ..0x20 | 0x7f | 0xc2 | 0xe2) && !byte.is_ascii_whitespace(), unseen),
+                view.decoded(|byte| matches!(byte, b'\n' | b'\r'), folded),
             ];
             views.extend(decoded.into_iter().flatten());
         }
@@ -38,18 +41,24 @@ pub(super) fn views(text: &[u8]) -> Vec<View<'_>> {
 impl<'a> View<'a> {
     /// Where byte `at` begins in the text.
     pub(super) fn start(&self, at: usize) -> usize {
-        self.starts.as_ref().map_or(at, |starts| starts[at])
+        match &self.spans {
+            Some(spans) => spans.get(at).map_or(self.length, |span| span.start),
+            None => at,
+        }
     }
 
-    /// What part of the text `range` is.
+    /// What part of the text `range`, which is not empty, is.
     pub(super) fn place(&self, range: Range<usize>) -> Range<usize> {
-        self.start(range.start)..self.start(range.end)
+        match &self.spans {
+            Some(spans) => self.start(range.start)..spans[range.end - 1].end,
+            None => range,
+        }
     }
 
     /// The view behind the escapes of which each begins with a byte that `begins` one; none, where there are none.
     fn decoded(&self, begins: fn(u8) -> bool, decode: fn(&[u8]) -> Option<Decoded>) -> Option<View<'a>> {
         self.bytes.iter().any(|byte| begins(*byte)).then_some(())?;
-        let (mut bytes, mut starts) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.bytes.len() + 1));
+        let (mut bytes, mut spans) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.bytes.len()));
         let mut at = 0;
         while at < self.bytes.len() {
             let rest = &self.bytes[at..];
@@ -58,11 +67,11 @@ impl<'a> View<'a> {
                 None => (1, [rest[0], 0, 0, 0], 1),
             };
             bytes.extend_from_slice(&stands[..length]);
-            starts.extend(std::iter::repeat_n(self.start(at), length));
+            spans.extend(std::iter::repeat_n(self.place(at..at + read), length));
             at += read;
         }
-        starts.push(self.start(self.bytes.len()));
-        (bytes.len() < self.bytes.len()).then_some(View { bytes: Cow::Owned(bytes), starts: Some(starts) })
+        let decoded = bytes.len() < self.bytes.len();
+        decoded.then_some(View { bytes: Cow::Owned(bytes), spans: Some(spans), length: self.length })
     }
 }
 
@@ -111,12 +120,16 @@ fn unseen(text: &[u8]) -> Option<Decoded> {
     match *text {
         [0x1b, b'[', ..] => nothing(until(&|byte| (b'@'..=b'~').contains(&byte))),
         [0x1b, b']' | b'P' | b'_' | b'^' | b'X', ..] => nothing(until(&|byte| byte == 7 || byte == b'\\')),
-        [b'\t' | b'\n' | b'\r', ..] => None,
         [..0x20 | 0x7f, ..] => nothing(1),
         [0xc2, 0x80..=0x9f, ..] => nothing(2),
         [0xe2, 0x80, 0x8e | 0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => nothing(3),
         _ => None,
     }
+}
+
+/// The end of a line: Base64 (RFC 2045) and hexadecimal dumps are broken into lines.
+fn folded(_: &[u8]) -> Option<Decoded> {
+    Some((1, [0; 4], 0))
 }
 
 fn character(read: usize, code: u32) -> Option<Decoded> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::client::{Clients, cause, was_private};
 use super::rule::line;
@@ -15,6 +16,9 @@ use crate::address::is_public;
 use crate::capability::{Refusals, quoted};
 use crate::grants::Granted;
 use crate::limits::Limits;
+
+/// Requests of one call that are under way, with responses that are not read to their end.
+const REQUESTS_MAX: usize = 16;
 
 /// Headers that go along when a redirect leads to another server. All others may be meant for the first one only.
 const PLAIN_HEADERS: [&str; 8] = [
@@ -61,6 +65,8 @@ pub(crate) struct Courier {
     refusals: Refusals,
     clients: Arc<Clients>,
     pub(super) limits: Arc<Limits>,
+    /// The requests that may be under way.
+    turns: Arc<Semaphore>,
 }
 
 impl Courier {
@@ -77,7 +83,13 @@ impl Courier {
             refusals: refusals.clone(),
             clients: Arc::clone(clients),
             limits: Arc::clone(limits),
+            turns: Arc::new(Semaphore::new(REQUESTS_MAX)),
         }
+    }
+
+    /// A place among the requests of this call, until it is dropped.
+    pub(super) fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).try_acquire_owned().ok()
     }
 
     /// Sends `letter` and follows as many redirects as its grant says; every hop is checked as if the plugin had asked

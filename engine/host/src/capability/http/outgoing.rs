@@ -9,6 +9,7 @@ use futures_util::stream::try_unfold;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::{Request, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::courier::{Courier, Letter, Unsent};
@@ -42,14 +43,17 @@ impl WasiHttpHooks for Outgoing {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let (courier, ending) = (self.courier.clone(), self.ending.clone());
+        let turn = courier.turn().ok_or(Error::ConnectionLimitReached);
         Box::new(async move {
+            let turn = turn?;
             let head =
                 options.as_ref().and_then(|options| Some(options.connect_timeout? + options.first_byte_timeout?));
             let between = options.and_then(|options| options.between_bytes_timeout);
             let sent =
                 async { courier.send(letter(request, courier.limits.body_bytes).await?).await.map_err(Error::from) };
             let response = ending.within(head, sent).await.map_err(late)??;
-            Ok((incoming(response, courier.limits.body_bytes, between, ending), Box::new(async { Ok(()) }) as _))
+            let bytes_max = courier.limits.body_bytes;
+            Ok((incoming((response, turn), bytes_max, between, ending), Box::new(async { Ok(()) }) as _))
         })
     }
 }
@@ -72,15 +76,15 @@ async fn letter(request: Request<WasiBody>, bytes_max: usize) -> Result<Letter, 
     Ok(Letter { method, url, headers, body: bytes.freeze() })
 }
 
-/// The response with a body that is bounded in size and time.
+/// The response with a body that is bounded in size and time; it keeps its turn until it is read or dropped.
 fn incoming(
-    response: reqwest::Response,
+    (response, turn): (reqwest::Response, OwnedSemaphorePermit),
     bytes_max: usize,
     between: Option<Duration>,
     ending: Ending,
 ) -> Response<WasiBody> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let frames = try_unfold((response, bytes_max), move |(mut response, left)| {
+    let frames = try_unfold((response, turn, bytes_max), move |(mut response, turn, left)| {
         let ending = ending.clone();
         async move {
             let chunk: Option<Bytes> = match ending.within(between, response.chunk()).await.map_err(late)? {
@@ -89,7 +93,7 @@ fn incoming(
             };
             let Some(chunk) = chunk else { return Ok(None) };
             match left.checked_sub(chunk.len()) {
-                Some(left) => Ok(Some((Frame::data(chunk), (response, left)))),
+                Some(left) => Ok(Some((Frame::data(chunk), (response, turn, left)))),
                 None => Err(Error::HttpResponseBodySize(Some(bytes_max as u64))),
             }
         }

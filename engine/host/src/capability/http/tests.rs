@@ -249,7 +249,9 @@ async fn serve_tls() -> (u16, String) {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let mut request = [0; 4096];
-            stream.read(&mut request).await.ok();
+            if stream.read(&mut request).await.unwrap_or(0) == 0 {
+                continue;
+            }
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.ok();
             stream.shutdown().await.ok();
         }
@@ -287,4 +289,27 @@ async fn a_server_must_be_who_its_certificate_says() {
     assert!(failed(send("localhost", "").await).contains("certificate"));
     assert!(failed(send("localhost", &file("none.pem", "none")).await).contains("there is none in it"));
     assert!(failed(send("localhost", ", ca = '/no/such.pem'").await).contains("cannot be read"));
+}
+
+#[tokio::test]
+async fn few_requests_of_a_call_are_under_way_at_a_time() {
+    use http_body_util::{BodyExt, Empty};
+    use wasmtime_wasi_http::{Error, WasiHttpHooks};
+    let server = serve();
+    let mut outgoing = state().outgoing;
+    let mut send = async || {
+        let body = Empty::<bytes::Bytes>::new().map_err(|never| match never {}).boxed_unsync();
+        let uri = format!("http://127.0.0.1:{}/", server.port);
+        let request = hyper::Request::builder().uri(uri).body(body).unwrap();
+        let sent = outgoing.send_request(request, None, Box::new(async { Ok(()) }));
+        std::pin::Pin::from(sent).await.map(|(response, _)| response)
+    };
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push(send().await.unwrap());
+    }
+    assert!(matches!(send().await, Err(Error::ConnectionLimitReached)));
+    let read = open.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(read.len(), 10_000);
+    assert_eq!(send().await.unwrap().status(), 418);
 }
