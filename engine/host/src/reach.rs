@@ -94,7 +94,9 @@ fn granted(grants: &Grants, capability: &str) -> Vec<String> {
             .http
             .iter()
             .map(|grant| {
-                clean(&format!("{} {}{}", grant.method, grant.url, mark(grant.private, "also private addresses")))
+                let private = mark(grant.private, "also private addresses");
+                let follows = mark(grant.redirects > 0, "follows redirects");
+                clean(&format!("{} {}{private}{follows}", grant.method, grant.url))
             })
             .collect(),
         "secrets" => {

@@ -223,3 +223,22 @@ async fn a_program_dies_with_all_its_children_when_its_call_is_cancelled() {
     }
     bench.assert_works().await;
 }
+
+#[test]
+fn the_page_about_capabilities_is_true_to_the_code() {
+    let page = include_str!("../../../../docs/capabilities.md");
+    let digest = runwright_core::Digest::of(b"x").to_string();
+    let blocks: Vec<_> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 6);
+    for block in blocks {
+        let text = block.replace("sha256:…", &digest);
+        let text = if text.starts_with('[') { text } else { format!("[plugin.deploy.grants]\n{text}") };
+        let table: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let entry: PluginEntry = table["plugin"]["deploy"].clone().try_into().unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert_eq!(entry.grants.problems(), Vec::<String>::new(), "{text}");
+    }
+    let limits: toml::Table = toml::Table::try_from(host::Limits::default()).unwrap();
+    for key in limits.keys() {
+        assert!(page.contains(&format!("`{key}`")), "the page does not say what {key} bounds");
+    }
+}

@@ -113,7 +113,8 @@ impl Courier {
         let request = client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone());
         let response = request.send().await.map_err(|error| match was_private(&error) {
             true => Unsent::Denied(self.deny_private(method, url)),
-            false => Unsent::Failed(cause(&error)),
+            // The URL may have a secret in its query.
+            false => Unsent::Failed(cause(&error.without_url())),
         })?;
         let headers = response.headers();
         let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
