@@ -242,3 +242,22 @@ fn the_page_about_capabilities_is_true_to_the_code() {
         assert!(page.contains(&format!("`{key}`")), "the page does not say what {key} bounds");
     }
 }
+
+#[tokio::test]
+async fn nothing_is_inherited_and_there_is_no_network() {
+    let bench = Bench::new().await;
+    let (server, packets) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    server.set_nonblocking(true).unwrap();
+    packets.set_nonblocking(true).unwrap();
+    for address in [server.local_addr().unwrap(), packets.local_addr().unwrap()] {
+        let seen = output(bench.run("look-around", json!({"server": address.to_string()})).await);
+        let nothing = json!({
+            "variables": [], "arguments": [], "input": "", "root": [], "folder": null,
+            "tcp": false, "listen": false, "udp": false, "name": false
+        });
+        assert_eq!(seen, nothing);
+    }
+    assert_eq!(server.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(packets.recv(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}

@@ -108,6 +108,9 @@ async fn no_link_and_no_new_name_leads_out_either() {
     }
     untouched(&bench);
     // Within its folder it may.
+    fs::write(bench.path("in/long"), "long").unwrap();
+    output(bench.run("touch", touch(&bench, "truncate", "in/long", "")).await);
+    assert_eq!(fs::read_to_string(bench.path("in/long")).unwrap(), "");
     output(bench.run("touch", touch(&bench, "link", "in/file", "in/sub/second")).await);
     output(bench.run("touch", touch(&bench, "rename", "in/sub/second", "in/third")).await);
     assert_eq!(fs::read_to_string(bench.path("in/third")).unwrap(), "as it was");
