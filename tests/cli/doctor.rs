@@ -26,7 +26,7 @@ fn a_sound_project_is_sound() {
     insta::assert_snapshot!(about(&ran, &subjects), @r#"
     ok    configuration: runwright.toml
     ok    journal: it opens; no engine holds it
-    warn  plugin fixture: 0.1.0, 18 actions (DIGEST); it asks for exec, http, secrets, unix, of which nothing is granted
+    warn  plugin fixture: 0.1.0, 29 actions (DIGEST); it asks for exec, http, secrets, unix, of which nothing is granted
           → where a step needs it, add to runwright.toml:
             [plugin.fixture.grants]
             exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]

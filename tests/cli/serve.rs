@@ -108,7 +108,7 @@ fn status_shows_what_it_has() {
     runbooks
       recover  Writes a line for each alarm.  runbooks/recover.yaml
     plugins
-      fixture  0.1.0  empty, echo, append, append-blind, append-once, loop, trap, panic, recurse, allocate, flood, non-zero, sleep, deny, huge-output, nested-output, lie, not-json
+      fixture  0.1.0  empty, echo, append, append-blind, append-once, loop, trap, panic, recurse, allocate, flood, non-zero, sleep, deny, huge-output, nested-output, lie, not-json, hoard, connect, listen, count, random, look-around, job, fall, leak, touch, fetch
       hello    0.1.0  greet
     ");
     project.write("runbooks/bad.yaml", "name: bad\n");

@@ -1,5 +1,8 @@
 //! Hostile plugins through the whole engine: each ends its own step, with a reason, and nothing else.
 
+mod checkpoint;
+mod secrets;
+
 use crate::support::Project;
 
 const HOSTILE: &str = r#"
@@ -17,6 +20,13 @@ steps:
   - { id: overflows, uses: fixture/huge-output, with: { size: 2000000 }, on-failure: continue }
   - { id: lies, uses: fixture/lie, with: {}, on-failure: continue }
   - { id: babbles, uses: fixture/not-json, with: {}, on-failure: continue }
+  - { id: falls, uses: fixture/fall, with: {}, on-unknown: fail, on-failure: continue }
+  - { id: unsure, uses: fixture/append-blind, with: { file: FOLDER/blind, line: x, fail: unknown }, on-unknown: fail, on-failure: continue }
+  - { id: hoards, uses: fixture/hoard, with: { path: FOLDER/good.yaml }, on-failure: continue }
+  - { id: escapes, uses: fixture/touch, with: { what: read, path: FOLDER/../../etc/hostname }, on-failure: continue }
+  - { id: climbs, uses: fixture/touch, with: { what: read, path: FOLDER/link }, on-failure: continue }
+  - { id: counts, uses: fixture/count, with: {} }
+  - { id: counts-again, uses: fixture/count, with: {}, if: "${{ steps.counts.output.count == 1 }}" }
   - { id: good, uses: fixture/echo, with: { value: "still here" } }
 "#;
 
@@ -32,6 +42,7 @@ fn a_hostile_plugin_ends_its_step_and_nothing_else() {
     let project = Project::new();
     project.write("hostile.yaml", HOSTILE);
     project.write("good.yaml", GOOD);
+    std::os::unix::fs::symlink("/etc/hostname", project.path("link")).expect("a link");
     let served = project.start(&["serve"]).wait_until("serving", || project.path("state/api.sock").exists());
     let hostile = project.start(&["run", "hostile.yaml", "-o", "json"]);
     for _ in 0..5 {
@@ -62,6 +73,13 @@ fn a_hostile_plugin_ends_its_step_and_nothing_else() {
     overflows failed: fixture/huge-output gave output of 1.9 MiB where its limit is 1 MiB; raise output-bytes under [limits] in runwright.toml if it should
     lies failed: fixture/lie gave an output that does not fit its own schema, a fault of the plugin: this value is not of type "string" (at /text)
     babbles failed: fixture/not-json gave output that is no JSON, a fault of the plugin: key must be a string at line 1 column 3
+    falls failed: fixture/fall gave up, as languages do on a panic; fixture/fall gave up, as languages do on a panic
+    unsure failed: fixture/append-blind as asked
+    hoards failed: fixture/hoard holds more than 1024 handles at a time; raise handles under [limits] in runwright.toml if it should
+    escapes failed: Operation not permitted (os error 63)
+    climbs failed: Operation not permitted (os error 63)
+    counts succeeded: -
+    counts-again succeeded: -
     good succeeded: -
     "#);
     assert_eq!(project.lines("effects").len(), 5);

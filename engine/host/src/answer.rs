@@ -6,6 +6,7 @@ use crate::bindings::types::{self, ErrorInfo, PluginError};
 use crate::call::{Change, ChangeKind, Preview};
 use crate::capability::log::{clean, cut};
 use crate::limits::{Limits, size};
+use crate::redact::Tainted;
 use crate::schema::Schema;
 
 /// Bytes of a failure's message, and of its details.
@@ -35,6 +36,7 @@ impl From<Unanswered> for Outcome {
 pub(crate) struct Judge<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) output: &'a Schema,
+    pub(crate) tainted: &'a Tainted,
     /// What was refused to the call last.
     pub(crate) denied: Option<String>,
 }
@@ -44,13 +46,13 @@ impl Judge<'_> {
     pub(crate) fn error(&self, error: PluginError) -> Unanswered {
         let (kind, info, retry_after_ms) = match error {
             PluginError::UnknownAction(action) => {
-                let message = format!("the plugin does not know its action {:?}", cut(&action, 80));
+                let message = format!("the plugin does not know its action {:?}", cut(&self.message(&action), 80));
                 return Unanswered::Failed(Failure::new(FailureKind::Permanent, message));
             }
             PluginError::Cancelled => {
                 return Unanswered::Failed(Failure::new(FailureKind::Cancelled, "it was asked to stop"));
             }
-            PluginError::UnknownOutcome(info) => return Unanswered::Lost(message(&info.message)),
+            PluginError::UnknownOutcome(info) => return Unanswered::Lost(self.message(&info.message)),
             PluginError::InvalidInput(info) => (FailureKind::InvalidInput, info, None),
             PluginError::Denied(info) => (FailureKind::Denied, info, None),
             PluginError::Transient(info) => (FailureKind::Transient, info.error, info.retry_after_ms),
@@ -58,7 +60,7 @@ impl Judge<'_> {
             PluginError::Partial(info) => (FailureKind::Partial, info, None),
         };
         let ErrorInfo { message: text, code, details } = info;
-        let mut message = message(&text);
+        let mut message = self.message(&text);
         if let Some(denied) = self.denied.as_ref().filter(|_| kind == FailureKind::Denied)
             && !message.contains(denied.as_str())
         {
@@ -67,8 +69,8 @@ impl Judge<'_> {
         Unanswered::Failed(Failure {
             kind,
             message,
-            code: code.map(|code| clean(cut(&code, CODE_BYTES_MAX))),
-            details: details.map(|details| cut(&details, MESSAGE_BYTES_MAX).to_owned()),
+            code: code.map(|code| cut(&self.message(&code), CODE_BYTES_MAX).to_owned()),
+            details: details.map(|details| self.tainted.hide_head(&details, MESSAGE_BYTES_MAX).into_owned()),
             retry_after_ms: retry_after_ms.map(u64::from),
         })
     }
@@ -89,7 +91,7 @@ impl Judge<'_> {
         Ok(match verdict {
             types::Verdict::Happened(outcome) => Verdict::Happened(self.outcome(outcome)?),
             types::Verdict::NotHappened => Verdict::NotHappened,
-            types::Verdict::CannotTell(reason) => Verdict::CannotTell { reason: message(&reason) },
+            types::Verdict::CannotTell(reason) => Verdict::CannotTell { reason: self.message(&reason) },
         })
     }
 
@@ -105,7 +107,11 @@ impl Judge<'_> {
             return Err(Unanswered::Lost(format!("gave a preview of more than {CHANGES_MAX} changes")));
         }
         let output = output.map(|output| self.json(&output)).transpose()?;
-        Ok(Preview { summary: message(&summary), changes: changes.into_iter().map(change).collect(), output })
+        Ok(Preview {
+            summary: self.message(&summary),
+            changes: changes.into_iter().map(|change| self.change(change)).collect(),
+            output,
+        })
     }
 
     fn bounded(&self, what: &str, bytes: usize) -> Result<(), Unanswered> {
@@ -124,23 +130,25 @@ impl Judge<'_> {
         serde_json::from_str(text)
             .map_err(|error| Unanswered::Lost(format!("gave output that is no JSON, a fault of the plugin: {error}")))
     }
-}
 
-fn change(change: types::Change) -> Change {
-    let kind = match change.kind {
-        types::ChangeKind::None => ChangeKind::None,
-        types::ChangeKind::Create => ChangeKind::Create,
-        types::ChangeKind::Update => ChangeKind::Update,
-        types::ChangeKind::Delete => ChangeKind::Delete,
-        types::ChangeKind::Execute => ChangeKind::Execute,
-    };
-    let types::Change { subject, summary, before, after, kind: _ } = change;
-    Change { kind, subject: message(&subject), summary: message(&summary), before, after }
-}
+    fn change(&self, change: types::Change) -> Change {
+        let kind = match change.kind {
+            types::ChangeKind::None => ChangeKind::None,
+            types::ChangeKind::Create => ChangeKind::Create,
+            types::ChangeKind::Update => ChangeKind::Update,
+            types::ChangeKind::Delete => ChangeKind::Delete,
+            types::ChangeKind::Execute => ChangeKind::Execute,
+        };
+        let types::Change { subject, summary, before, after, kind: _ } = change;
+        Change { kind, subject: self.message(&subject), summary: self.message(&summary), before, after }
+    }
 
-/// A plugin's text for people: bounded, on one line, without control characters.
-fn message(text: &str) -> String {
-    clean(cut(text, MESSAGE_BYTES_MAX))
+    /// A plugin's text for people: bounded, on one line, without control characters and secrets.
+    fn message(&self, text: &str) -> String {
+        let cleaned = clean(&self.tainted.hide_head(text, 2 * MESSAGE_BYTES_MAX));
+        // What was taken away may have stood within a secret.
+        self.tainted.hide_head(&cleaned, MESSAGE_BYTES_MAX).into_owned()
+    }
 }
 
 #[cfg(test)]
@@ -150,7 +158,7 @@ mod tests {
 
     fn judge<T>(limits: &Limits, denied: Option<&str>, with: impl FnOnce(Judge<'_>) -> T) -> T {
         let output = &Schema::new(&json!({"type": "object"})).unwrap();
-        with(Judge { limits, output, denied: denied.map(str::to_owned) })
+        with(Judge { limits, output, tainted: &Tainted::default(), denied: denied.map(str::to_owned) })
     }
 
     fn info(message: &str) -> ErrorInfo {

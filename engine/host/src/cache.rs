@@ -62,11 +62,24 @@ impl Cache {
         read.ok()
     }
 
+    /// The digest of what the plugin said of itself when it was last asked.
+    pub(crate) fn said(&self, plugin: Digest) -> Option<Digest> {
+        fs::read_to_string(self.path(plugin).with_extension("said")).ok()?.parse().ok()
+    }
+
+    /// Keeps what [`said`](Self::said) gives.
+    pub(crate) fn keep_said(&self, plugin: Digest, said: Digest) -> io::Result<()> {
+        Self::keep(&self.path(plugin).with_extension("said"), said.to_string().as_bytes())
+    }
+
     /// Keeps the compiled plugin. A crash leaves the whole file or none.
     pub(crate) fn put(&self, plugin: Digest, compiled: &[u8]) -> io::Result<()> {
-        let path = self.path(plugin);
+        Self::keep(&self.path(plugin), compiled)
+    }
+
+    fn keep(path: &Path, compiled: &[u8]) -> io::Result<()> {
         let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = write(&temporary, compiled).and_then(|()| fs::rename(&temporary, &path));
+        let written = write(&temporary, compiled).and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             fs::remove_file(&temporary).ok();
         }

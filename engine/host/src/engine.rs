@@ -35,13 +35,14 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     Engine::new(&config())
 }
 
-/// Everything that plugins may import: WASI 0.2 without HTTP, and `sdk/wit`.
+/// Everything that plugins may import: WASI 0.2 with HTTP, and `sdk/wit`.
 ///
 /// All of it is linked for every plugin. What is not granted answers `denied`, so that plugins in languages that import
 /// whole worlds load and describe themselves.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     Plugin::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }

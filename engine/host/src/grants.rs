@@ -8,7 +8,8 @@ use runwright_core::Digest;
 use serde::de::{self, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::capability::{exec, files, http, unix};
+use crate::binding::{Binding, VersionRange};
+use crate::capability::{exec, files, http, secrets, unix};
 
 /// One `[plugin.NAME]` table of `runwright.toml`.
 ///
@@ -28,9 +29,13 @@ pub struct PluginEntry {
     /// The plugin's own configuration, for example an inventory: read by the engine, given to the plugin as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_file: Option<PathBuf>,
-    /// The grants hold for the binary with this digest only; without it, for any binary of the name.
+    /// The grants hold for the binary with this digest only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// The grants hold for binaries that call themselves a version of this range. Without this and `digest` they hold
+    /// for any binary of the name; with both, both must fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionRange>,
     /// What the plugin may reach. Nothing else.
     pub grants: Grants,
 }
@@ -58,7 +63,8 @@ impl Grants {
         let http = self.http.iter().filter_map(|grant| http::Rule::new(grant).err());
         let exec = self.exec.iter().filter_map(exec::problem);
         let files = self.files.iter().filter_map(files::problem);
-        unix.chain(http).chain(exec).chain(files).collect()
+        let secrets = self.secrets.iter().filter_map(|(name, source)| secrets::problem(name, source));
+        unix.chain(http).chain(exec).chain(files).chain(secrets).collect()
     }
 }
 
@@ -116,6 +122,13 @@ pub struct HttpGrant {
     /// Whether the host may have a private address: loopback, link-local, RFC 1918 and the like.
     #[serde(default)]
     pub private: bool,
+    /// How many redirects are followed, at most 10; each hop must be granted too. Without it the plugin gets the redirect
+    /// itself as the answer.
+    #[serde(default)]
+    pub redirects: u8,
+    /// A file of certificates in PEM of which one must have signed the server's; the system's do not count then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
 }
 
 /// A program on the engine's host with the arguments that it may be given.
@@ -162,6 +175,9 @@ pub enum SecretSource {
     Env(String),
     /// A file; line ends at its end are left out.
     File(PathBuf),
+    /// A credential that systemd gave to the engine's service (`LoadCredential=`, `LoadCredentialEncrypted=`), by its
+    /// name: the file of that name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
 }
 
 /// [`Grants`] ready to be asked.
@@ -172,21 +188,21 @@ pub(crate) struct Granted {
     pub(crate) exec: Vec<ExecGrant>,
     pub(crate) files: Vec<FileGrant>,
     pub(crate) secrets: BTreeMap<String, SecretSource>,
-    /// The digest that they are bound to.
-    pub(crate) digest: Option<Digest>,
+    /// The binaries that they are bound to.
+    pub(crate) binding: Binding,
     /// Why nothing is granted although the operator granted something.
     pub(crate) withheld: Option<String>,
 }
 
 impl Granted {
-    pub(crate) fn new(digest: Option<Digest>, grants: Grants) -> Result<Self, Vec<String>> {
+    pub(crate) fn new(binding: Binding, grants: Grants) -> Result<Self, Vec<String>> {
         let problems = grants.problems();
         if !problems.is_empty() {
             return Err(problems);
         }
         let http = grants.http.iter().filter_map(|grant| http::Rule::new(grant).ok()).collect();
         let Grants { unix, exec, files, secrets, http: _ } = grants;
-        Ok(Self { unix, http, exec, files, secrets, digest, withheld: None })
+        Ok(Self { unix, http, exec, files, secrets, binding, withheld: None })
     }
 
     /// Nothing, and `why`.
@@ -205,13 +221,14 @@ mod tests {
             r#"
             config-file = "inventory.yaml"
             digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            version = ">=0.1, <0.3"
             [grants]
             unix = ["/vms/*/qmp.sock", { path = "/vms/*/qga.sock", in-plan = true }]
             http = [{ method = "GET", url = "http://127.0.0.1:*/cgi-bin/health", private = true }]
             exec = [{ program = "/usr/bin/qemu-img", args = ["**"] },
                     { program = "/usr/bin/qemu-system-x86_64", args = ["**"], detached = true, env = [], in-plan = false }]
             files = [{ path = "/vms", write = true }]
-            secrets = { token = { env = "TOKEN" }, key = { file = "/etc/key" } }
+            secrets = { token = { env = "TOKEN" }, key = { file = "/etc/key" }, pin = { credential = "pin" } }
             "#,
         )
         .unwrap();
@@ -233,9 +250,10 @@ mod tests {
             http = [{ method = "get", url = "http://x/" }, { method = "GET", url = "ftp://x/" }]
             exec = [{ program = "ls" }, { program = "/bin/ls", args = ["**", "x"] }]
             files = [{ path = "vms" }]
+            secrets = { a = { file = "a" }, b = { env = "" }, c = { credential = "../c" } }
             "#,
         )
         .unwrap();
-        assert_eq!(grants.problems().len(), 7, "{:#?}", grants.problems());
+        assert_eq!(grants.problems().len(), 10, "{:#?}", grants.problems());
     }
 }

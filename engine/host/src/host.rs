@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use runwright_core::{Catalog, Digest, Failure, FailureKind, PluginFacts, Value};
 use tokio::sync::Semaphore;
 
+use crate::binding::Binding;
 use crate::bindings::PluginPre;
 use crate::cache::Cache;
+use crate::capability::secrets;
 use crate::error::Error;
 use crate::facts::Schemas;
-use crate::grants::{Granted, PluginEntry};
+use crate::grants::{Granted, PluginEntry, SecretSource};
 use crate::limits::Limits;
 use crate::sandbox::Sandbox;
 use crate::state::State;
@@ -43,6 +45,9 @@ pub struct Host {
     pub(crate) calls: Semaphore,
     pub(crate) plugins: RwLock<Plugins>,
     entries: RwLock<HashMap<String, Arc<Entry>>>,
+    /// Granted secrets whose values are not known yet.
+    new_secrets: Mutex<Vec<(String, SecretSource)>>,
+    reading_secrets: tokio::sync::Mutex<()>,
 }
 
 /// The loaded plugins.
@@ -83,6 +88,8 @@ impl Host {
             calls,
             plugins: RwLock::default(),
             entries: RwLock::default(),
+            new_secrets: Mutex::default(),
+            reading_secrets: tokio::sync::Mutex::default(),
         })
     }
 
@@ -91,8 +98,11 @@ impl Host {
     ///
     /// `config` is what the file `entry.config_file` says; reading it is the caller's.
     pub fn set_grants(&self, plugin: &str, entry: &PluginEntry, config: Option<&Value>) -> Result<(), Error> {
-        let granted = Granted::new(entry.digest, entry.grants.clone())
+        let binding = Binding { digest: entry.digest, version: entry.version.clone() };
+        let granted = Granted::new(binding, entry.grants.clone())
             .map_err(|problems| Error::Grants { plugin: plugin.to_owned(), problems })?;
+        let secrets = entry.grants.secrets.iter().map(|(name, source)| (name.clone(), source.clone()));
+        self.new_secrets.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets);
         let entry = Entry { granted: Arc::new(granted), config: config.map(Value::to_string) };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.insert(plugin.to_owned(), Arc::new(entry));
@@ -102,6 +112,21 @@ impl Host {
     /// Takes back what [`set_grants`](Self::set_grants) gave to plugins called `plugin`.
     pub fn clear_grants(&self, plugin: &str) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(plugin);
+    }
+
+    /// Makes the values of all granted secrets known, so that no call shows one, whichever plugin's it is.
+    pub(crate) async fn know_secrets(&self) {
+        let new = || self.new_secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if new().is_empty() {
+            return;
+        }
+        // Who comes meanwhile waits until they are known.
+        let _one_reads = self.reading_secrets.lock().await;
+        let sources = new().clone();
+        if !sources.is_empty() {
+            secrets::know(sources.clone(), &self.sandbox.shared.tainted).await;
+            new().retain(|source| !sources.contains(source));
+        }
     }
 
     pub(crate) fn entry(&self, plugin: &str) -> Arc<Entry> {

@@ -10,10 +10,14 @@
 //!
 //! **Invariant:** nothing is inherited: a plugin sees no environment, argument, input, folder or network of the engine.
 //!
+//! **Invariant:** no value that a plugin was given as a secret leaves a call, in whatever usual encoding: it is replaced by
+//! `[secret NAME]` before anything else sees it.
+//!
 //! **Invariant:** a program that is to outlive the engine is durable in [`Notes::note`] before its first instruction.
 
 mod address;
 mod answer;
+mod binding;
 mod bindings;
 mod cache;
 mod call;
@@ -31,14 +35,18 @@ mod notes;
 mod pattern;
 mod perform;
 mod process;
+mod reach;
+mod redact;
 mod sandbox;
 mod schema;
 mod state;
 mod stdio;
 
+pub use binding::{VersionRange, withheld};
 pub use call::{Call, Change, ChangeKind, Preview, Reply, Verb};
 pub use error::Error;
 pub use grants::{ExecGrant, FileGrant, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
 pub use host::{Host, Settings};
 pub use limits::Limits;
 pub use notes::{Level, Notes, Silent};
+pub use reach::{Reach, missing, reach};

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::bindings::PluginPre;
 use crate::bindings::exports::runwright::plugin::actions::PluginInfo;
 use crate::ending::Ending;
 use crate::error::Error;
@@ -74,7 +75,7 @@ impl Host {
         let imports = component.component_type();
         let imports = imports.imports(&self.sandbox.engine).map(|(import, _)| import.to_owned()).collect();
         let linked = self.sandbox.link(&component).map_err(|reason| no_plugin(name, reason))?;
-        let info = self.describe(name, &linked).await?;
+        let info = self.facts(name, digest, &linked).await?;
         let (facts, schemas) = spawn_blocking(move || check(info, digest, imports))
             .await
             .map_err(Error::engine)?
@@ -104,7 +105,25 @@ impl Host {
         Ok(self.cache.get(&self.sandbox.engine, digest).unwrap_or(component))
     }
 
-    async fn describe(&self, name: &str, linked: &crate::bindings::PluginPre<State>) -> Result<PluginInfo, Error> {
+    /// What the plugin says of itself, which must be the same whenever it is asked: runs are pinned to it. It is asked
+    /// twice, unless it says what it said to an earlier engine.
+    async fn facts(&self, name: &str, digest: Digest, linked: &PluginPre<State>) -> Result<PluginInfo, Error> {
+        let info = self.describe(name, linked).await?;
+        let said = Digest::of(format!("{info:?}").as_bytes());
+        if self.cache.said(digest) == Some(said) {
+            return Ok(info);
+        }
+        if said != Digest::of(format!("{:?}", self.describe(name, linked).await?).as_bytes()) {
+            let problems = vec!["it describes itself differently each time".to_owned()];
+            return Err(Error::Facts { plugin: name.to_owned(), problems });
+        }
+        if let Err(error) = self.cache.keep_said(digest, said) {
+            tracing::warn!(plugin = name, %error, "what a plugin says of itself cannot be kept and will be asked again");
+        }
+        Ok(info)
+    }
+
+    async fn describe(&self, name: &str, linked: &PluginPre<State>) -> Result<PluginInfo, Error> {
         let time = self.sandbox.limits.describe();
         let setup = describing(time);
         let described =

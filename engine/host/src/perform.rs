@@ -31,10 +31,13 @@ impl Host {
     /// plugin was not called. Dropping the future drops the sandbox.
     pub async fn call(&self, call: Call, notes: Arc<dyn Notes>) -> Reply {
         let verb = call.verb;
-        match self.perform(call, notes).await {
+        self.know_secrets().await;
+        let mut reply = match self.perform(call, notes).await {
             Ok(reply) => reply,
             Err(unanswered) => reply(verb, unanswered),
-        }
+        };
+        self.sandbox.shared.tainted.hide_reply(&mut reply);
+        reply
     }
 
     async fn perform(&self, call: Call, notes: Arc<dyn Notes>) -> Result<Reply, Unanswered> {
@@ -48,7 +51,12 @@ impl Host {
         let name = format!("{}/{}", loaded.name, call.action);
         let Ended { answer, denied } =
             self.enter(&loaded, call, notes).await.map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
-        let judge = Judge { limits: &self.sandbox.limits, output: &schemas.output, denied };
+        let judge = Judge {
+            limits: &self.sandbox.limits,
+            output: &schemas.output,
+            tainted: &self.sandbox.shared.tainted,
+            denied,
+        };
         judged(&judge, answer).map_err(|unanswered| match unanswered {
             Unanswered::Lost(reason) => Unanswered::Lost(format!("{name} {reason}")),
             failed @ Unanswered::Failed(_) => failed,
@@ -90,13 +98,9 @@ impl Host {
 
 /// The grants of this very binary.
 fn granted(entry: &Entry, loaded: &Loaded) -> Arc<Granted> {
-    match entry.granted.digest {
-        Some(bound) if bound != loaded.facts.digest => Arc::new(Granted::withheld(format!(
-            "its grants in runwright.toml are for {bound} but this is {}; look at what is new in it (runwright plugin \
-             inspect), then write the new digest there",
-            loaded.facts.digest
-        ))),
-        _ => Arc::clone(&entry.granted),
+    match entry.granted.binding.refuses(&loaded.facts) {
+        Some(why) => Arc::new(Granted::withheld(why)),
+        None => Arc::clone(&entry.granted),
     }
 }
 

@@ -13,7 +13,7 @@ use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::{Guest, PluginPre};
-use crate::capability::log::clean;
+use crate::capability::log::{Log, clean};
 use crate::ending::End;
 use crate::engine::{Ticker, engine, linker};
 use crate::error::Error;
@@ -26,7 +26,7 @@ pub(crate) struct Sandbox {
     pub(crate) limits: Arc<Limits>,
     linker: wasmtime::component::Linker<State>,
     ticker: Ticker,
-    shared: Shared,
+    pub(crate) shared: Shared,
 }
 
 /// What a call that came back left behind.
@@ -74,7 +74,7 @@ impl Sandbox {
             let state = store.data_mut();
             state.finish_lines();
             match answer {
-                Ok(answer) => Ok(Ended { answer, denied: state.denied.take() }),
+                Ok(answer) => Ok(Ended { answer, denied: state.refusals.take() }),
                 Err(error) => Err(reason(&error, state)),
             }
         });
@@ -89,7 +89,7 @@ impl Sandbox {
             end = overdue => Err(log.hide(&stopped(end, time, grace))),
             called = called => match called {
                 Ok(ended) => ended.map_err(|reason| log.hide(&reason)),
-                Err(panic) => Err(log.hide(&fault(&*panic))),
+                Err(panic) => Err(fault(&*panic, &log)),
             },
         }
     }
@@ -128,9 +128,9 @@ fn stopped(end: End, time: Duration, grace: Duration) -> String {
     }
 }
 
-fn fault(panic: &(dyn Any + Send)) -> String {
+fn fault(panic: &(dyn Any + Send), log: &Log) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("it did not say why");
+    let text = log.hide(text.unwrap_or("it did not say why"));
     tracing::error!(panic = text, "a fault in the plugin host");
     format!("was stopped by a fault in the engine, which is worth a report: {text}")
 }
@@ -153,16 +153,26 @@ fn reason(error: &wasmtime::Error, state: &State) -> String {
         Some(trap) => with_last_words(format!("trapped: {trap}"), state),
         None => {
             let text = clean(&format!("{error:#}"));
-            // The one limit that wasmtime tells in words only.
-            if text.contains("hostcall") && text.contains("fuel") {
-                return format!(
-                    "handed over more than {} at once; raise hostcall-bytes under [limits] in runwright.toml if it should",
-                    size(state.limits.hostcall_bytes)
-                );
-            }
-            with_last_words(format!("failed: {text}"), state)
+            limit_of(&text, &state.limits).unwrap_or_else(|| with_last_words(format!("failed: {text}"), state))
         }
     }
+}
+
+/// The limits that wasmtime tells in words only.
+fn limit_of(text: &str, limits: &Limits) -> Option<String> {
+    let raise =
+        |what: String, key: &str| Some(format!("{what}; raise {key} under [limits] in runwright.toml if it should"));
+    if text.contains("hostcall") && text.contains("fuel") {
+        return raise(format!("handed over more than {} at once", size(limits.hostcall_bytes)), "hostcall-bytes");
+    }
+    if text.contains("resource limit exceeded") && text.contains("count too high") {
+        let limit = limits.instances;
+        return raise(format!("needs more than {limit} instances, memories or tables"), "instances");
+    }
+    if text.contains("resource table has no free keys") || text.contains("store handle limit exceeded") {
+        return raise(format!("holds more than {} handles at a time", limits.handles), "handles");
+    }
+    None
 }
 
 fn with_last_words(what: String, state: &State) -> String {

@@ -5,15 +5,17 @@ use std::sync::atomic::AtomicUsize;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::capability::http::Clients;
+use crate::capability::http::{Clients, Courier, HEADER_BYTES_MAX, Outgoing};
 use crate::capability::log::Log;
-use crate::capability::{Checkpoints, files};
+use crate::capability::{Checkpoints, Refusals, files};
 use crate::ending::Ending;
 use crate::grants::Granted;
 use crate::limiter::Limiter;
 use crate::limits::Limits;
 use crate::notes::Notes;
+use crate::redact::Tainted;
 use crate::stdio::{Lines, Which};
 
 /// Random bytes that a plugin may ask for at once.
@@ -25,6 +27,7 @@ pub(crate) struct Shared {
     /// Bytes of linear memory that all calls hold now.
     pub(crate) memory: Arc<AtomicUsize>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) tainted: Tainted,
 }
 
 /// The state of one call: the data of its wasmtime store.
@@ -33,21 +36,22 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) limiter: Limiter,
     pub(crate) limits: Arc<Limits>,
-    /// The plugin's name.
-    pub(crate) plugin: Arc<str>,
     pub(crate) grants: Arc<Granted>,
     pub(crate) ending: Ending,
     pub(crate) notes: Arc<dyn Notes>,
     pub(crate) log: Log,
     stdio: [Lines; 2],
-    pub(crate) clients: Arc<Clients>,
+    /// What no text that leaves the call may hold.
+    pub(crate) tainted: Tainted,
+    pub(crate) courier: Courier,
     pub(crate) checkpoints: Checkpoints,
     /// The call is part of a dry run.
     pub(crate) read_only: bool,
     /// Open socket connections.
     pub(crate) connections: usize,
-    /// What was refused last, in words.
-    pub(crate) denied: Option<String>,
+    pub(crate) refusals: Refusals,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) wasi_http: WasiHttpCtx,
 }
 
 /// What differs from call to call.
@@ -63,13 +67,18 @@ pub(crate) struct Setup {
 impl State {
     pub(crate) fn new(setup: Setup, limits: &Arc<Limits>, shared: &Shared) -> Self {
         let Setup { plugin, grants, ending, notes, checkpoints, read_only } = setup;
-        let log = Log::new(Arc::clone(&notes), Arc::clone(limits));
+        let log = Log::new(Arc::clone(&notes), Arc::clone(limits), shared.tainted.clone());
         let stdio = [Which::Out, Which::Err].map(|which| Lines::new(log.clone(), which));
         // No environment, arguments, input, network or folder but what is set here: those are the builder's defaults.
         let mut wasi = WasiCtxBuilder::new();
         let [out, err] = stdio.clone();
         wasi.stdout(out).stderr(err).max_random_size(RANDOM_BYTES_MAX);
         files::open(&mut wasi, &grants.files, read_only, &log);
+        let refusals = Refusals::new(plugin, &grants, log.clone());
+        let courier = Courier::new(&grants, read_only, &refusals, limits, &shared.clients);
+        let outgoing = Outgoing::new(courier.clone(), ending.clone());
+        let mut wasi_http = WasiHttpCtx::new();
+        wasi_http.set_field_size_limit(HEADER_BYTES_MAX);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
@@ -77,17 +86,19 @@ impl State {
             table,
             limiter: Limiter::new(Arc::clone(limits), Arc::clone(&shared.memory)),
             limits: Arc::clone(limits),
-            plugin,
             grants,
             ending,
             notes,
             log,
             stdio,
-            clients: Arc::clone(&shared.clients),
+            tainted: shared.tainted.clone(),
+            courier,
             checkpoints,
             read_only,
             connections: 0,
-            denied: None,
+            refusals,
+            outgoing,
+            wasi_http,
         }
     }
 
@@ -103,20 +114,32 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.wasi_http, table: &mut self.table, hooks: &mut self.outgoing }
+    }
+}
+
 impl crate::bindings::types::Host for State {}
 
 /// What a plugin with these grants, written as in `runwright.toml`, would call its capabilities on.
 #[cfg(test)]
 pub(crate) fn bare(grants: &str, notes: Arc<dyn Notes>) -> State {
+    bare_with(grants, notes, &Shared::default())
+}
+
+/// The same with something of its own in what calls share.
+#[cfg(test)]
+pub(crate) fn bare_with(grants: &str, notes: Arc<dyn Notes>, shared: &Shared) -> State {
     let grants: crate::Grants = toml::from_str(grants).unwrap();
     let limits = Arc::new(Limits { body_bytes: 10_000, ..Limits::default() });
     let setup = Setup {
         plugin: "test".into(),
-        grants: Arc::new(Granted::new(None, grants).unwrap()),
+        grants: Arc::new(Granted::new(Default::default(), grants).unwrap()),
         ending: Ending::after(std::time::Duration::from_secs(20)),
         notes,
         checkpoints: Checkpoints::new(),
         read_only: false,
     };
-    State::new(setup, &limits, &Shared::default())
+    State::new(setup, &limits, shared)
 }

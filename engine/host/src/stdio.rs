@@ -13,6 +13,8 @@ use crate::notes::Level;
 
 /// Bytes of a line that does not end; what follows is a new line.
 const LINE_BYTES_MAX: usize = 4096;
+/// Bytes that are held back at most, because they may be a part of a secret.
+const HELD_BYTES_MAX: usize = 128 * 1024;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +38,25 @@ impl Lines {
 
     fn take(&self, bytes: &[u8]) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            begun.extend_from_slice(&piece[..piece.len().min(LINE_BYTES_MAX)]);
-            if piece.ends_with(b"\n") || begun.len() >= LINE_BYTES_MAX {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n').flat_map(|line| line.chunks(LINE_BYTES_MAX)) {
+            begun.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
                 self.end(&mut begun);
+            } else if begun.len() >= LINE_BYTES_MAX {
+                self.part(&mut begun);
             }
         }
+    }
+
+    /// Logs what stands there of a line that goes on, but for what may be the beginning of a secret.
+    fn part(&self, begun: &mut Vec<u8>) {
+        let settled = self.log.settled(begun);
+        let whole = if begun.len() < HELD_BYTES_MAX { settled } else { begun.len() };
+        let held = begun.split_off(whole);
+        if !begun.is_empty() {
+            self.end(begun);
+        }
+        *begun = held;
     }
 
     fn end(&self, begun: &mut Vec<u8>) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use runwright_core::Note;
 
 use crate::bindings::checkpoint::{self, CheckpointError};
+use crate::notes::Level;
 use crate::state::State;
 
 /// Checkpoints of one step at most: each is a record in the journal.
@@ -18,6 +19,21 @@ const VALUE_BYTES_MAX: usize = 4096;
 pub(crate) type Checkpoints = BTreeMap<String, Vec<u8>>;
 
 impl State {
+    /// A checkpoint stands in the journal.
+    fn without_secrets(&self, key: String, value: Vec<u8>) -> (String, Vec<u8>) {
+        if key.len() > KEY_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
+            return (key, value);
+        }
+        let hidden = self.tainted.hide(&key).into_owned();
+        match self.tainted.hide_bytes(&value) {
+            Some(value) => {
+                self.log.write(Level::Warn, &format!("a secret was taken out of the checkpoint {hidden:?}"));
+                (hidden, value)
+            }
+            None => (hidden, value),
+        }
+    }
+
     async fn remember(&mut self, key: String, value: Option<Vec<u8>>) -> Result<(), CheckpointError> {
         // A preview changes nothing outside, so also nothing in the journal.
         if !self.read_only {
@@ -37,10 +53,11 @@ impl State {
 
 impl checkpoint::Host for State {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, CheckpointError>> {
-        Ok(Ok(self.checkpoints.get(&key).cloned()))
+        Ok(Ok(self.checkpoints.get(&*self.tainted.hide(&key)).cloned()))
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), CheckpointError>> {
+        let (key, value) = self.without_secrets(key, value);
         let one_more = !self.checkpoints.contains_key(&key) && self.checkpoints.len() >= KEYS_MAX;
         if one_more || key.len() > KEY_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
             return Ok(Err(CheckpointError::TooLarge));
@@ -52,6 +69,7 @@ impl checkpoint::Host for State {
     }
 
     async fn remove(&mut self, key: String) -> wasmtime::Result<Result<(), CheckpointError>> {
+        let key = self.tainted.hide(&key).into_owned();
         if !self.checkpoints.contains_key(&key) {
             return Ok(Ok(()));
         }
@@ -86,6 +104,19 @@ mod tests {
         state.remove(job()).await.unwrap().unwrap();
         let note = |value: Option<&[u8]>| Note::Checkpoint { key: job(), value: value.map(<[u8]>::to_vec) };
         assert_eq!(*kept.notes.lock().unwrap(), [note(Some(b"42")), note(None)], "what changes nothing is no record");
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_holds_no_secret() {
+        let kept = Arc::new(Kept::default());
+        let mut state = bare("", Arc::<Kept>::clone(&kept));
+        state.tainted.add("token", "hunter22").unwrap();
+        state.set("of hunter22".to_owned(), b"\xffhunter22".to_vec()).await.unwrap().unwrap();
+        assert_eq!(state.get("of hunter22".to_owned()).await.unwrap().unwrap().unwrap(), b"\xff[secret token]");
+        state.remove("of hunter22".to_owned()).await.unwrap().unwrap();
+        let notes = kept.notes.lock().unwrap();
+        let expected = |value| Note::Checkpoint { key: "of [secret token]".to_owned(), value };
+        assert_eq!(*notes, [expected(Some(b"\xff[secret token]".to_vec())), expected(None)]);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::bindings::log;
 use crate::limits::{Limits, size};
 use crate::notes::{Level, Notes};
+use crate::redact::Tainted;
 use crate::state::State;
 
 /// The bounded log of one call. Its clones are one log: the plugin's, the host's and the one behind standard output.
@@ -12,6 +13,7 @@ use crate::state::State;
 pub(crate) struct Log {
     notes: Arc<dyn Notes>,
     limits: Arc<Limits>,
+    tainted: Tainted,
     taken: Arc<Mutex<Taken>>,
 }
 
@@ -21,8 +23,6 @@ struct Taken {
     bytes: usize,
     full: bool,
     progress: usize,
-    /// Secrets that the call was given: they are shown as `***`.
-    secrets: Vec<String>,
     /// The last lines that came over standard error: where languages say why they trap.
     stderr: Vec<String>,
 }
@@ -31,8 +31,8 @@ struct Taken {
 const STDERR_LINES: usize = 3;
 
 impl Log {
-    pub(crate) fn new(notes: Arc<dyn Notes>, limits: Arc<Limits>) -> Self {
-        Self { notes, limits, taken: Arc::default() }
+    pub(crate) fn new(notes: Arc<dyn Notes>, limits: Arc<Limits>, tainted: Tainted) -> Self {
+        Self { notes, limits, tainted, taken: Arc::default() }
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -41,16 +41,19 @@ impl Log {
 
     /// Logs each line of `message`, until the call's limit is reached.
     pub(crate) fn write(&self, level: Level, message: &str) {
+        if self.taken().full {
+            return;
+        }
+        // A secret may have several lines. What is beyond all that a call may log need not be looked at.
+        let message = self.tainted.hide_head(message, self.limits.log_bytes.saturating_mul(2));
         for line in message.lines() {
             self.line(level, line);
         }
     }
 
     fn line(&self, level: Level, line: &str) {
-        // Cleaning only takes away, so what is cut off here could not have fitted (an escape sequence aside).
-        let line = cut(line, self.limits.log_line_bytes.saturating_mul(2));
-        let line = self.hide(&clean(line));
-        let line = ellipsis(&line, self.limits.log_line_bytes);
+        let line =
+            ellipsis(&self.plain(line, self.limits.log_line_bytes.saturating_mul(2)), self.limits.log_line_bytes);
         let full = {
             let mut taken = self.taken();
             if taken.full {
@@ -73,7 +76,7 @@ impl Log {
     /// Logs a line of standard error and keeps it to explain a trap.
     pub(crate) fn stderr(&self, line: &str) {
         self.line(Level::Debug, line);
-        let kept = ellipsis(&self.hide(&clean(cut(line, 1024))), 512);
+        let kept = ellipsis(&self.plain(line, 1024), 512);
         let mut taken = self.taken();
         if taken.stderr.len() == STDERR_LINES {
             taken.stderr.remove(0);
@@ -88,7 +91,7 @@ impl Log {
     }
 
     fn progress(&self, percent: Option<u8>, note: &str) {
-        let note = ellipsis(&self.hide(&clean(cut(note, 1024))), 256);
+        let note = ellipsis(&self.plain(note, 1024), 256);
         {
             let mut taken = self.taken();
             taken.progress += 1;
@@ -99,19 +102,26 @@ impl Log {
         self.notes.progress(percent.map(|percent| percent.min(100)), &note);
     }
 
-    /// From now on `secret` is hidden.
-    pub(crate) fn secret(&self, secret: &str) {
-        let mut taken = self.taken();
-        // A secret of a few characters would hide half of every line.
-        if secret.len() >= 6 && !taken.secrets.iter().any(|known| known == secret) {
-            taken.secrets.push(secret.to_owned());
+    /// The first `bytes` of `text` at most, on one clean line and without secrets.
+    fn plain(&self, text: &str, bytes: usize) -> String {
+        // Cleaning only takes away, so what is cut off here could not have fitted (an escape sequence aside).
+        let cleaned = clean(&self.tainted.hide_head(text, bytes));
+        // What was taken away may have stood within a secret.
+        if cleaned.len() < bytes {
+            self.hide(&cleaned)
+        } else {
+            self.tainted.hide_head(&cleaned, bytes - 1).into_owned()
         }
     }
 
-    /// `text` with every secret that this call was given replaced.
+    /// `text` without secrets.
     pub(crate) fn hide(&self, text: &str) -> String {
-        let taken = self.taken();
-        taken.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        self.tainted.hide(text).into_owned()
+    }
+
+    /// How many bytes at the beginning of `bytes` hold no part of a secret that may go on beyond their end.
+    pub(crate) fn settled(&self, bytes: &[u8]) -> usize {
+        self.tainted.settled(bytes)
     }
 }
 
@@ -169,7 +179,6 @@ pub(crate) fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notes::Silent;
 
     #[derive(Default)]
     struct Lines(Mutex<Vec<String>>);
@@ -206,25 +215,35 @@ mod tests {
     fn a_flood_ends_with_one_line_that_says_so() {
         let lines = Arc::new(Lines::default());
         let limits = Arc::new(Limits { log_lines: 3, log_bytes: 100, ..Limits::default() });
-        let log = Log::new(Arc::<Lines>::clone(&lines), Arc::clone(&limits));
+        let log = Log::new(Arc::<Lines>::clone(&lines), Arc::clone(&limits), Tainted::default());
         log.write(Level::Info, "one\ntwo");
         (0..1000).for_each(|_| log.write(Level::Info, "more"));
         let seen = std::mem::take(&mut *lines.0.lock().unwrap());
         assert_eq!(seen.len(), 4);
         assert!(seen[3].contains("dropped"), "{seen:?}");
 
-        let log = Log::new(Arc::<Lines>::clone(&lines), limits);
+        let log = Log::new(Arc::<Lines>::clone(&lines), limits, Tainted::default());
         log.write(Level::Info, &"x".repeat(101));
         assert_eq!(lines.0.lock().unwrap().len(), 1);
     }
 
     #[test]
-    fn secrets_are_hidden() {
-        let log = Log::new(Arc::new(Silent), Arc::default());
-        log.secret("hunter22");
-        log.secret("abc");
-        assert_eq!(log.hide("password=hunter22, abc"), "password=***, abc");
-        log.stderr("it was \u{1b}[1mhunter22");
-        assert_eq!(log.last_words().unwrap(), "it was ***");
+    fn secrets_are_hidden_before_anything_is_cut() {
+        let lines = Arc::new(Lines::default());
+        let limits = Arc::new(Limits { log_line_bytes: 16, ..Limits::default() });
+        let tainted = Tainted::default();
+        let log = Log::new(Arc::<Lines>::clone(&lines), limits, tainted.clone());
+        tainted.add("token", "hunter22").unwrap();
+        tainted.add("key", "first line\n2nd").unwrap();
+        log.stderr("it was \u{1b}[1mhun\u{1b}[0mter22");
+        assert_eq!(log.last_words().unwrap(), "it was [secret token]");
+        for begin in 0..40 {
+            log.write(Level::Info, &format!("{}hunter22 first line\n2nd", "x".repeat(begin)));
+        }
+        let lines = lines.0.lock().unwrap();
+        assert!(
+            lines.iter().all(|line| !line.contains("hu") && !line.contains("fi") && !line.contains("2nd")),
+            "{lines:?}"
+        );
     }
 }

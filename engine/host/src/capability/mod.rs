@@ -6,38 +6,74 @@ pub(crate) mod exec;
 pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod log;
-mod secrets;
+pub(crate) mod secrets;
 pub(crate) mod unix;
 
 pub(crate) use checkpoint::Checkpoints;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::grants::Granted;
 use crate::notes::Level;
 use crate::state::State;
+use log::Log;
+
+/// Bytes of a refusal in words.
+const REFUSAL_BYTES_MAX: usize = 3072;
 
 impl State {
     /// Refuses `what`, which `line` in the plugin's grants would allow: says so in the log and to the plugin.
-    pub(crate) fn deny(&mut self, what: &str, line: &str) -> String {
+    fn deny(&self, what: &str, line: &str) -> String {
+        self.refusals.deny(what, line)
+    }
+
+    /// Refuses `what` because this is a dry run; `line` would allow it, where anything can.
+    fn deny_in_plan(&self, what: &str, line: Option<&str>) -> String {
+        self.refusals.deny_in_plan(what, line)
+    }
+}
+
+/// Says what is refused to one call, and keeps what was last. Its clones are one.
+#[derive(Clone)]
+pub(crate) struct Refusals {
+    plugin: Arc<str>,
+    withheld: Option<String>,
+    log: Log,
+    last: Arc<Mutex<Option<String>>>,
+}
+
+impl Refusals {
+    pub(crate) fn new(plugin: Arc<str>, grants: &Granted, log: Log) -> Self {
+        Self { plugin, withheld: grants.withheld.clone(), log, last: Arc::default() }
+    }
+
+    /// What was refused last, in words.
+    pub(crate) fn take(&self) -> Option<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn deny(&self, what: &str, line: &str) -> String {
         let plugin = &self.plugin;
-        let why = match &self.grants.withheld {
+        self.refuse(match &self.withheld {
             Some(why) => format!("{what} is refused to plugin {plugin}: {why}"),
             None => format!(
                 "runwright.toml does not grant plugin {plugin} {what}; to allow it, add under [plugin.{}.grants]: {line}",
                 key(plugin)
             ),
-        };
-        self.refuse(why)
+        })
     }
 
-    /// Refuses `what` because this is a dry run; `line` would allow it, where anything can.
-    pub(crate) fn deny_in_plan(&mut self, what: &str, line: Option<&str>) -> String {
+    fn deny_in_plan(&self, what: &str, line: Option<&str>) -> String {
         let help = line.map(|line| format!("; if it changes nothing, add {line} to its grant")).unwrap_or_default();
         self.refuse(format!("a dry run changes nothing, so plugin {} is refused {what}{help}", self.plugin))
     }
 
-    fn refuse(&mut self, why: String) -> String {
-        let why = log::clean(&why);
+    fn refuse(&self, why: String) -> String {
+        // What is refused is text of the plugin, and may be long or hold a secret.
+        let why = self.log.hide(&log::clean(&why));
+        let why = log::cut(&why, REFUSAL_BYTES_MAX).to_owned();
         self.log.write(Level::Warn, &why);
-        self.denied = Some(why.clone());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
         why
     }
 }

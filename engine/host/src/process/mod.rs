@@ -10,7 +10,10 @@ mod spawner;
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::{fs, io};
+
+use rustix::fd::{AsRawFd, OwnedFd};
 
 pub(crate) use attached::{Output, run};
 pub(crate) use detached::start;
@@ -22,13 +25,16 @@ pub(crate) struct Order {
     pub(crate) args: Vec<String>,
     /// All of its environment.
     pub(crate) env: Vec<(String, String)>,
-    pub(crate) cwd: PathBuf,
+    /// The working folder; without one it is `/`.
+    pub(crate) cwd: Option<Arc<OwnedFd>>,
 }
 
 impl Order {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).env_clear().envs(self.env.iter().cloned()).current_dir(&self.cwd);
+        // The child's own copy of the descriptor: it closes when the child becomes the program.
+        let cwd = self.cwd.as_ref().map_or_else(|| "/".to_owned(), |cwd| format!("/proc/self/fd/{}", cwd.as_raw_fd()));
+        command.args(&self.args).env_clear().envs(self.env.iter().cloned()).current_dir(cwd);
         command
     }
 }

@@ -198,3 +198,66 @@ fn serve() -> u16 {
     });
     port
 }
+
+#[tokio::test]
+async fn a_program_dies_with_all_its_children_when_its_call_is_cancelled() {
+    let bench = Bench::new().await;
+    let script = bench.path("script");
+    fs::write(&script, "#!/bin/sh\nsleep 60 &\necho $! > \"${0%/*}/child\"\necho $$ > \"${0%/*}/pid\"\nwait\n")
+        .unwrap();
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.grant("exec = [{ program = 'FOLDER/script' }]");
+    let cancel = async {
+        while fs::read_to_string(bench.path("pid")).unwrap_or_default().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bench.cancel.send_replace(true);
+    };
+    let started = Instant::now();
+    let (outcome, ()) = tokio::join!(bench.run("deny", ask("exec", &script)), cancel);
+    assert!(matches!(outcome, Outcome::Lost { .. }), "{outcome:?}");
+    assert!(started.elapsed() < Duration::from_secs(20));
+    for file in ["pid", "child"] {
+        let pid = fs::read_to_string(bench.path(file)).unwrap();
+        assert!(gone(pid.trim()).await, "{file}");
+    }
+    bench.assert_works().await;
+}
+
+#[test]
+fn the_page_about_capabilities_is_true_to_the_code() {
+    let page = include_str!("../../../../docs/capabilities.md");
+    let digest = runwright_core::Digest::of(b"x").to_string();
+    let blocks: Vec<_> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 6);
+    for block in blocks {
+        let text = block.replace("sha256:…", &digest);
+        let text = if text.starts_with('[') { text } else { format!("[plugin.deploy.grants]\n{text}") };
+        let table: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let entry: PluginEntry = table["plugin"]["deploy"].clone().try_into().unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert_eq!(entry.grants.problems(), Vec::<String>::new(), "{text}");
+    }
+    let limits: toml::Table = toml::Table::try_from(host::Limits::default()).unwrap();
+    for key in limits.keys() {
+        assert!(page.contains(&format!("`{key}`")), "the page does not say what {key} bounds");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_inherited_and_there_is_no_network() {
+    let bench = Bench::new().await;
+    let (server, packets) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    server.set_nonblocking(true).unwrap();
+    packets.set_nonblocking(true).unwrap();
+    for address in [server.local_addr().unwrap(), packets.local_addr().unwrap()] {
+        let seen = output(bench.run("look-around", json!({"server": address.to_string()})).await);
+        let nothing = json!({
+            "variables": [], "arguments": [], "input": "", "root": [], "folder": null,
+            "tcp": false, "listen": false, "udp": false, "name": false
+        });
+        assert_eq!(seen, nothing);
+    }
+    assert_eq!(server.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(packets.recv(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}

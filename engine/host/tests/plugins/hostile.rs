@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use host::{Call, Level, Limits, Verb};
-use runwright_core::{FailureKind, Outcome};
+use host::{Call, Level, Limits, Reply, Verb};
+use runwright_core::{FailureKind, Outcome, Verdict};
 use serde_json::json;
 
-use crate::support::{Bench, failed, lost, outcome};
+use crate::support::{Bench, failed, lost, outcome, output};
 
 fn in_a_second(bench: &Bench, action: &str, input: serde_json::Value) -> Call {
     Call { deadline: Some(Duration::from_millis(300)), ..bench.call(Verb::Run, action, input) }
@@ -152,4 +152,90 @@ async fn calls_beyond_the_limit_wait_their_turn() {
     let (one, two) = tokio::join!(sleep(), sleep());
     assert!(matches!((one, two), (Outcome::Succeeded(_), Outcome::Succeeded(_))));
     assert!(started.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn a_plugin_that_falls_over_does_so_in_whatever_it_is_asked() {
+    let bench = Bench::new().await;
+    for verb in [Verb::Plan, Verb::Run, Verb::Verify, Verb::Undo] {
+        let (reply, ()) = tokio::join!(bench.perform(bench.call(verb, "fall", json!({}))), bench.assert_works());
+        let why = match reply {
+            Reply::Outcome(outcome) => lost(outcome),
+            Reply::Verdict(Ok(Verdict::CannotTell { reason })) => reason,
+            // Nothing happened outside, so a preview fails.
+            Reply::Preview(Err(failure)) => failure.message,
+            other => panic!("{verb:?}: {other:?}"),
+        };
+        assert!(why.contains("fixture/fall gave up"), "{verb:?}: {why}");
+        bench.assert_works().await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_from_call_to_call() {
+    let bench = Bench::new().await;
+    for _ in 0..3 {
+        assert_eq!(output(bench.run("count", json!({})).await), json!({"count": 1}));
+    }
+}
+
+#[tokio::test]
+async fn handles_end_at_their_limit() {
+    let bench = Bench::with(Limits { handles: 100, ..Limits::default() }).await;
+    bench.grant("files = [{ path = 'FOLDER' }]");
+    std::fs::write(bench.path("file"), "x").unwrap();
+    let hoard = bench.run("hoard", json!({"path": bench.path("file")}));
+    let (hoarded, ()) = tokio::join!(hoard, bench.assert_works());
+    let why = lost(hoarded);
+    assert!(why.contains("more than 100 handles") && why.contains("raise handles under [limits]"), "{why}");
+    let socket = bench.path("x.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    bench.grant("unix = ['FOLDER/*.sock']");
+    assert_eq!(output(bench.run("connect", json!({"path": socket})).await), json!({"count": 16}));
+    bench.assert_works().await;
+}
+
+#[tokio::test]
+async fn much_randomness_at_once_is_refused() {
+    let bench = Bench::new().await;
+    let why = lost(bench.run("random", json!({})).await);
+    assert!(why.contains("fixture/random failed"), "{why}");
+    bench.assert_works().await;
+}
+
+#[tokio::test]
+async fn a_socket_that_drips_ends_with_the_call() {
+    use std::io::Write;
+    let bench = Bench::new().await;
+    let socket = bench.path("x.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    });
+    bench.grant("unix = ['FOLDER/*.sock']");
+    let started = Instant::now();
+    let drip = bench.perform(in_a_second(&bench, "listen", json!({"path": socket})));
+    let (reply, ()) = tokio::join!(drip, bench.assert_works());
+    assert!(matches!(outcome(reply), Outcome::Failed(_) | Outcome::Lost { .. }));
+    assert!(started.elapsed() < Duration::from_secs(5));
+    bench.assert_works().await;
+}
+
+#[tokio::test]
+async fn many_bad_calls_at_once_leave_the_host_as_it_was() {
+    let bench = Bench::with(Limits { grace_ms: 100, memory_bytes: 16 << 20, ..Limits::default() }).await;
+    let bad = ["loop", "trap", "recurse", "allocate", "lie", "fall", "not-json", "non-zero"];
+    let calls = (0..40).map(|at| bench.perform(in_a_second(&bench, bad[at % bad.len()], json!({}))));
+    let good = async {
+        for _ in 0..20 {
+            bench.assert_works().await;
+        }
+    };
+    let (replies, ()) = tokio::join!(futures_util::future::join_all(calls), good);
+    assert!(replies.into_iter().all(|reply| matches!(outcome(reply), Outcome::Lost { .. })));
+    bench.assert_works().await;
 }

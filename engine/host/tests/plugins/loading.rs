@@ -132,5 +132,20 @@ async fn grants_bound_to_another_binary_are_withheld() {
     entry.digest = Some(Digest::of(b"older"));
     bench.host.set_grants("fixture", &entry, None).unwrap();
     let why = crate::support::denied(bench.run("deny", input.clone()).await);
-    assert!(why.contains(&bench.plugin.to_string()) && why.contains("inspect"), "{why}");
+    assert!(why.contains(&bench.plugin.to_string()) && why.contains("plugin grants fixture"), "{why}");
+}
+
+#[tokio::test]
+async fn grants_bound_to_other_versions_are_withheld() {
+    let bench = Bench::new().await;
+    let input = json!({"capability": "exec", "subject": "/bin/true"});
+    let bound = |range: &str| {
+        let text = format!("version = '{range}'\n[grants]\nexec = [{{ program = '/bin/true' }}]");
+        bench.host.set_grants("fixture", &toml::from_str(&text).unwrap(), None).unwrap();
+    };
+    bound(">=0.1, <0.3");
+    output(bench.run("deny", input.clone()).await);
+    bound("<0.1");
+    let why = crate::support::denied(bench.run("deny", input).await);
+    assert!(why.contains("for version <0.1 but this is 0.1.0") && why.contains("widen"), "{why}");
 }

@@ -3,6 +3,10 @@
 
 mod capabilities;
 mod crash;
+mod files;
 mod hostile;
+mod http;
 mod loading;
+mod raw;
+mod secrets;
 mod support;

@@ -25,6 +25,7 @@ pub(crate) fn dist(plugin: &str) -> PathBuf {
 pub(crate) struct Told {
     pub(crate) lines: Mutex<Vec<(Level, String)>>,
     pub(crate) progress: Mutex<usize>,
+    pub(crate) progress_notes: Mutex<Vec<String>>,
     pub(crate) notes: Mutex<Vec<Note>>,
     /// What `note` answers.
     pub(crate) refuse: bool,
@@ -43,7 +44,8 @@ impl Notes for Told {
         self.lines.lock().unwrap().push((level, message.to_owned()));
     }
 
-    fn progress(&self, _: Option<u8>, _: &str) {
+    fn progress(&self, _: Option<u8>, note: &str) {
+        self.progress_notes.lock().unwrap().push(note.to_owned());
         *self.progress.lock().unwrap() += 1;
     }
 

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use runwright_core::Note;
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 
 use super::quoted;
 use super::unix::{path_problem, resolved_fits};
@@ -51,13 +54,27 @@ fn same_program(granted: &Path, program: &str) -> bool {
         && (granted == program || place(granted).is_some_and(|granted| place(program) == Some(granted)))
 }
 
-/// Does the grant allow the command's arguments, environment and folder?
-fn allows(grant: &ExecGrant, command: &Command) -> bool {
+/// A working folder, held so that nobody can swap it for another between its check and its use.
+struct Folder {
+    held: OwnedFd,
+    /// Where it really is.
+    real: PathBuf,
+}
+
+impl Folder {
+    fn open(path: &str) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let held = rustix::fs::open(path, flags, Mode::empty())?;
+        let real = std::fs::read_link(format!("/proc/self/fd/{}", held.as_raw_fd()))?;
+        Ok(Self { held, real })
+    }
+}
+
+/// Does the grant allow the command's arguments and environment, and its folder, if there is one?
+fn allows(grant: &ExecGrant, command: &Command, folder: Option<&Folder>) -> bool {
     let env = command.env.iter().all(|(name, _)| grant.env.contains(name));
-    let cwd = command.cwd.as_ref().is_none_or(|cwd| {
-        let real = Path::new(cwd).canonicalize();
-        real.is_ok_and(|real| grant.cwd.iter().any(|pattern| resolved_fits(pattern, &real)))
-    });
+    let cwd = command.cwd.is_none()
+        || folder.is_some_and(|folder| grant.cwd.iter().any(|pattern| resolved_fits(pattern, &folder.real)));
     same_program(&grant.program, &command.program) && arguments_fit(&grant.args, &command.args) && env && cwd
 }
 
@@ -84,9 +101,18 @@ impl State {
                 "a program gets at most {ARGS_MAX} arguments of {ARG_BYTES_MAX} bytes"
             )));
         }
+        if let Some((place, name)) = self.secret_in(command) {
+            return Err(ExecError::Denied(self.refusals.refuse(format!(
+                "{place} of the program {} holds the secret {name}, which everyone on this host could read there: give it \
+                 by environment or input",
+                quoted(&command.program)
+            ))));
+        }
         let what = || format!("{} with these arguments", quoted(&command.program));
-        let mut grants =
-            self.grants.exec.iter().filter(|grant| allows(grant, command) && (grant.detached || !detached));
+        // One that is not there is refused like one that is not granted.
+        let folder = command.cwd.as_deref().filter(|cwd| cwd.starts_with('/')).and_then(|cwd| Folder::open(cwd).ok());
+        let fits = |grant: &&ExecGrant| allows(grant, command, folder.as_ref()) && (grant.detached || !detached);
+        let mut grants = self.grants.exec.iter().filter(fits);
         let Some(first) = grants.next() else {
             let detached_text = if detached { " and outliving the engine" } else { "" };
             let denied = self.deny(&format!("the program {}{detached_text}", what()), &line(command, detached));
@@ -101,8 +127,18 @@ impl State {
             program: grant.program,
             args: command.args.clone(),
             env: environment(&grant.env, &command.env),
-            cwd: command.cwd.as_ref().map_or_else(|| PathBuf::from("/"), PathBuf::from),
+            cwd: folder.map(|folder| Arc::new(folder.held)),
         })
+    }
+
+    /// Where the command shows a secret to everyone on the host, and the secret's name.
+    fn secret_in(&self, command: &Command) -> Option<(String, Arc<str>)> {
+        let args = command.args.iter().enumerate().map(|(at, arg)| (format!("argument {}", at + 1), arg));
+        let names = command.env.iter().map(|(name, _)| ("the name of a variable".to_owned(), name));
+        let cwd = command.cwd.iter().map(|cwd| ("the working folder".to_owned(), cwd));
+        let program = std::iter::once(("the path".to_owned(), &command.program));
+        let mut places = program.chain(args).chain(names).chain(cwd);
+        places.find_map(|(place, text)| Some((place, self.tainted.found(text)?)))
     }
 
     fn child(process: Process, order: &Order, detached: bool) -> Note {

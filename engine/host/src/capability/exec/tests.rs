@@ -18,6 +18,10 @@ fn a_command_is_compared_in_all_parts() {
     let grant: ExecGrant =
         toml::from_str("program = '/bin/ls'\nargs = ['-l', '*']\nenv = ['LS_COLORS']\ncwd = ['/proc']").unwrap();
     let asked = command("/bin/ls", &["-l", "/"]);
+    let allows = |grant: &ExecGrant, command: &Command| {
+        let folder = command.cwd.as_deref().and_then(|cwd| Folder::open(cwd).ok());
+        super::allows(grant, command, folder.as_ref())
+    };
     assert!(allows(&grant, &asked));
     assert!(allows(&grant, &command("ls", &["-l", "/"])));
     assert!(!allows(&grant, &command("./ls", &["-l", "/"])));
@@ -83,4 +87,49 @@ async fn a_detached_program_that_is_not_there_is_told_too() {
     assert_eq!(kept.notes.lock().unwrap().len(), 1, "what will be tried is noted before");
     let input = Command { input: vec![1], ..command("/no/such", &[]) };
     assert!(matches!(state.start(input).await.unwrap(), Err(ExecError::Failed(_))));
+}
+
+#[tokio::test]
+async fn a_secret_may_be_in_the_environment_and_the_input_but_not_in_the_arguments() {
+    let grants = "exec = [{ program = '/bin/sh', args = ['-c', '**'], env = ['TOKEN'] }]";
+    let mut state = bare(grants, Arc::new(Kept::default()));
+    state.tainted.add("token", "hunter22").unwrap();
+    for argument in ["x hunter22", "--token=aHVudGVyMjI=", "68756e7465723232"] {
+        let mut asked = shell("true");
+        asked.args.push(argument.to_owned());
+        for refused in
+            [state.run(asked.clone()).await.unwrap().map(|_| ()), state.start(asked).await.unwrap().map(|_| ())]
+        {
+            let Err(ExecError::Denied(why)) = refused else { panic!("{argument}: {refused:?}") };
+            assert!(why.contains("argument 3") && why.contains("secret token") && !why.contains("hunter22"), "{why}");
+        }
+    }
+    let env = vec![("TOKEN".to_owned(), "hunter22".to_owned())];
+    let asked = Command { env, input: b"hunter22".to_vec(), ..shell("test $TOKEN = $(cat)") };
+    assert_eq!(state.run(asked).await.unwrap().unwrap().status, Some(0));
+}
+
+#[tokio::test]
+async fn a_program_runs_in_the_folder_that_was_checked() {
+    let root = tempfile::tempdir().unwrap();
+    let place = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+    for folder in ["granted", "granted/sub", "other"] {
+        std::fs::create_dir(place(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink(place("other"), place("granted/link")).unwrap();
+    let grants =
+        format!("exec = [{{ program = '/bin/sh', args = ['-c', '*'], cwd = ['{0}', '{0}/*'] }}]", place("granted"));
+    let pwd = async |cwd: Option<String>| {
+        let asked = Command { cwd, ..shell("pwd -P") };
+        let ran = bare(&grants, Arc::new(Kept::default())).run(asked).await.unwrap();
+        ran.map(|output| String::from_utf8(output.out).unwrap().trim().to_owned())
+    };
+    let real = |name: &str| root.path().canonicalize().unwrap().join(name).to_str().unwrap().to_owned();
+    assert_eq!(pwd(None).await.unwrap(), "/");
+    assert_eq!(pwd(Some(place("granted"))).await.unwrap(), real("granted"));
+    assert_eq!(pwd(Some(place("granted/sub/../sub"))).await.unwrap(), real("granted/sub"));
+    for refused in ["other", "granted/../other", "granted/link", "granted/none"] {
+        assert!(matches!(pwd(Some(place(refused))).await, Err(ExecError::Denied(_))), "{refused}");
+    }
+    assert!(matches!(pwd(Some("granted".to_owned())).await, Err(ExecError::Denied(_))), "a relative one");
 }

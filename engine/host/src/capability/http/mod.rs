@@ -1,22 +1,25 @@
-//! `http`: requests to granted places. No redirect is followed, and the address that was checked is the one that is
-//! connected to.
+//! `http`: requests to granted places, through the small interface of `sdk/wit` and through `wasi:http`. Every hop is
+//! checked, and the address that was checked is the one that is connected to.
 
 mod client;
+mod courier;
+mod outgoing;
 mod rule;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 pub(crate) use client::Clients;
-use client::{cause, was_private};
+#[cfg(test)]
+use client::Lookup;
+use client::cause;
+pub(crate) use courier::Courier;
+use courier::{Letter, Unsent};
+pub(crate) use outgoing::Outgoing;
 pub(crate) use rule::Rule;
-use rule::line;
 
-use super::quoted;
-use crate::address::is_public;
 use crate::bindings::http::{self, HttpError, Request, Response};
 use crate::ending::End;
 use crate::limits::Limits;
@@ -24,8 +27,8 @@ use crate::state::State;
 
 /// Header lines of a request or response.
 const HEADERS_MAX: usize = 128;
-/// Bytes of all header lines of a request.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of all header lines of a request or response.
+pub(crate) const HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Headers that say where a request goes and how it is framed: the host's own.
 const OWN_HEADERS: [&str; 12] = [
@@ -51,72 +54,47 @@ impl http::Host for State {
 
 impl State {
     async fn send(&mut self, request: Request) -> Result<Response, HttpError> {
-        let (method, url, headers) = parse(&request)?;
+        let timeout = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         if request.body.len() > self.limits.body_bytes {
             return Err(HttpError::TooLarge);
         }
-        let private = self.allow(&method, &url)?;
-        let client = self.clients.get(private).map_err(HttpError::Failed)?;
-        let sent = client.request(method.clone(), url.clone()).headers(headers).body(request.body).send();
-        let limits = &self.limits;
-        let exchange = async { Ok(receive(sent.await?, limits).await) };
-        let timeout = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        let letter = parse(request)?;
+        let exchange = async { receive(self.courier.send(letter).await?, &self.limits).await };
         match self.ending.within(timeout, exchange).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if was_private(&error) => Err(HttpError::Denied(self.deny_private(method.as_str(), &url))),
-            Ok(Err(error)) => Err(HttpError::Failed(cause(&error))),
+            Ok(response) => response,
             Err(End::Deadline | End::Timeout | End::Cancelled) => Err(HttpError::TimedOut),
         }
     }
+}
 
-    /// Whether the request may go to a private address, if it may go at all.
-    fn allow(&mut self, method: &Method, url: &Url) -> Result<bool, HttpError> {
-        let method = method.as_str();
-        let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        let own = literal.is_some_and(|address| !is_public(address));
-        let rules = self.grants.http.iter().filter(|rule| rule.allows(method, url));
-        let (allowed, private) = rules.fold((false, false), |(_, private), rule| (true, private || rule.private));
-        if !allowed {
-            let what = format!("{method} {}", shown(url));
-            return Err(HttpError::Denied(self.deny(&what, &line(method, url, own))));
+impl From<Unsent> for HttpError {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::Denied(why) => Self::Denied(why),
+            Unsent::TooLarge => Self::TooLarge,
+            Unsent::Failed(why) => Self::Failed(why),
         }
-        if own && !private {
-            return Err(HttpError::Denied(self.deny_private(method, url)));
-        }
-        if self.read_only && method != "GET" && method != "HEAD" {
-            return Err(HttpError::Denied(self.deny_in_plan(&format!("{method} {}", shown(url)), None)));
-        }
-        Ok(private)
-    }
-
-    fn deny_private(&mut self, method: &str, url: &Url) -> String {
-        let what = format!("{method} {} at its private address", shown(url));
-        self.deny(&what, &line(method, url, true))
     }
 }
 
-/// The URL without what may be secret in it.
-fn shown(url: &Url) -> String {
-    let mut shown = url.clone();
-    shown.set_query(None);
-    shown.set_fragment(None);
-    quoted(shown.as_str())
-}
-
-fn parse(request: &Request) -> Result<(Method, Url, HeaderMap), HttpError> {
-    let invalid = |what: String| HttpError::Invalid(what);
-    let plain = !request.method.is_empty() && request.method.bytes().all(|byte| byte.is_ascii_uppercase());
-    let method =
-        Method::from_bytes(request.method.as_bytes()).ok().filter(|method| plain && *method != Method::CONNECT);
-    let method =
-        method.ok_or_else(|| invalid(format!("{:?} is not a method", super::log::cut(&request.method, 80))))?;
-    let url = Url::parse(&request.url).map_err(|error| invalid(format!("this is not a URL: {error}")))?;
+/// A method and a URL that can be compared with grants; an error says what is wrong.
+fn checked(method: &str, url: &str) -> Result<(Method, Url), String> {
+    let plain = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    let known = Method::from_bytes(method.as_bytes()).ok().filter(|method| plain && *method != Method::CONNECT);
+    let method = known.ok_or_else(|| format!("{:?} is not a method", super::log::cut(method, 80)))?;
+    let url = Url::parse(url).map_err(|error| format!("this is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(invalid("a URL begins with http:// or https:// and a host".to_owned()));
+        return Err("a URL begins with http:// or https:// and a host".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("a user and password go into the header `authorization`, not into the URL".to_owned()));
+        return Err("a user and password go into the header `authorization`, not into the URL".to_owned());
     }
+    Ok((method, url))
+}
+
+fn parse(request: Request) -> Result<Letter, HttpError> {
+    let invalid = |what: String| HttpError::Invalid(what);
+    let (method, url) = checked(&request.method, &request.url).map_err(invalid)?;
     let bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if request.headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
         return Err(HttpError::TooLarge);
@@ -130,14 +108,11 @@ fn parse(request: &Request) -> Result<(Method, Url, HeaderMap), HttpError> {
         }
         headers.append(name.clone(), HeaderValue::from_str(value).map_err(|_| wrong())?);
     }
-    Ok((method, url, headers))
+    Ok(Letter { method, url, headers, body: request.body.into() })
 }
 
 async fn receive(mut response: reqwest::Response, limits: &Limits) -> Result<Response, HttpError> {
     let status = response.status().as_u16();
-    if response.headers().len() > HEADERS_MAX {
-        return Err(HttpError::TooLarge);
-    }
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let mut body = Vec::new();

@@ -1,7 +1,10 @@
 //! The allow-list of HTTP requests.
 
+use std::path::PathBuf;
+
 use reqwest::Url;
 
+use crate::capability::quoted;
 use crate::grants::HttpGrant;
 
 /// An [`HttpGrant`] taken apart.
@@ -17,16 +20,27 @@ pub(crate) struct Rule {
     /// The path may go on after `path`.
     open: bool,
     /// Whether the host may have a private address.
-    pub(crate) private: bool,
+    pub(super) private: bool,
+    pub(super) redirects: u8,
+    pub(super) ca: Option<PathBuf>,
 }
+
+/// Redirects that a grant may allow to be followed.
+const REDIRECTS_MAX: u8 = 10;
 
 impl Rule {
     /// The rule that the grant means, or what is wrong with it.
     pub(crate) fn new(grant: &HttpGrant) -> Result<Self, String> {
-        let HttpGrant { method, url, private } = grant;
+        let HttpGrant { method, url, private, redirects, ca } = grant;
         let wrong = |why: &str| format!("the granted URL {url:?} {why}");
         if method != "*" && (method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase())) {
             return Err(format!("the granted method {method:?} must be in capitals, or `*`"));
+        }
+        if *redirects > REDIRECTS_MAX {
+            return Err(wrong(&format!("may follow at most {REDIRECTS_MAX} redirects")));
+        }
+        if ca.as_ref().is_some_and(|ca| !ca.is_absolute()) {
+            return Err(wrong("must name its file of certificates by an absolute path"));
         }
         let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("must be scheme://host:port/path"))?;
         if scheme != "http" && scheme != "https" {
@@ -68,6 +82,8 @@ impl Rule {
             path: parsed.path().to_owned(),
             open,
             private: *private,
+            redirects: *redirects,
+            ca: ca.clone(),
         })
     }
 
@@ -100,7 +116,7 @@ pub(crate) fn line(method: &str, url: &Url, private: bool) -> String {
     plain.set_query(None);
     plain.set_fragment(None);
     let private = if private { ", private = true" } else { "" };
-    format!("http = [{{ method = {}, url = {}{private} }}]", super::quoted(method), super::quoted(plain.as_str()))
+    format!("http = [{{ method = {}, url = {}{private} }}]", quoted(method), quoted(plain.as_str()))
 }
 
 #[cfg(test)]
@@ -108,7 +124,7 @@ mod tests {
     use super::*;
 
     fn rule(method: &str, url: &str) -> Result<Rule, String> {
-        Rule::new(&HttpGrant { method: method.to_owned(), url: url.to_owned(), private: false })
+        Rule::new(&HttpGrant { method: method.to_owned(), url: url.to_owned(), private: false, redirects: 0, ca: None })
     }
 
     fn allows(granted: &str, asked: &str) -> bool {
@@ -158,6 +174,10 @@ mod tests {
             assert!(rule("GET", wrong).is_err(), "{wrong}: {:?}", rule("GET", wrong));
         }
         assert!(rule("get", "http://h/x").is_err());
+        for wrong in ["redirects = 11", "ca = 'here.pem'"] {
+            let grant = toml::from_str(&format!("method = 'GET'\nurl = 'https://h/x'\n{wrong}")).unwrap();
+            assert!(Rule::new(&grant).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,0 +1,225 @@
+//! Redaction: what was given to a plugin as a secret leaves the host as `[secret NAME]` only.
+//!
+//! One table in the host holds every value that any plugin may have been given since the engine started. Whatever a call
+//! gives back or tells goes through it: also a value that comes back as Base64 (standard and URL-safe, anywhere in a
+//! longer text, padded or not), hexadecimal, percent-encoded, as JSON or C escapes, or as several of these.
+//!
+//! **Invariant:** text of a plugin is redacted before it is cut, and what is cut never ends in a part of a secret.
+//!
+//! This mends accidents. A plugin that means to give a secret away can spell it in ways that nobody can foresee: what it
+//! may reach with it is what its grants say.
+
+mod reply;
+mod spelling;
+mod view;
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aho_corasick::AhoCorasick;
+use runwright_core::Value;
+
+use view::{View, views};
+
+/// Bytes of a secret at least: shorter ones can't be told from other text.
+pub(crate) const SECRET_BYTES_MIN: usize = 4;
+/// Different values that are known at a time.
+const VALUES_MAX: usize = 1024;
+
+/// The secrets that must not be seen. Its clones are one table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tainted(Arc<RwLock<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Name and value, in the order in which they became known.
+    secrets: Vec<(String, String)>,
+    finder: Option<Arc<Finder>>,
+}
+
+/// Finds all spellings of all secrets in one pass.
+#[derive(Debug)]
+struct Finder {
+    automaton: AhoCorasick,
+    patterns: Vec<Pattern>,
+}
+
+/// One spelling of one secret.
+#[derive(Debug)]
+struct Pattern {
+    bytes: Vec<u8>,
+    /// What is shown instead.
+    shown: Arc<str>,
+    name: Arc<str>,
+}
+
+impl Tainted {
+    /// From now on `value` is shown as `[secret NAME]`. An error says why it can't be.
+    pub(crate) fn add(&self, name: &str, value: &str) -> Result<(), String> {
+        if value.len() < SECRET_BYTES_MIN {
+            return Err(format!(
+                "it has fewer than {SECRET_BYTES_MIN} bytes, so that it can't be kept out of logs and the journal: give \
+                 it a longer value"
+            ));
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.secrets.iter().any(|(_, other)| other == value) {
+            return Ok(());
+        }
+        if known.secrets.len() >= VALUES_MAX {
+            return Err(format!("the engine has seen {VALUES_MAX} values of secrets since it started; restart it"));
+        }
+        known.secrets.push((name.to_owned(), value.to_owned()));
+        let finder = Finder::new(&known.secrets);
+        known.finder = Some(Arc::new(finder.map_err(|error| format!("it can't be kept out of logs: {error}"))?));
+        Ok(())
+    }
+
+    fn finder(&self) -> Option<Arc<Finder>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).finder.clone()
+    }
+
+    /// `text` without secrets.
+    pub(crate) fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.finder().and_then(|finder| finder.hide(text.as_bytes())) {
+            // What stands in place of bytes is text, and whole characters are replaced.
+            Some(hidden) => Cow::Owned(String::from_utf8_lossy(&hidden).into_owned()),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// The first `bytes` of `text` at most, without secrets and without the beginning of one at its end.
+    pub(crate) fn hide_head<'a>(&self, text: &'a str, bytes: usize) -> Cow<'a, str> {
+        if text.len() <= bytes {
+            return self.hide(text);
+        }
+        let head = &text[..text.floor_char_boundary(bytes)];
+        self.hide(&head[..head.floor_char_boundary(self.settled(head.as_bytes()))])
+    }
+
+    /// `bytes` without secrets; none where there are none in it.
+    pub(crate) fn hide_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.finder()?.hide(bytes)
+    }
+
+    /// How many bytes at the beginning of `bytes` do not depend on what may follow.
+    pub(crate) fn settled(&self, bytes: &[u8]) -> usize {
+        self.finder().map_or(bytes.len(), |finder| finder.settled(bytes))
+    }
+
+    /// The name of a secret that stands in `text`.
+    pub(crate) fn found(&self, text: &str) -> Option<Arc<str>> {
+        let finder = self.finder()?;
+        views(text.as_bytes()).iter().find_map(|view| {
+            let found = finder.automaton.find(&view.bytes[..])?;
+            Some(Arc::clone(&finder.patterns[found.pattern().as_usize()].name))
+        })
+    }
+
+    /// Takes secrets out of a JSON value: out of its texts, keys and numbers.
+    pub(crate) fn hide_value(&self, value: &mut Value) {
+        if let Some(finder) = self.finder() {
+            finder.hide_value(value);
+        }
+    }
+}
+
+impl Finder {
+    fn new(secrets: &[(String, String)]) -> Result<Self, aho_corasick::BuildError> {
+        let mut patterns = Vec::new();
+        for (name, value) in secrets {
+            let shown: Arc<str> = format!("[secret {}]", crate::capability::log::clean(name)).into();
+            let name: Arc<str> = name.as_str().into();
+            let spellings = spelling::spellings(value);
+            patterns.extend(spellings.into_iter().map(|bytes| Pattern {
+                bytes,
+                shown: Arc::clone(&shown),
+                name: Arc::clone(&name),
+            }));
+        }
+        let automaton = AhoCorasick::new(patterns.iter().map(|pattern| &pattern.bytes))?;
+        Ok(Self { automaton, patterns })
+    }
+
+    /// Where secrets stand, in order and apart from each other, each with what is shown instead.
+    fn places(&self, bytes: &[u8]) -> Vec<(Range<usize>, &str)> {
+        let mut found = Vec::new();
+        for view in views(bytes) {
+            let matches = self.automaton.find_overlapping_iter(&view.bytes[..]);
+            found.extend(matches.map(|found| (view.place(found.range()), found.pattern().as_usize())));
+        }
+        found.sort_unstable_by_key(|(range, pattern)| (range.start, usize::MAX - range.end, *pattern));
+        let mut places: Vec<(Range<usize>, &str)> = Vec::new();
+        for (range, pattern) in found {
+            match places.last_mut().filter(|(last, _)| range.start < last.end) {
+                Some((last, _)) => last.end = last.end.max(range.end),
+                None => places.push((range, &self.patterns[pattern].shown)),
+            }
+        }
+        places
+    }
+
+    fn hide(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let places = self.places(bytes);
+        if places.is_empty() {
+            return None;
+        }
+        let mut hidden = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        for (range, shown) in places {
+            hidden.extend_from_slice(&bytes[at..range.start]);
+            hidden.extend_from_slice(shown.as_bytes());
+            at = range.end;
+        }
+        hidden.extend_from_slice(&bytes[at..]);
+        Some(hidden)
+    }
+
+    fn hide_value(&self, value: &mut Value) {
+        let hidden =
+            |text: &str| self.hide(text.as_bytes()).map(|hidden| String::from_utf8_lossy(&hidden).into_owned());
+        match value {
+            Value::String(text) => {
+                if let Some(hidden) = hidden(text) {
+                    *text = hidden;
+                }
+            }
+            Value::Number(number) => {
+                if let Some(hidden) = hidden(&number.to_string()) {
+                    *value = Value::String(hidden);
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.hide_value(value)),
+            Value::Object(map) => {
+                map.values_mut().for_each(|value| self.hide_value(value));
+                if map.keys().any(|key| hidden(key).is_some()) {
+                    let all = std::mem::take(map).into_iter();
+                    *map = all.map(|(key, value)| (hidden(&key).unwrap_or(key), value)).collect();
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn settled(&self, bytes: &[u8]) -> usize {
+        let whole = view::without_begun_escape(bytes);
+        let begun = views(whole).iter().map(|view| self.begun(view)).min().unwrap_or(whole.len());
+        // A secret that is whole already is not cut in two.
+        let places = self.places(whole);
+        let within = places.iter().find(|(range, _)| range.start < begun && begun < range.end);
+        within.map_or(begun, |(range, _)| range.start)
+    }
+
+    /// Where, seen this way, a spelling begins that may go on beyond the end.
+    fn begun(&self, view: &View<'_>) -> usize {
+        let starts = self.patterns.iter().filter_map(|pattern| {
+            let longest = (pattern.bytes.len() - 1).min(view.bytes.len());
+            (1..=longest).rev().find(|length| view.bytes.ends_with(&pattern.bytes[..*length]))
+        });
+        view.start(view.bytes.len() - starts.max().unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests;
