@@ -22,7 +22,8 @@ pub(crate) struct Reach {
 }
 
 /// The capabilities that need a grant, each with an example of one.
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 6] = [
+    ("env", "env = [\"VARIABLE\"]"),
     ("exec", "exec = [{ program = \"/usr/bin/PROGRAM\", args = [\"*\"] }]"),
     ("files", "files = [{ path = \"/FOLDER\" }]"),
     ("http", "http = [{ method = \"GET\", url = \"https://HOST/*\" }]"),
@@ -100,6 +101,7 @@ fn granted(grants: &Grants, capability: &str) -> Vec<String> {
                 clean(&format!("{} {}{}", grant.method, grant.url, mark(grant.private, "also private addresses")))
             })
             .collect(),
+        "env" => grants.env.iter().map(|name| clean(name)).collect(),
         "secrets" => grants.secrets.keys().map(|name| clean(name)).collect(),
         "unix" => grants.unix.iter().map(|grant| clean(&grant.path)).collect(),
         _ => Vec::new(),

@@ -9,6 +9,7 @@ use serde::de::{self, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::capability::{exec, files, http, unix};
+use crate::environment;
 
 /// One `[plugin.NAME]` table of `runwright.toml`.
 ///
@@ -47,6 +48,8 @@ pub struct Grants {
     pub exec: Vec<ExecGrant>,
     /// Folders.
     pub files: Vec<FileGrant>,
+    /// Environment variables of the engine that it sees, by name: for programs that read their settings there.
+    pub env: Vec<String>,
     /// Secrets by the name that the plugin asks for.
     pub secrets: BTreeMap<String, SecretSource>,
 }
@@ -58,7 +61,8 @@ impl Grants {
         let http = self.http.iter().filter_map(|grant| http::Rule::new(grant).err());
         let exec = self.exec.iter().filter_map(exec::problem);
         let files = self.files.iter().filter_map(files::problem);
-        unix.chain(http).chain(exec).chain(files).collect()
+        let env = self.env.iter().filter_map(|name| environment::problem(name));
+        unix.chain(http).chain(exec).chain(files).chain(env).collect()
     }
 }
 
@@ -171,6 +175,7 @@ pub(crate) struct Granted {
     pub(crate) http: Vec<http::Rule>,
     pub(crate) exec: Vec<ExecGrant>,
     pub(crate) files: Vec<FileGrant>,
+    pub(crate) env: Vec<String>,
     pub(crate) secrets: BTreeMap<String, SecretSource>,
     /// The digest that they are bound to.
     pub(crate) digest: Option<Digest>,
@@ -185,8 +190,8 @@ impl Granted {
             return Err(problems);
         }
         let http = grants.http.iter().filter_map(|grant| http::Rule::new(grant).ok()).collect();
-        let Grants { unix, exec, files, secrets, http: _ } = grants;
-        Ok(Self { unix, http, exec, files, secrets, digest, withheld: None })
+        let Grants { unix, exec, files, env, secrets, http: _ } = grants;
+        Ok(Self { unix, http, exec, files, env, secrets, digest, withheld: None })
     }
 
     /// Nothing, and `why`.
@@ -233,9 +238,10 @@ mod tests {
             http = [{ method = "get", url = "http://x/" }, { method = "GET", url = "ftp://x/" }]
             exec = [{ program = "ls" }, { program = "/bin/ls", args = ["**", "x"] }]
             files = [{ path = "vms" }]
+            env = ["A=B"]
             "#,
         )
         .unwrap();
-        assert_eq!(grants.problems().len(), 7, "{:#?}", grants.problems());
+        assert_eq!(grants.problems().len(), 8, "{:#?}", grants.problems());
     }
 }

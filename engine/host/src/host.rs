@@ -7,14 +7,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use runwright_core::{Catalog, Digest, Failure, FailureKind, PluginFacts, Value};
 use tokio::sync::Semaphore;
 
-use crate::bindings::PluginPre;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::facts::Schemas;
 use crate::grants::{Granted, PluginEntry};
 use crate::limits::Limits;
+use crate::linked::{Kind, Linked};
 use crate::sandbox::Sandbox;
-use crate::state::State;
 
 /// What a [`Host`] needs to begin.
 #[derive(Debug, Clone)]
@@ -58,7 +57,7 @@ pub(crate) struct Loaded {
     pub(crate) facts: Arc<PluginFacts>,
     pub(crate) name: Arc<str>,
     pub(crate) schemas: HashMap<String, Schemas>,
-    pub(crate) linked: PluginPre<State>,
+    pub(crate) linked: Linked,
 }
 
 /// What the operator says of the plugins of one name.
@@ -128,6 +127,11 @@ impl Host {
     /// Whether the plugin with this digest is loaded, also when a newer one has its name.
     pub fn is_loaded(&self, plugin: Digest) -> bool {
         self.plugin(plugin).is_some()
+    }
+
+    /// How the plugin with this digest is called, if it is loaded.
+    pub fn kind(&self, plugin: Digest) -> Option<Kind> {
+        self.plugin(plugin).map(|loaded| loaded.linked.kind())
     }
 
     pub(crate) fn plugin(&self, plugin: Digest) -> Option<Arc<Loaded>> {

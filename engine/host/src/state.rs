@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::capability::http::Clients;
 use crate::capability::log::Log;
 use crate::capability::{Checkpoints, files};
+use crate::command::Exchange;
 use crate::ending::Ending;
+use crate::environment;
 use crate::grants::Granted;
 use crate::limiter::Limiter;
 use crate::limits::Limits;
@@ -58,17 +61,24 @@ pub(crate) struct Setup {
     pub(crate) notes: Arc<dyn Notes>,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) read_only: bool,
+    /// For a plugin that is a program.
+    pub(crate) exchange: Option<Exchange>,
 }
 
 impl State {
     pub(crate) fn new(setup: Setup, limits: &Arc<Limits>, shared: &Shared) -> Self {
-        let Setup { plugin, grants, ending, notes, checkpoints, read_only } = setup;
+        let Setup { plugin, grants, ending, notes, checkpoints, read_only, exchange } = setup;
         let log = Log::new(Arc::clone(&notes), Arc::clone(limits));
-        let stdio = [Which::Out, Which::Err].map(|which| Lines::new(log.clone(), which));
+        let err = if exchange.is_some() { Which::Log } else { Which::Err };
+        let stdio = [Which::Out, err].map(|which| Lines::new(log.clone(), which));
         // No environment, arguments, input, network or folder but what is set here: those are the builder's defaults.
         let mut wasi = WasiCtxBuilder::new();
         let [out, err] = stdio.clone();
         wasi.stdout(out).stderr(err).max_random_size(RANDOM_BYTES_MAX);
+        if let Some(Exchange { request, response }) = exchange {
+            wasi.stdin(MemoryInputPipe::new(request)).stdout(response);
+        }
+        environment::show(&mut wasi, &grants.env, &log);
         files::open(&mut wasi, &grants.files, read_only, &log);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
@@ -117,6 +127,7 @@ pub(crate) fn bare(grants: &str, notes: Arc<dyn Notes>) -> State {
         notes,
         checkpoints: Checkpoints::new(),
         read_only: false,
+        exchange: None,
     };
     State::new(setup, &limits, &Shared::default())
 }

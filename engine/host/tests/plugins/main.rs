@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, but does not know their helpers as such")]
 
 mod capabilities;
+mod command;
 mod crash;
 mod hostile;
 mod loading;
+mod preview1;
 mod support;
