@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use runwright_core::{Catalog, Digest, Failure, FailureKind, PluginFacts, Value};
 use tokio::sync::Semaphore;
+use wasmtime::Engine;
 
 use crate::cache::Cache;
 use crate::error::Error;
@@ -72,9 +73,18 @@ impl Host {
     /// Sets up the engine and opens the cache. No plugin is loaded.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let Settings { cache, limits } = settings;
+        Self::with(limits, |engine| Cache::open(&cache, engine))
+    }
+
+    /// The same without a folder for compiled plugins: each is compiled when it is loaded, and nothing is kept.
+    pub fn uncached(limits: Limits) -> Result<Self, Error> {
+        Self::with(limits, |_| Ok(Cache::none()))
+    }
+
+    fn with(limits: Limits, cache: impl FnOnce(&Engine) -> Result<Cache, Error>) -> Result<Self, Error> {
         let calls = Semaphore::new(limits.calls.clamp(1, Semaphore::MAX_PERMITS));
         let sandbox = Sandbox::new(limits)?;
-        let cache = Cache::open(&cache, &sandbox.engine)?;
+        let cache = cache(&sandbox.engine)?;
         Ok(Self {
             sandbox,
             cache,
@@ -127,6 +137,11 @@ impl Host {
     /// Whether the plugin with this digest is loaded, also when a newer one has its name.
     pub fn is_loaded(&self, plugin: Digest) -> bool {
         self.plugin(plugin).is_some()
+    }
+
+    /// What the plugin with this digest exports, if it is loaded: the names of interfaces.
+    pub fn exports(&self, plugin: Digest) -> Vec<String> {
+        self.plugin(plugin).map(|loaded| loaded.linked.exports(&self.sandbox.engine)).unwrap_or_default()
     }
 
     /// How the plugin with this digest is called, if it is loaded.

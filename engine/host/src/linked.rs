@@ -34,6 +34,14 @@ impl Linked {
         })
     }
 
+    pub(crate) fn exports(&self, engine: &Engine) -> Vec<String> {
+        let component = match self {
+            Self::Component(plugin) => plugin.instance_pre().component(),
+            Self::Command(program) => program.instance_pre().component(),
+        };
+        exports(component, engine)
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Component(_) => Kind::Component,
@@ -59,6 +67,6 @@ pub(crate) fn kind(component: &Component, engine: &Engine) -> Result<Kind, Strin
 }
 
 /// The names of what `component` exports.
-pub(crate) fn exports(component: &Component, engine: &Engine) -> Vec<String> {
+fn exports(component: &Component, engine: &Engine) -> Vec<String> {
     component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect()
 }

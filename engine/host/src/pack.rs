@@ -22,11 +22,14 @@ pub enum Form {
 
 /// What the file with these bytes is. An error is a fragment that says why it is nothing that can become a plugin.
 pub fn form(bytes: &[u8]) -> Result<Form, String> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err("it does not begin as WebAssembly does".to_owned());
+    }
     let mut typed = false;
     let (mut starts, mut remembers) = (false, false);
     let mut foreign = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| format!("it is no WebAssembly: {error}"))? {
+        match payload.map_err(|error| format!("it is damaged: {}", error.message()))? {
             Payload::Version { encoding: Encoding::Component, .. } => return Ok(Form::Component),
             Payload::CustomSection(section) => typed |= section.name().starts_with("component-type"),
             Payload::ExportSection(exports) => {
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_can_not_become_a_plugin_is_told_apart() {
-        assert!(form(b"#!/bin/sh").unwrap_err().contains("no WebAssembly"));
+        assert!(form(b"#!/bin/sh").unwrap_err().contains("does not begin"));
         assert_eq!(form(b"\0asm\x0d\0\x01\0"), Ok(Form::Component));
         assert!(form(b"\0asm\x01\0\0\0").unwrap_err().contains("_start"));
         let foreign = r#"(module (import "env" "abort" (func)) (export "_start" (func 0)))"#;

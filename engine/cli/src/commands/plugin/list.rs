@@ -1,6 +1,5 @@
-//! `runwright plugin`
+//! `runwright plugin list`
 
-use clap::Subcommand;
 use daemon::Workshop;
 use runwright_core::{ActionFacts, PluginFacts};
 use serde_json::json;
@@ -15,34 +14,13 @@ Examples:
   runwright plugin list
   runwright plugin list -o json";
 
-/// List plugins
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
-pub(crate) struct Plugin {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    List(List),
-}
-
 /// List the plugins, their actions, and what they may reach
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-struct List {}
-
-impl Plugin {
-    pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
-        match self.command {
-            Command::List(list) => list.run(context).await,
-        }
-    }
-}
+pub(super) struct List {}
 
 impl List {
-    async fn run(self, context: &Context) -> Result<u8, Error> {
+    pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
         let settings = context.settings()?;
         let workshop = Workshop::open(&settings).await?;
         let mut shown = Vec::new();
@@ -83,7 +61,8 @@ fn text(context: &Context, facts: &PluginFacts, reach: &[Reach], withheld: Optio
     lines
 }
 
-fn row(action: &ActionFacts) -> Vec<String> {
+/// An action in a table of them.
+pub(super) fn row(action: &ActionFacts) -> Vec<String> {
     let flags = [
         (action.destructive, "destructive"),
         (action.has_plan, "plan"),

@@ -1,4 +1,4 @@
-//! `runwright plugin`
+//! `runwright plugin list`
 
 use crate::support::Project;
 

@@ -1,0 +1,4 @@
+//! `runwright plugin`
+
+mod inspect;
+mod list;
