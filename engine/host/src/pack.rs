@@ -88,6 +88,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_module_with_its_component_s_type_becomes_that_component() {
+        let mut resolve = wit_parser::Resolve::new();
+        let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/wit")).unwrap();
+        let world = resolve.select_world(&[package], Some("minimal")).unwrap();
+        let mut module = wit_component::dummy_module(&resolve, world, wit_parser::ManglingAndAbi::Standard32);
+        assert!(form(&module).is_err(), "without its type it is nothing");
+        let utf8 = wit_component::StringEncoding::UTF8;
+        wit_component::embed_component_metadata(&mut module, &resolve, world, utf8).unwrap();
+        assert_eq!(form(&module), Ok(Form::Typed));
+        let component = pack(module).unwrap();
+        let engine = crate::engine::engine().unwrap();
+        let component = wasmtime::component::Component::from_binary(&engine, &component).unwrap();
+        assert_eq!(crate::linked::kind(&component, &engine), Ok(crate::Kind::Component));
+    }
+
+    #[test]
     fn what_can_not_become_a_plugin_is_told_apart() {
         assert!(form(b"#!/bin/sh").unwrap_err().contains("does not begin"));
         assert_eq!(form(b"\0asm\x0d\0\x01\0"), Ok(Form::Component));

@@ -1,4 +1,7 @@
 //! `runwright plugin`
 
+mod build;
 mod inspect;
 mod list;
+mod new;
+mod test;

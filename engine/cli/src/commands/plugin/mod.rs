@@ -1,7 +1,11 @@
 //! `runwright plugin`
 
+mod build;
 mod inspect;
 mod list;
+mod manifest;
+mod new;
+mod test;
 mod workbench;
 
 use clap::Subcommand;
@@ -11,7 +15,10 @@ use crate::{Context, Error};
 const EXAMPLES: &str = "\
 Examples:
   runwright plugin list                        the plugins here, and what they may reach
-  runwright plugin inspect hello.wasm          what a file does and can ask for, before it is used";
+  runwright plugin inspect hello.wasm          what a file does and can ask for, before it is used
+  runwright plugin new --lang rust disk-check  begin one
+  runwright plugin build                       build the project in this folder
+  runwright plugin test hello.wasm cases.yaml  call its actions and compare what comes back";
 
 /// Look at plugins, make them, test them
 #[derive(Debug, clap::Args)]
@@ -25,6 +32,9 @@ pub(crate) struct Plugin {
 enum Command {
     List(list::List),
     Inspect(inspect::Inspect),
+    New(new::New),
+    Build(build::Build),
+    Test(test::Test),
 }
 
 impl Plugin {
@@ -32,6 +42,9 @@ impl Plugin {
         match self.command {
             Command::List(list) => list.run(context).await,
             Command::Inspect(inspect) => inspect.run(context).await,
+            Command::New(new) => new.run(context).await,
+            Command::Build(build) => build.run(context).await,
+            Command::Test(test) => test.run(context).await,
         }
     }
 }

@@ -24,16 +24,31 @@ pub(super) struct Workbench {
 impl Workbench {
     /// Loads the plugin of this file.
     pub(super) async fn load(context: &Context, file: &Path, limits: Limits) -> Result<Self, Error> {
-        let failed = |error: &dyn std::error::Error| {
-            let what = format!("could not load the plugin {}", file.display());
-            Error::because(exit::INVALID, what, error)
-        };
-        let host = host(limits).map_err(|error| failed(&error))?;
-        let loaded = waiting(context, file, host.load(file)).await;
-        let facts = loaded.map_err(|error| failed(&error))?;
+        let failed = |error: host::Error| unusable(file, &error);
+        let host = host(limits).map_err(failed)?;
+        let facts = waiting(context, file, host.load(file)).await.map_err(failed)?;
         let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
         Ok(Self { host, facts, size })
     }
+
+    /// Loads a plugin that is to become this file.
+    pub(super) async fn load_bytes(
+        context: &Context,
+        file: &Path,
+        bytes: Vec<u8>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let failed = |error: host::Error| unusable(file, &error);
+        let (size, name) = (bytes.len() as u64, file.display().to_string());
+        let host = host(limits).map_err(failed)?;
+        let loading = host.load_bytes(&name, bytes);
+        let facts = waiting(context, file, loading).await.map_err(failed)?;
+        Ok(Self { host, facts, size })
+    }
+}
+
+fn unusable(file: &Path, error: &host::Error) -> Error {
+    Error::because(exit::INVALID, format!("could not load the plugin {}", file.display()), error)
 }
 
 /// Waits for `loading` and says so when it takes long.
