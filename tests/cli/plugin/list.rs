@@ -28,3 +28,35 @@ fn no_plugins_is_said() {
     no plugins in plugins
     ");
 }
+
+#[test]
+fn the_runs_that_keep_a_plugin_are_named() {
+    let project = Project::new();
+    // Blocked: a person must decide, so the run is not over.
+    project.write(
+        "stuck.yaml",
+        "name: stuck\nsteps:\n  - { id: a, uses: fixture/append-blind, with: { file: FOLDER/f, line: x, fail: unknown } }\n",
+    );
+    assert_eq!(project.call(&["run", "stuck.yaml"]).exit, Some(4));
+    insta::assert_snapshot!(kept(&project), @r"
+    fixture 0.1.0  Actions for tests  (sha256:DIGEST)
+      kept by RUN (stuck)
+    hello 0.1.0  Greets people  (sha256:DIGEST)
+    ");
+    // Another binary of that name: the run keeps the one that it began with.
+    std::fs::copy(crate::support::plugin("hello"), project.path("plugins/fixture.wasm")).unwrap();
+    insta::assert_snapshot!(kept(&project), @r"
+    hello 0.1.0  Greets people  (sha256:DIGEST)
+    fixture as it was, for runs that began with it  (sha256:DIGEST)
+      kept by RUN (stuck)
+    ");
+    let listed = project.call(&["plugin", "list", "-o", "json"]).json();
+    assert_eq!(listed["older"][0]["kept-by"][0]["runbook"], "stuck");
+}
+
+/// The plugins and who keeps them.
+fn kept(project: &Project) -> String {
+    let shown = project.call(&["plugin", "list"]).shown();
+    let lines = shown.lines().filter(|line| line.contains("DIGEST") || line.contains("kept by"));
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,6 +1,7 @@
 //! `runwright plugin`
 
 mod build;
+mod grants;
 mod inspect;
 mod list;
 mod new;
