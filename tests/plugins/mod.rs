@@ -1,5 +1,7 @@
 //! Hostile plugins through the whole engine: each ends its own step, with a reason, and nothing else.
 
+mod older;
+
 use crate::support::Project;
 
 const HOSTILE: &str = r#"
