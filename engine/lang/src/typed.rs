@@ -94,7 +94,11 @@ impl<'de> Deserializer<'de> for Typed<'_> {
                 Value::Null => visitor.visit_unit(),
                 Value::Bool(bool) => visitor.visit_bool(bool),
                 Value::String(text) => visitor.visit_string(text),
-                Value::Number(number) => number.deserialize_any(visitor).map_err(de::Error::custom),
+                Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                    (Some(whole), _) => visitor.visit_u64(whole),
+                    (None, Some(whole)) => visitor.visit_i64(whole),
+                    (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+                },
                 Value::Array(_) | Value::Object(_) => visitor.visit_unit(),
             },
             Kind::List(items) => {
@@ -208,5 +212,67 @@ impl<'de> VariantAccess<'de> for Content<'_> {
             }
             _ => Typed(self.0).deserialize_any(visitor),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct All {
+        text: String,
+        number: f64,
+        maybe: Option<u32>,
+        #[serde(default)]
+        kinds: Vec<Kind>,
+        #[serde(default)]
+        map: BTreeMap<String, bool>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Kind {
+        Plain,
+        New(String),
+        Pair(u8, u8),
+        Named { path: String },
+    }
+
+    fn read(text: &str) -> Result<All, String> {
+        let engine = script::Engine::new(script::Limits::default());
+        crate::typed("x.yaml", text.as_bytes(), &engine).map_err(|wrong| wrong[0].to_string())
+    }
+
+    #[test]
+    fn every_shape_that_serde_knows_is_read() {
+        let kinds = "kinds: [plain, { new: x }, { pair: [1, 2] }, { named: { path: p } }]";
+        let all = read(&format!("text: 'yes'\nnumber: 3\nmaybe:\nmap: {{ a: true }}\n{kinds}\n")).unwrap();
+        let path = "p".to_owned();
+        let kinds = vec![Kind::Plain, Kind::New("x".to_owned()), Kind::Pair(1, 2), Kind::Named { path }];
+        let map = BTreeMap::from([("a".to_owned(), true)]);
+        assert_eq!(all, All { text: "yes".to_owned(), number: 3.0, maybe: None, kinds, map });
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_its_place() {
+        let told = |rest: &str| read(&format!("text: x\nnumber: 1\n{rest}\n")).unwrap_err();
+        assert_eq!(told("maybe: -1"), "x.yaml:3:8: error: invalid value: integer `-1`, expected u32");
+        assert_eq!(told("kinds: [plian]"), "x.yaml:3:9: error: unknown word `plian`");
+        assert_eq!(told("kinds: [{ nwe: x }]"), "x.yaml:3:11: error: unknown word `nwe`");
+        assert_eq!(
+            told("kinds: [{ named: { path: p } }, [1]]"),
+            "x.yaml:3:33: error: a list stands here, where a word is expected"
+        );
+        assert_eq!(
+            told("map: { a: 1 }"),
+            "x.yaml:3:11: error: a number stands here, where `true` or `false` is expected"
+        );
+        assert_eq!(told("map: [1]"), "x.yaml:3:6: error: a list stands here, where a map is expected");
+        assert_eq!(read("text: x").unwrap_err(), "x.yaml:1:1: error: the key `number` is missing");
+        assert_eq!(read("").unwrap_err(), "x.yaml:1:1: error: nothing stands here, where a map is expected");
     }
 }

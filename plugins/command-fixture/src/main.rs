@@ -21,6 +21,11 @@ fn main() {
         Ok(ok) => json!({ "ok": ok }),
         Err(error) => json!({ "error": error }),
     };
+    if request["action"] == "write" {
+        // So that tests see what goes over the wire.
+        log(&format!("debug: request {request}"));
+        log(&format!("debug: response {response}"));
+    }
     respond(response.to_string().as_bytes());
     if request["input"]["exit"].is_u64() {
         process::exit(request["input"]["exit"].as_u64().and_then(|exit| exit.try_into().ok()).unwrap_or(1));

@@ -142,11 +142,25 @@ async fn requests_and_responses_fit_their_schemas() {
     let schema = |text: &str| jsonschema::validator_for(&serde_json::from_str::<Value>(text).unwrap()).unwrap();
     let request = schema(include_str!("../../../../sdk/schema/request.json"));
     let response = schema(include_str!("../../../../sdk/schema/response.json"));
-    let context = output(bench().await.run("echo", json!({"value": 1})).await)["context"].clone();
-    for op in ["plan", "run", "verify", "undo"] {
-        let told = json!({"op": op, "action": "a", "input": {}, "undo-data": null, "context": context});
-        assert!(request.is_valid(&told), "{op}: {:?}", request.iter_errors(&told).next());
+    let bench = bench().await;
+    bench.grant("files = [{ path = 'FOLDER', write = true }]");
+    let input = json!({"file": bench.path("f"), "line": "x"});
+    for verb in [Verb::Plan, Verb::Verify, Verb::Run, Verb::Verify, Verb::Undo] {
+        let call = Call { undo_data: Some(bench.path("f")), ..bench.call(verb, "write", input.clone()) };
+        bench.perform(call).await;
     }
+    outcome(bench.perform(bench.call(Verb::Run, "write", json!({"file": "/none/f", "line": "x"}))).await);
+    // What really went over the wire, as the plugin saw it.
+    let mut seen = Vec::new();
+    for (_, line) in bench.told.lines.lock().unwrap().iter() {
+        let Some((side, text)) = line.split_once(' ') else { continue };
+        let told: Value = serde_json::from_str(text).unwrap();
+        let schema = if side == "request" { &request } else { &response };
+        assert!(schema.is_valid(&told), "{line}: {:?}", schema.iter_errors(&told).next());
+        seen.push(told["op"].as_str().or(told["ok"].as_object().map(|_| "ok")).unwrap_or("other").to_owned());
+    }
+    let whole = ["plan", "ok", "verify", "other", "run", "ok", "verify", "ok", "undo", "ok", "run", "other"];
+    assert_eq!(seen, whole);
     assert!(request.is_valid(&json!({"op": "describe"})));
     assert!(!request.is_valid(&json!({"op": "run"})) && !request.is_valid(&json!({"op": "dance"})));
     let good = [
