@@ -1,5 +1,6 @@
 //! Hostile plugins through the whole engine: each ends its own step, with a reason, and nothing else.
 
+mod command;
 mod older;
 
 use crate::support::Project;

@@ -21,7 +21,7 @@ use crate::host::{Host, Loaded, shown};
 use crate::limits::size;
 use crate::linked::Linked;
 use crate::notes::Silent;
-use crate::pack::pack;
+use crate::pack::loadable;
 use crate::state::Setup;
 
 impl Host {
@@ -156,7 +156,7 @@ fn read(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
 
 /// Programs are packed first, so that only components are compiled and kept.
 fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<(Component, Vec<u8>), String> {
-    let component = Component::from_binary(engine, &pack(bytes)?).map_err(|error| format!("{error:#}"))?;
+    let component = Component::from_binary(engine, &loadable(bytes)?).map_err(|error| format!("{error:#}"))?;
     let code = component.serialize().map_err(|error| format!("{error:#}"))?;
     Ok((component, code))
 }

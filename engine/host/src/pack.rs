@@ -60,7 +60,23 @@ pub fn form(bytes: &[u8]) -> Result<Form, String> {
     }
 }
 
-/// The component that the file with these bytes is or becomes.
+/// The component that a stranger's file with these bytes is, or becomes when it is loaded.
+///
+/// A module with its component's type in it becomes none here, only by [`pack`]: reading such a type is not bounded, and
+/// a hostile one overflows the stack, which no engine survives.
+pub(crate) fn loadable(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    match form(&bytes)? {
+        Form::Component => Ok(bytes),
+        Form::Command => pack(bytes),
+        Form::Typed => {
+            Err("it is a core module that is to become a component: runwright plugin build makes one of it, \
+                            in the project that it came from"
+                .to_owned())
+        }
+    }
+}
+
+/// The component that the file with these bytes is or becomes, for files of one's own: see `runwright plugin build`.
 ///
 /// Programs for WASI preview 1 get the adapter for commands and answer on their standard output; modules that know
 /// their component's type get the one for libraries. Nothing is run. An error is a fragment that says why not.
@@ -70,7 +86,7 @@ pub fn pack(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
         Form::Typed => REACTOR,
         Form::Command => COMMAND,
     };
-    // The encoder reads a stranger's module: a fault in it may end this file's loading and nothing else.
+    // A fault in the encoder may end this file's loading and nothing else.
     let encoded = catch_unwind(AssertUnwindSafe(|| {
         ComponentEncoder::default()
             .validate(true)
@@ -87,8 +103,8 @@ pub fn pack(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_module_with_its_component_s_type_becomes_that_component() {
+    /// A module for the world `minimal` with its type in it.
+    fn typed() -> Vec<u8> {
         let mut resolve = wit_parser::Resolve::new();
         let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/wit")).unwrap();
         let world = resolve.select_world(&[package], Some("minimal")).unwrap();
@@ -96,11 +112,55 @@ mod tests {
         assert!(form(&module).is_err(), "without its type it is nothing");
         let utf8 = wit_component::StringEncoding::UTF8;
         wit_component::embed_component_metadata(&mut module, &resolve, world, utf8).unwrap();
+        module
+    }
+
+    #[test]
+    fn a_module_with_its_component_s_type_becomes_that_component() {
+        let module = typed();
         assert_eq!(form(&module), Ok(Form::Typed));
         let component = pack(module).unwrap();
         let engine = crate::engine::engine().unwrap();
         let component = wasmtime::component::Component::from_binary(&engine, &component).unwrap();
         assert_eq!(crate::linked::kind(&component, &engine), Ok(crate::Kind::Component));
+    }
+
+    #[test]
+    fn a_stranger_s_module_is_an_error_and_nothing_else() {
+        let typed = typed();
+        assert!(loadable(typed.clone()).unwrap_err().contains("plugin build"));
+        let program = wat::parse_str(
+            r#"(module
+              (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (memory (export "memory") 2) (table 4 funcref) (elem (i32.const 0) $write $exit) (global (mut i32) (i32.const 7))
+              (data (i32.const 64) "hello")
+              (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                (call $exit (i32.const 0))))"#,
+        );
+        let program = program.unwrap();
+        assert!(loadable(program.clone()).is_ok());
+        // The same damage each time: a few bytes here and there, or the end missing.
+        let mut state = 1_u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for whole in [&program, &typed] {
+            let mut taken = 0;
+            for _ in 0..1000 {
+                let mut damaged = whole.clone();
+                for _ in 0..=next(3) {
+                    let place = 8 + next(damaged.len() - 8);
+                    damaged[place] = next(256) as u8;
+                }
+                if next(4) == 0 {
+                    damaged.truncate(8 + next(damaged.len() - 8));
+                }
+                taken += usize::from(loadable(damaged).is_ok());
+            }
+            assert!(taken < 900, "hardly any damage was noticed: {taken}");
+        }
     }
 
     #[test]

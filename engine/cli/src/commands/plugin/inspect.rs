@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use host::{Kind, Limits};
+use host::Kind;
 use runwright_core::{ActionFacts, Value};
 use serde_json::json;
 
@@ -32,7 +32,7 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let bench = Workbench::load(context, &self.file, Limits::default()).await?;
+        let bench = Workbench::load(context, &self.file, context.limits()).await?;
         let kind = bench.host.kind(bench.facts.digest).unwrap_or(Kind::Component);
         let exports = bench.host.exports(bench.facts.digest);
         let asks = asks(&bench.facts);
