@@ -49,7 +49,7 @@ fn what_is_wrong_is_told_with_how_to_mend_it() {
     let ran = project.call(&["doctor"]);
     assert_eq!(ran.exit, Some(1), "{ran:?}");
     insta::assert_snapshot!(about(&ran, &["plugin", "plugin vm", "plugin vn", "runbooks"]), @r#"
-    fail  plugin: plugins/broken.wasm: plugin plugins/broken.wasm is no component that this engine runs: failed to parse WebAssembly module: magic header not detected: bad magic number - expected=[ 0x0, 0x61, 0x73, 0x6d, ] actual=[ 0x6e, 0x6f, 0x20, 0x63, ] (at offset 0x0)
+    fail  plugin: plugins/broken.wasm: plugin plugins/broken.wasm can't be used: it does not begin as WebAssembly does
           → build it again, or take it out of the folder
     warn  plugin vm: 0.1.0, 8 actions (DIGEST); it asks for exec, http, unix, of which nothing is granted
           → where a step needs it, add to runwright.toml:

@@ -25,7 +25,7 @@ fn help_has_the_commands_and_the_exit_codes() {
       serve        Watch folders, take alarms, and run what they call for
       alarm        Send alarms
       status       Show where the engine stands: runs, runbooks, plugins, and files that can't be used
-      plugin       List plugins
+      plugin       Look at plugins, make them, test them
       journal      Check, back up, mend and shorten the journal
       doctor       Look for what is wrong with this installation
       completions  Print the completions for a shell

@@ -1,6 +1,8 @@
 //! Hostile plugins through the whole engine: each ends its own step, with a reason, and nothing else.
 
 mod checkpoint;
+mod command;
+mod older;
 mod secrets;
 
 use crate::support::Project;

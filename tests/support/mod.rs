@@ -112,6 +112,8 @@ impl Project {
         for variable in ["RUNWRIGHT_CONFIG", "RUNWRIGHT_LOG", "NO_COLOR", "SUDO_USER", "RUST_BACKTRACE"] {
             command.env_remove(variable);
         }
+        // What is compiled outside of an engine goes to the user's cache.
+        command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
         // Help is wrapped to the width of the terminal.
         command.env("COLUMNS", "100");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use daemon::{Access, Settings};
+use host::Limits;
 
 use crate::args::Global;
 use crate::screen::Screen;
@@ -28,6 +29,11 @@ impl Context {
             state_dir.clone_into(&mut settings.state_dir);
         }
         Ok(settings)
+    }
+
+    /// The bounds of the configuration; the usual ones where it can't be read, for commands that need no engine.
+    pub(crate) fn limits(&self) -> Limits {
+        self.settings().map_or_else(|_| Limits::default(), |settings| settings.limits)
     }
 
     /// The engine that serves, or one of its own that holds the state directory for `purpose`.

@@ -4,7 +4,6 @@
 //! printed goes through one `Screen`: text for people, or JSON with `-o json`.
 
 mod args;
-mod capabilities;
 mod commands;
 mod context;
 mod error;

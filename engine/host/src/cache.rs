@@ -20,11 +20,17 @@ use crate::error::Error;
 /// depends on.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    folder: PathBuf,
+    /// None: nothing is kept.
+    folder: Option<PathBuf>,
     engine: u64,
 }
 
 impl Cache {
+    /// Keeps nothing.
+    pub(crate) fn none() -> Self {
+        Self { folder: None, engine: 0 }
+    }
+
     /// Opens the folder, and makes it if it is not there.
     pub(crate) fn open(folder: &Path, engine: &Engine) -> Result<Self, Error> {
         let failed = |source| Error::Cache { folder: folder.to_owned(), source };
@@ -37,17 +43,17 @@ impl Cache {
         }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder: folder.to_owned(), engine: hasher.finish() })
+        Ok(Self { folder: Some(folder.to_owned()), engine: hasher.finish() })
     }
 
-    fn path(&self, plugin: Digest) -> PathBuf {
+    fn path(&self, plugin: Digest) -> Option<PathBuf> {
         let digest = plugin.to_string().replace("sha256:", "");
-        self.folder.join(format!("{digest}-{:016x}.cwasm", self.engine))
+        Some(self.folder.as_ref()?.join(format!("{digest}-{:016x}.cwasm", self.engine)))
     }
 
     /// The compiled plugin, if it is there. A file that does not read is removed.
     pub(crate) fn get(&self, engine: &Engine, plugin: Digest) -> Option<Component> {
-        let path = self.path(plugin);
+        let path = self.path(plugin)?;
         if !path.exists() {
             return None;
         }
@@ -64,17 +70,23 @@ impl Cache {
 
     /// The digest of what the plugin said of itself when it was last asked.
     pub(crate) fn said(&self, plugin: Digest) -> Option<Digest> {
-        fs::read_to_string(self.path(plugin).with_extension("said")).ok()?.parse().ok()
+        fs::read_to_string(self.path(plugin)?.with_extension("said")).ok()?.parse().ok()
     }
 
     /// Keeps what [`said`](Self::said) gives.
     pub(crate) fn keep_said(&self, plugin: Digest, said: Digest) -> io::Result<()> {
-        Self::keep(&self.path(plugin).with_extension("said"), said.to_string().as_bytes())
+        match self.path(plugin) {
+            Some(path) => Self::keep(&path.with_extension("said"), said.to_string().as_bytes()),
+            None => Ok(()),
+        }
     }
 
     /// Keeps the compiled plugin. A crash leaves the whole file or none.
     pub(crate) fn put(&self, plugin: Digest, compiled: &[u8]) -> io::Result<()> {
-        Self::keep(&self.path(plugin), compiled)
+        match self.path(plugin) {
+            Some(path) => Self::keep(&path, compiled),
+            None => Ok(()),
+        }
     }
 
     fn keep(path: &Path, compiled: &[u8]) -> io::Result<()> {
@@ -121,8 +133,8 @@ mod tests {
         let plugin = Digest::of(b"x");
         assert!(cache.get(&engine, plugin).is_none());
         cache.put(plugin, b"no code").unwrap();
-        assert!(cache.path(plugin).exists());
+        assert!(cache.path(plugin).unwrap().exists());
         assert!(cache.get(&engine, plugin).is_none());
-        assert_eq!(fs::read_dir(&cache.folder).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(cache.folder.unwrap()).unwrap().count(), 0);
     }
 }

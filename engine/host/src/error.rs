@@ -49,8 +49,8 @@ pub enum Error {
         /// The limit, for people.
         limit: String,
     },
-    /// The file is no component that this engine can run.
-    #[error("plugin {plugin} is no component that this engine runs: {reason}")]
+    /// The file is nothing that this engine can run.
+    #[error("plugin {plugin} can't be used: {reason}")]
     NoPlugin {
         /// Its path or name.
         plugin: String,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::binding::{Binding, VersionRange};
 use crate::capability::{exec, files, http, secrets, unix};
+use crate::environment;
 
 /// One `[plugin.NAME]` table of `runwright.toml`.
 ///
@@ -52,6 +53,8 @@ pub struct Grants {
     pub exec: Vec<ExecGrant>,
     /// Folders.
     pub files: Vec<FileGrant>,
+    /// Environment variables of the engine that it sees, by name: for programs that read their settings there.
+    pub env: Vec<String>,
     /// Secrets by the name that the plugin asks for.
     pub secrets: BTreeMap<String, SecretSource>,
 }
@@ -64,7 +67,8 @@ impl Grants {
         let exec = self.exec.iter().filter_map(exec::problem);
         let files = self.files.iter().filter_map(files::problem);
         let secrets = self.secrets.iter().filter_map(|(name, source)| secrets::problem(name, source));
-        unix.chain(http).chain(exec).chain(files).chain(secrets).collect()
+        let env = self.env.iter().filter_map(|name| environment::problem(name));
+        unix.chain(http).chain(exec).chain(files).chain(secrets).chain(env).collect()
     }
 }
 
@@ -187,6 +191,7 @@ pub(crate) struct Granted {
     pub(crate) http: Vec<http::Rule>,
     pub(crate) exec: Vec<ExecGrant>,
     pub(crate) files: Vec<FileGrant>,
+    pub(crate) env: Vec<String>,
     pub(crate) secrets: BTreeMap<String, SecretSource>,
     /// The binaries that they are bound to.
     pub(crate) binding: Binding,
@@ -201,8 +206,8 @@ impl Granted {
             return Err(problems);
         }
         let http = grants.http.iter().filter_map(|grant| http::Rule::new(grant).ok()).collect();
-        let Grants { unix, exec, files, secrets, http: _ } = grants;
-        Ok(Self { unix, http, exec, files, secrets, binding, withheld: None })
+        let Grants { unix, exec, files, env, secrets, http: _ } = grants;
+        Ok(Self { unix, http, exec, files, env, secrets, binding, withheld: None })
     }
 
     /// Nothing, and `why`.
@@ -250,10 +255,11 @@ mod tests {
             http = [{ method = "get", url = "http://x/" }, { method = "GET", url = "ftp://x/" }]
             exec = [{ program = "ls" }, { program = "/bin/ls", args = ["**", "x"] }]
             files = [{ path = "vms" }]
+            env = ["A=B"]
             secrets = { a = { file = "a" }, b = { env = "" }, c = { credential = "../c" } }
             "#,
         )
         .unwrap();
-        assert_eq!(grants.problems().len(), 10, "{:#?}", grants.problems());
+        assert_eq!(grants.problems().len(), 11, "{:#?}", grants.problems());
     }
 }

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use runwright_core::{Catalog, Digest, Failure, FailureKind, PluginFacts, Value};
 use tokio::sync::Semaphore;
+use wasmtime::Engine;
 
 use crate::binding::Binding;
-use crate::bindings::PluginPre;
 use crate::cache::Cache;
 use crate::capability::secrets;
 use crate::error::Error;
 use crate::facts::Schemas;
 use crate::grants::{Granted, PluginEntry, SecretSource};
 use crate::limits::Limits;
+use crate::linked::{Kind, Linked};
 use crate::sandbox::Sandbox;
-use crate::state::State;
 
 /// What a [`Host`] needs to begin.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ pub(crate) struct Loaded {
     pub(crate) facts: Arc<PluginFacts>,
     pub(crate) name: Arc<str>,
     pub(crate) schemas: HashMap<String, Schemas>,
-    pub(crate) linked: PluginPre<State>,
+    pub(crate) linked: Linked,
 }
 
 /// What the operator says of the plugins of one name.
@@ -78,9 +78,18 @@ impl Host {
     /// Sets up the engine and opens the cache. No plugin is loaded.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let Settings { cache, limits } = settings;
+        Self::with(limits, |engine| Cache::open(&cache, engine))
+    }
+
+    /// The same without a folder for compiled plugins: each is compiled when it is loaded, and nothing is kept.
+    pub fn uncached(limits: Limits) -> Result<Self, Error> {
+        Self::with(limits, |_| Ok(Cache::none()))
+    }
+
+    fn with(limits: Limits, cache: impl FnOnce(&Engine) -> Result<Cache, Error>) -> Result<Self, Error> {
         let calls = Semaphore::new(limits.calls.clamp(1, Semaphore::MAX_PERMITS));
         let sandbox = Sandbox::new(limits)?;
-        let cache = Cache::open(&cache, &sandbox.engine)?;
+        let cache = cache(&sandbox.engine)?;
         Ok(Self {
             sandbox,
             cache,
@@ -153,6 +162,16 @@ impl Host {
     /// Whether the plugin with this digest is loaded, also when a newer one has its name.
     pub fn is_loaded(&self, plugin: Digest) -> bool {
         self.plugin(plugin).is_some()
+    }
+
+    /// What the plugin with this digest exports, if it is loaded: the names of interfaces.
+    pub fn exports(&self, plugin: Digest) -> Vec<String> {
+        self.plugin(plugin).map(|loaded| loaded.linked.exports(&self.sandbox.engine)).unwrap_or_default()
+    }
+
+    /// How the plugin with this digest is called, if it is loaded.
+    pub fn kind(&self, plugin: Digest) -> Option<Kind> {
+        self.plugin(plugin).map(|loaded| loaded.linked.kind())
     }
 
     pub(crate) fn plugin(&self, plugin: Digest) -> Option<Arc<Loaded>> {

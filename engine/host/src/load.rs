@@ -11,16 +11,18 @@ use tokio::task::spawn_blocking;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::bindings::PluginPre;
 use crate::bindings::exports::runwright::plugin::actions::PluginInfo;
+use crate::command::{self, Exchange};
 use crate::ending::Ending;
 use crate::error::Error;
 use crate::facts::check;
 use crate::grants::Granted;
 use crate::host::{Host, Loaded, shown};
 use crate::limits::size;
+use crate::linked::Linked;
 use crate::notes::Silent;
-use crate::state::{Setup, State};
+use crate::pack::loadable;
+use crate::state::Setup;
 
 impl Host {
     /// Loads the plugin at `path`: reads it, compiles it or takes it from the cache, asks it to describe itself with
@@ -96,7 +98,7 @@ impl Host {
             return Ok(component);
         }
         let engine = self.sandbox.engine.clone();
-        let compiled = spawn_blocking(move || compile(&engine, &bytes)).await.map_err(Error::engine)?;
+        let compiled = spawn_blocking(move || compile(&engine, bytes)).await.map_err(Error::engine)?;
         let (component, code) = compiled.map_err(|error| no_plugin(name, error))?;
         if let Err(error) = self.cache.put(digest, &code) {
             tracing::warn!(plugin = name, %error, "a compiled plugin cannot be kept and will be compiled again");
@@ -107,7 +109,7 @@ impl Host {
 
     /// What the plugin says of itself, which must be the same whenever it is asked: runs are pinned to it. It is asked
     /// twice, unless it says what it said to an earlier engine.
-    async fn facts(&self, name: &str, digest: Digest, linked: &PluginPre<State>) -> Result<PluginInfo, Error> {
+    async fn facts(&self, name: &str, digest: Digest, linked: &Linked) -> Result<PluginInfo, Error> {
         let info = self.describe(name, linked).await?;
         let said = Digest::of(format!("{info:?}").as_bytes());
         if self.cache.said(digest) == Some(said) {
@@ -123,13 +125,26 @@ impl Host {
         Ok(info)
     }
 
-    async fn describe(&self, name: &str, linked: &PluginPre<State>) -> Result<PluginInfo, Error> {
+    async fn describe(&self, name: &str, linked: &Linked) -> Result<PluginInfo, Error> {
         let time = self.sandbox.limits.describe();
-        let setup = describing(time);
-        let described =
-            self.sandbox.enter(linked, setup, time, async |actions, store| actions.call_describe(store).await);
         let told = |reason| Error::Describe { plugin: name.to_owned(), reason: format!("it {reason}") };
-        Ok(described.await.map_err(told)?.answer)
+        match linked {
+            Linked::Component(plugin) => {
+                let described = self.sandbox.enter(describing(time, None), time, async |store| {
+                    let instance = plugin.instantiate_async(&mut *store).await?;
+                    instance.runwright_plugin_actions().call_describe(store).await
+                });
+                Ok(described.await.map_err(told)?.answer)
+            }
+            Linked::Command(program) => {
+                let exchange = Exchange::describe(&self.sandbox.limits);
+                let response = exchange.response.clone();
+                let setup = describing(time, Some(exchange));
+                let work = async |store: &mut _| command::run(program, store, response).await;
+                let exited = self.sandbox.enter(setup, time, work).await.map_err(told)?.answer;
+                command::info(exited).map_err(told)
+            }
+        }
     }
 }
 
@@ -138,7 +153,7 @@ fn no_plugin(name: &str, reason: impl Into<String>) -> Error {
 }
 
 /// Describing is pure: every capability is refused.
-fn describing(time: Duration) -> Setup {
+fn describing(time: Duration, exchange: Option<Exchange>) -> Setup {
     Setup {
         plugin: "new".into(),
         grants: Arc::new(Granted::withheld("a plugin describes itself without any".to_owned())),
@@ -146,6 +161,7 @@ fn describing(time: Duration) -> Setup {
         notes: Arc::new(Silent),
         checkpoints: Default::default(),
         read_only: true,
+        exchange,
     }
 }
 
@@ -156,8 +172,9 @@ fn read(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() <= limit).then_some(bytes))
 }
 
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<(Component, Vec<u8>), String> {
-    let component = Component::from_binary(engine, bytes).map_err(|error| format!("{error:#}"))?;
+/// Programs are packed first, so that only components are compiled and kept.
+fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<(Component, Vec<u8>), String> {
+    let component = Component::from_binary(engine, &loadable(bytes)?).map_err(|error| format!("{error:#}"))?;
     let code = component.serialize().map_err(|error| format!("{error:#}"))?;
     Ok((component, code))
 }

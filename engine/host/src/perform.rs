@@ -9,9 +9,11 @@ use wasmtime::Store;
 use crate::answer::{Judge, Unanswered};
 use crate::bindings::{Guest, types};
 use crate::call::{Call, Reply, Verb};
+use crate::command::{self, Exchange, Exited};
 use crate::ending::{Ending, cancelled};
 use crate::grants::Granted;
 use crate::host::{Entry, Host, Loaded, not_loaded};
+use crate::linked::Linked;
 use crate::notes::Notes;
 use crate::sandbox::Ended;
 use crate::state::{Setup, State};
@@ -83,17 +85,42 @@ impl Host {
     ) -> Result<Ended<Result<Said, types::PluginError>>, String> {
         let entry = self.entry(&loaded.name);
         let time = call.deadline.unwrap_or_else(|| self.sandbox.limits.deadline());
-        let setup = Setup {
+        let context = context(&call, &entry, time);
+        let setup = |exchange| Setup {
             plugin: Arc::clone(&loaded.name),
             grants: granted(&entry, loaded),
             ending: Ending::new(time, call.cancel.clone()),
             notes,
             checkpoints: call.checkpoints.clone(),
             read_only: call.read_only || call.verb == Verb::Plan,
+            exchange,
         };
-        let work = async |actions: &Guest, store: &mut Store<State>| ask(actions, store, &call, &entry, time).await;
-        self.sandbox.enter(&loaded.linked, setup, time, work).await
+        match &loaded.linked {
+            Linked::Component(plugin) => {
+                let work = async |store: &mut Store<State>| {
+                    let instance = plugin.instantiate_async(&mut *store).await?;
+                    ask(instance.runwright_plugin_actions(), store, &call, &context).await
+                };
+                self.sandbox.enter(setup(None), time, work).await
+            }
+            Linked::Command(program) => {
+                let exchange = Exchange::of(&call, &context, &self.sandbox.limits)?;
+                let response = exchange.response.clone();
+                let work = async |store: &mut Store<State>| command::run(program, store, response).await;
+                let Ended { answer, denied } = self.sandbox.enter(setup(Some(exchange)), time, work).await?;
+                Ok(Ended { answer: said(call.verb, answer)?, denied })
+            }
+        }
     }
+}
+
+/// What a program said.
+fn said(verb: Verb, exited: Exited) -> Result<Result<Said, types::PluginError>, String> {
+    Ok(match verb {
+        Verb::Plan => command::preview(exited)?.map(Said::Preview),
+        Verb::Run | Verb::Undo => command::outcome(exited)?.map(Said::Outcome),
+        Verb::Verify => command::verdict(exited)?.map(Said::Verdict),
+    })
 }
 
 /// The grants of this very binary.
@@ -104,14 +131,8 @@ fn granted(entry: &Entry, loaded: &Loaded) -> Arc<Granted> {
     }
 }
 
-async fn ask(
-    actions: &Guest,
-    store: &mut Store<State>,
-    call: &Call,
-    entry: &Entry,
-    time: Duration,
-) -> wasmtime::Result<Result<Said, types::PluginError>> {
-    let context = types::Context {
+fn context(call: &Call, entry: &Entry, time: Duration) -> types::Context {
+    types::Context {
         run: call.run.clone(),
         step: call.step.clone(),
         attempt: call.attempt,
@@ -120,15 +141,23 @@ async fn ask(
         target: None,
         config: entry.config.clone(),
         traceparent: None,
-    };
+    }
+}
+
+async fn ask(
+    actions: &Guest,
+    store: &mut Store<State>,
+    call: &Call,
+    context: &types::Context,
+) -> wasmtime::Result<Result<Said, types::PluginError>> {
     let (action, input) = (call.action.as_str(), call.input.to_string());
     Ok(match call.verb {
-        Verb::Plan => actions.call_plan(store, action, &input, &context).await?.map(Said::Preview),
-        Verb::Run => actions.call_run(store, action, &input, &context).await?.map(Said::Outcome),
-        Verb::Verify => actions.call_verify(store, action, &input, &context).await?.map(Said::Verdict),
+        Verb::Plan => actions.call_plan(store, action, &input, context).await?.map(Said::Preview),
+        Verb::Run => actions.call_run(store, action, &input, context).await?.map(Said::Outcome),
+        Verb::Verify => actions.call_verify(store, action, &input, context).await?.map(Said::Verdict),
         Verb::Undo => {
             let data = call.undo_data.as_deref();
-            actions.call_undo(store, action, &input, data, &context).await?.map(Said::Outcome)
+            actions.call_undo(store, action, &input, data, context).await?.map(Said::Outcome)
         }
     })
 }

@@ -26,7 +26,8 @@ pub struct Reach {
 }
 
 /// The capabilities that need a grant, each with an example of one.
-const KINDS: [(&str, &str); 5] = [
+pub(crate) const KINDS: [(&str, &str); 6] = [
+    ("env", "env = [\"VARIABLE\"]"),
     ("exec", "exec = [{ program = \"/usr/bin/PROGRAM\", args = [\"*\"] }]"),
     ("files", "files = [{ path = \"/FOLDER\" }]"),
     ("http", "http = [{ method = \"GET\", url = \"https://HOST/*\" }]"),
@@ -102,6 +103,7 @@ fn granted(grants: &Grants, capability: &str) -> Vec<String> {
         "secrets" => {
             grants.secrets.iter().map(|(name, source)| clean(&format!("{name} ({})", place(source)))).collect()
         }
+        "env" => grants.env.iter().map(|name| clean(name)).collect(),
         "unix" => grants.unix.iter().map(|grant| clean(&grant.path)).collect(),
         _ => Vec::new(),
     }

@@ -12,12 +12,12 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::bindings::{Guest, PluginPre};
 use crate::capability::log::{Log, clean};
 use crate::ending::End;
 use crate::engine::{Ticker, engine, linker};
 use crate::error::Error;
 use crate::limits::{Limits, size};
+use crate::linked::{Linked, kind};
 use crate::state::{Setup, Shared, State};
 
 /// Makes sandboxes.
@@ -45,20 +45,20 @@ impl Sandbox {
     }
 
     /// Links `component` with everything that there is, once for all its calls.
-    pub(crate) fn link(&self, component: &Component) -> Result<PluginPre<State>, String> {
-        let linked = self.linker.instantiate_pre(component).and_then(PluginPre::new);
+    pub(crate) fn link(&self, component: &Component) -> Result<Linked, String> {
+        let kind = kind(component, &self.engine)?;
+        let linked = self.linker.instantiate_pre(component).and_then(|linked| Linked::new(linked, kind));
         linked.map_err(|error| clean(&format!("{error:#}")))
     }
 
-    /// Makes a sandbox with the plugin in it, does `work` and drops it. `time` is what the call has, for its error text.
+    /// Makes a sandbox, does `work`, which makes an instance of the plugin in it, and drops it. `time` is what the call has, for its error text.
     ///
     /// An error says, as the rest of a sentence about the plugin, why there is no answer: a limit, a trap, a fault.
     pub(crate) async fn enter<T>(
         &self,
-        plugin: &PluginPre<State>,
         setup: Setup,
         time: Duration,
-        work: impl AsyncFnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
+        work: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<Ended<T>, String> {
         let _ticking = self.ticker.run();
         let ending = setup.ending.clone();
@@ -67,10 +67,7 @@ impl Sandbox {
         let store = self.store(state);
         let called = unwinding(async move {
             let mut store = store;
-            let answer = match plugin.instantiate_async(&mut store).await {
-                Ok(instance) => work(instance.runwright_plugin_actions(), &mut store).await,
-                Err(error) => Err(error),
-            };
+            let answer = work(&mut store).await;
             let state = store.data_mut();
             state.finish_lines();
             match answer {

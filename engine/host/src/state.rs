@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::http::{Clients, Courier, HEADER_BYTES_MAX, Outgoing};
 use crate::capability::log::Log;
 use crate::capability::{Checkpoints, Refusals, files};
+use crate::command::Exchange;
 use crate::ending::Ending;
+use crate::environment;
 use crate::grants::Granted;
 use crate::limiter::Limiter;
 use crate::limits::Limits;
@@ -62,17 +65,24 @@ pub(crate) struct Setup {
     pub(crate) notes: Arc<dyn Notes>,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) read_only: bool,
+    /// For a plugin that is a program.
+    pub(crate) exchange: Option<Exchange>,
 }
 
 impl State {
     pub(crate) fn new(setup: Setup, limits: &Arc<Limits>, shared: &Shared) -> Self {
-        let Setup { plugin, grants, ending, notes, checkpoints, read_only } = setup;
+        let Setup { plugin, grants, ending, notes, checkpoints, read_only, exchange } = setup;
         let log = Log::new(Arc::clone(&notes), Arc::clone(limits), shared.tainted.clone());
-        let stdio = [Which::Out, Which::Err].map(|which| Lines::new(log.clone(), which));
+        let err = if exchange.is_some() { Which::Log } else { Which::Err };
+        let stdio = [Which::Out, err].map(|which| Lines::new(log.clone(), which));
         // No environment, arguments, input, network or folder but what is set here: those are the builder's defaults.
         let mut wasi = WasiCtxBuilder::new();
         let [out, err] = stdio.clone();
         wasi.stdout(out).stderr(err).max_random_size(RANDOM_BYTES_MAX);
+        if let Some(Exchange { request, response }) = exchange {
+            wasi.stdin(MemoryInputPipe::new(request)).stdout(response);
+        }
+        environment::show(&mut wasi, &grants.env, &log);
         files::open(&mut wasi, &grants.files, read_only, &log);
         let refusals = Refusals::new(plugin, &grants, log.clone());
         let courier = Courier::new(&grants, read_only, &refusals, limits, &shared.clients);
@@ -140,6 +150,7 @@ pub(crate) fn bare_with(grants: &str, notes: Arc<dyn Notes>, shared: &Shared) ->
         notes,
         checkpoints: Checkpoints::new(),
         read_only: false,
+        exchange: None,
     };
     State::new(setup, &limits, shared)
 }

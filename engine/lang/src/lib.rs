@@ -31,6 +31,7 @@ mod step;
 mod syntax;
 mod tree;
 mod trigger;
+mod typed;
 mod undo;
 mod wait;
 
@@ -89,4 +90,42 @@ pub fn value(name: &str, bytes: &[u8], engine: &script::Engine) -> Result<Value,
     let value = tree::tree(&mut check).map(|root| root.value());
     let diagnostics = check.finish();
     value.filter(|_| diagnostics.is_empty()).ok_or(diagnostics)
+}
+
+/// What a YAML text that is no runbook says, as a type that serde knows: for files with a shape of their own, within
+/// the same bounds. What does not fit is told with its place.
+///
+/// ```
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Cases {
+///     cases: Vec<String>,
+/// }
+/// let engine = script::Engine::new(script::Limits::default());
+/// let cases: Cases = lang::typed("cases.yaml", b"cases: [a, b]", &engine).unwrap();
+/// assert_eq!(cases.cases.len(), 2);
+/// let wrong = lang::typed::<Cases>("cases.yaml", b"case: [a]", &engine).map(|_| ()).unwrap_err();
+/// assert_eq!(wrong[0].to_string(), "cases.yaml:1:1: error: unknown key `case`");
+/// assert_eq!(wrong[0].help.as_deref(), Some("did you mean `cases`?"));
+/// ```
+pub fn typed<T: serde::de::DeserializeOwned>(
+    name: &str,
+    bytes: &[u8],
+    engine: &script::Engine,
+) -> Result<T, Vec<Diagnostic>> {
+    let text = source::text(name, bytes).map_err(|diagnostic| vec![*diagnostic])?;
+    let source = source::Source::new(name, text);
+    let mut check = check::Check::new(&source, None, engine);
+    let read = tree::tree(&mut check).map(|root| T::deserialize(typed::Typed(&root)).map_err(|misfit| (misfit, root)));
+    let read = match read {
+        Some(Ok(read)) => Some(read),
+        Some(Err((misfit, root))) => {
+            let error = check.error("shape", misfit.span.unwrap_or(root.span), misfit.message);
+            misfit.help.into_iter().for_each(|help| _ = error.help(help));
+            None
+        }
+        None => None,
+    };
+    let diagnostics = check.finish();
+    read.filter(|_| diagnostics.is_empty()).ok_or(diagnostics)
 }

@@ -3,8 +3,8 @@
 use daemon::{Settings, Workshop};
 
 use super::Finding;
-use crate::capabilities::{missing, reach, withheld};
 use crate::human::{clean, count, one_line};
+use host::{missing, reach, withheld};
 
 pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -13,8 +13,8 @@ use runwright_core::{
 };
 use serde::Serialize;
 
-use crate::capabilities::{Reach, reach, withheld};
 use crate::{Error, exit};
+use host::{Reach, reach, withheld};
 use known::{Known, Scope};
 
 pub(crate) use text::text;

@@ -6,9 +6,9 @@ use runwright_core::{EffectClass, OnBusy, OnFailure, Step};
 
 use super::known::Known;
 use super::{Plan, PluginPlan, StepPlan};
-use crate::capabilities::missing;
 use crate::human::{clean, duration, table, value};
 use crate::screen::{Screen, Tone};
+use host::missing;
 
 /// The lines of a plan.
 pub(crate) fn text(screen: &Screen, plan: &Plan) -> Vec<String> {

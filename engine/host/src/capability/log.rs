@@ -76,6 +76,11 @@ impl Log {
     /// Logs a line of standard error and keeps it to explain a trap.
     pub(crate) fn stderr(&self, line: &str) {
         self.line(Level::Debug, line);
+        self.keep(line);
+    }
+
+    /// Keeps a line of standard error to explain a trap.
+    pub(crate) fn keep(&self, line: &str) {
         let kept = ellipsis(&self.plain(line, 1024), 512);
         let mut taken = self.taken();
         if taken.stderr.len() == STDERR_LINES {

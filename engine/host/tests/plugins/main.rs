@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, but does not know their helpers as such")]
 
 mod capabilities;
+mod command;
 mod crash;
 mod files;
 mod hostile;
 mod http;
 mod loading;
+mod preview1;
 mod raw;
 mod secrets;
 mod support;

@@ -62,6 +62,7 @@ impl Notes for Told {
 pub(crate) struct Bench {
     pub(crate) host: Host,
     pub(crate) plugin: Digest,
+    pub(crate) name: &'static str,
     pub(crate) folder: TempDir,
     pub(crate) told: Arc<Told>,
     /// What ends the next calls.
@@ -74,10 +75,15 @@ impl Bench {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::of("fixture", limits).await
+    }
+
+    /// A host with this plugin.
+    pub(crate) async fn of(name: &'static str, limits: Limits) -> Self {
         let host = Host::new(Settings { limits, ..Settings::new(cache()) }).unwrap();
-        let plugin = host.load(&dist("fixture")).await.unwrap().digest;
+        let plugin = host.load(&dist(name)).await.unwrap().digest;
         let folder = tempfile::tempdir().unwrap();
-        Self { host, plugin, folder, told: Arc::default(), cancel: watch::channel(false).0 }
+        Self { host, plugin, name, folder, told: Arc::default(), cancel: watch::channel(false).0 }
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -88,7 +94,7 @@ impl Bench {
     pub(crate) fn grant(&self, grants: &str) {
         let folder = self.folder.path().to_str().unwrap();
         let entry: PluginEntry = toml::from_str(&format!("[grants]\n{}", grants.replace("FOLDER", folder))).unwrap();
-        self.host.set_grants("fixture", &entry, None).unwrap();
+        self.host.set_grants(self.name, &entry, None).unwrap();
     }
 
     pub(crate) fn call(&self, verb: Verb, action: &str, input: Value) -> Call {
