@@ -20,6 +20,7 @@ use crate::state::{Setup, State};
 enum Said {
     Preview(types::Preview),
     Outcome(types::Outcome),
+    Undone(types::Outcome),
     Verdict(types::Verdict),
 }
 
@@ -124,7 +125,7 @@ async fn ask(
         Verb::Verify => actions.call_verify(store, action, &input, &context).await?.map(Said::Verdict),
         Verb::Undo => {
             let data = call.undo_data.as_deref();
-            actions.call_undo(store, action, &input, data, &context).await?.map(Said::Outcome)
+            actions.call_undo(store, action, &input, data, &context).await?.map(Said::Undone)
         }
     })
 }
@@ -133,6 +134,7 @@ fn judged(judge: &Judge<'_>, answer: Result<Said, types::PluginError>) -> Result
     match answer.map_err(|error| judge.error(error))? {
         Said::Preview(preview) => judge.preview(preview).map(|preview| Reply::Preview(Ok(preview))),
         Said::Outcome(outcome) => judge.outcome(outcome).map(|answer| Reply::Outcome(Outcome::Succeeded(answer))),
+        Said::Undone(outcome) => judge.undone(outcome).map(|answer| Reply::Outcome(Outcome::Succeeded(answer))),
         Said::Verdict(verdict) => judge.verdict(verdict).map(|verdict| Reply::Verdict(Ok(verdict))),
     }
 }
