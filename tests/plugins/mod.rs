@@ -1,5 +1,8 @@
 //! Hostile plugins through the whole engine: each ends its own step, with a reason, and nothing else.
 
+mod alertmanager;
+mod bench;
+
 use crate::support::Project;
 
 const HOSTILE: &str = r#"
