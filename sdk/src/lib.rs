@@ -50,6 +50,7 @@
 //! Only secrets are refused there.
 
 mod action;
+pub mod base64;
 mod bindings;
 mod capability;
 mod context;

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod bench;
+mod notify;
 
 use crate::support::Project;
 

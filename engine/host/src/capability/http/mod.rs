@@ -64,6 +64,10 @@ impl State {
         match self.ending.within(timeout, exchange).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if was_private(&error) => Err(HttpError::Denied(self.deny_private(method.as_str(), &url))),
+            // Who sent nothing may try again whatever it wanted to send: `sdk/wit` promises these words.
+            Ok(Err(error)) if error.is_connect() => {
+                Err(HttpError::Failed(format!("could not connect: {}", cause(&error))))
+            }
             Ok(Err(error)) => Err(HttpError::Failed(cause(&error))),
             Err(End::Deadline | End::Timeout | End::Cancelled) => Err(HttpError::TimedOut),
         }
