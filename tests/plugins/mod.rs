@@ -2,7 +2,10 @@
 
 mod alertmanager;
 mod bench;
+mod exec;
+mod files;
 mod notify;
+mod schemas;
 
 use crate::support::Project;
 

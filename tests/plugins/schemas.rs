@@ -1,0 +1,64 @@
+//! What a shipped plugin says of itself: every field has a description and, where a type does not show it, an example;
+//! every plugin has a README that names its actions.
+
+use std::fs;
+use std::path::Path;
+
+use host::{Host, Settings};
+use serde_json::Value;
+
+use crate::support::plugin;
+
+const SHIPPED: [&str; 5] = ["alertmanager", "exec", "files", "http", "notify"];
+
+/// What is missing in a schema, with its place.
+fn lacks(root: &Value, schema: &Value, place: &str, found: &mut Vec<String>) {
+    let schema = match schema["$ref"].as_str() {
+        Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    };
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let place = format!("{place}.{name}");
+        if field["description"].as_str().is_none_or(str::is_empty) {
+            found.push(format!("{place} has no description"));
+        }
+        let shape = match field["$ref"].as_str() {
+            Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => field,
+        };
+        let shown = ["examples", "enum", "oneOf", "anyOf", "properties", "items"];
+        if !shown.iter().any(|key| !field[*key].is_null() || !shape[*key].is_null()) {
+            found.push(format!("{place} has no example"));
+        }
+        lacks(root, field, &place, found);
+        lacks(root, &field["items"], &place, found);
+    }
+    for choice in ["anyOf", "oneOf"] {
+        for branch in schema[choice].as_array().into_iter().flatten() {
+            lacks(root, branch, place, found);
+        }
+    }
+}
+
+#[test]
+fn every_field_of_a_shipped_plugin_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut found = Vec::new();
+    for name in SHIPPED {
+        let host = Host::new(Settings::new(folder.path().join(name))).unwrap();
+        let facts = runtime.block_on(host.load(&plugin(name))).unwrap();
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins").join(name).join("README.md");
+        let readme = fs::read_to_string(&readme).unwrap_or_else(|error| panic!("{}: {error}", readme.display()));
+        for action in &facts.actions {
+            let place = format!("{name}/{}", action.name);
+            if !readme.contains(&format!("\n| `{}` |", action.name)) {
+                found.push(format!("{place} is no row of its plugin's README"));
+            }
+            for (what, schema) in [("input", &action.input_schema), ("output", &action.output_schema)] {
+                lacks(schema, schema, &format!("{place} {what}"), &mut found);
+            }
+        }
+    }
+    assert_eq!(found, [] as [&str; 0], "{found:#?}");
+}
