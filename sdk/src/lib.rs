@@ -62,6 +62,7 @@ mod outcome;
 mod plugin;
 mod schema;
 mod span;
+pub mod via;
 
 pub use action::{Action, Effect};
 pub use capability::{checkpoint, clock, exec, http, log, secrets, unix};

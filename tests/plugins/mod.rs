@@ -6,6 +6,7 @@ mod exec;
 mod files;
 mod notify;
 mod schemas;
+mod service;
 
 use crate::support::Project;
 

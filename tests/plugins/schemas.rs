@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::plugin;
 
-const SHIPPED: [&str; 5] = ["alertmanager", "exec", "files", "http", "notify"];
+const SHIPPED: [&str; 6] = ["alertmanager", "exec", "files", "http", "notify", "service"];
 
 /// What is missing in a schema, with its place.
 fn lacks(root: &Value, schema: &Value, place: &str, found: &mut Vec<String>) {
