@@ -5,6 +5,7 @@ mod bench;
 mod exec;
 mod files;
 mod notify;
+mod package;
 mod schemas;
 mod service;
 
