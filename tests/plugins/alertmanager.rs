@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::bench::{Bench, happened};
 
 /// A server of this test's own, on loopback; it ends with the test.
-struct Server {
+pub(super) struct Server {
     child: Child,
-    address: String,
+    pub(super) address: String,
 }
 
 /// Where `tests/plugins/install` put it.
@@ -26,7 +26,7 @@ fn program() -> PathBuf {
 }
 
 impl Server {
-    fn start(bench: &Bench) -> Self {
+    pub(super) fn start(bench: &Bench) -> Self {
         std::fs::write(bench.path("config.yml"), "route: { receiver: none }\nreceivers: [{ name: none }]\n").unwrap();
         // Free a moment ago; another process that takes it now makes this test fail, not lie.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -70,7 +70,7 @@ impl Server {
     }
 
     /// How many silences there are that count.
-    fn silences(&self) -> usize {
+    pub(super) fn silences(&self) -> usize {
         self.ask("GET", "/api/v2/silences", "").matches(r#""state":"active""#).count()
     }
 }

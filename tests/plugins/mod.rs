@@ -6,6 +6,7 @@ mod exec;
 mod files;
 mod notify;
 mod package;
+mod runbooks;
 mod schemas;
 mod service;
 

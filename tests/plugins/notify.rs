@@ -13,7 +13,7 @@ use super::bench::{Bench, happened};
 use crate::support::Project;
 
 /// What a server got, request by request.
-struct Server {
+pub(super) struct Server {
     port: u16,
     got: Receiver<String>,
 }
@@ -37,7 +37,7 @@ impl Server {
     }
 
     /// Answers every request with the status line and headers that `answer` says.
-    fn http(answer: &'static str) -> Self {
+    pub(super) fn http(answer: &'static str) -> Self {
         Self::start(move |mut stream| {
             let request = request(&mut BufReader::new(&stream))?;
             write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok()?;
@@ -45,11 +45,11 @@ impl Server {
         })
     }
 
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         self.got.recv_timeout(Duration::from_secs(20)).expect("it got something")
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/hooks/T0/s3cret", self.port)
     }
 }

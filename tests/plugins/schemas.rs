@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::plugin;
 
-const SHIPPED: [&str; 7] = ["alertmanager", "exec", "files", "http", "notify", "package", "service"];
+const SHIPPED: [&str; 8] = ["alertmanager", "exec", "files", "http", "notify", "package", "service", "vm"];
 
 /// What is missing in a schema, with its place.
 fn lacks(root: &Value, schema: &Value, place: &str, found: &mut Vec<String>) {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::bench::{Bench, happened};
 
 /// A system with systemd as its process 1; it ends with the test.
-struct Guest {
+pub(super) struct Guest {
     child: Child,
     init: String,
 }
@@ -47,7 +47,7 @@ const BREAKS: &str = "[Service]\nType=oneshot\nExecStart=/bin/false\n";
 const RESTLESS: &str = "[Service]\nExecStart=/bin/sleep 0.3\nRestart=always\nRestartSec=100ms\nStartLimitBurst=1000\n";
 
 impl Guest {
-    fn boot() -> Self {
+    pub(super) fn boot() -> Self {
         let script = tree().join("tests/plugins/boot-systemd");
         let mut child = as_root(&[script.to_str().unwrap(), debian().to_str().unwrap()])
             .stdin(Stdio::piped())
@@ -66,7 +66,7 @@ impl Guest {
     }
 
     /// What leads into it.
-    fn via(&self) -> Vec<String> {
+    pub(super) fn via(&self) -> Vec<String> {
         let enter = ["/usr/bin/nsenter", "--target", &self.init, "--all", "--root", "--wd"];
         root().into_iter().chain(enter.map(Into::into)).collect()
     }
@@ -86,7 +86,7 @@ impl Guest {
     }
 
     /// What systemctl itself says.
-    fn systemctl(&self, verb: &str) -> String {
+    pub(super) fn systemctl(&self, verb: &str) -> String {
         let words: Vec<_> = ["/usr/bin/systemctl"].into_iter().chain(verb.split(' ')).collect();
         let output = self.command(&words).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
