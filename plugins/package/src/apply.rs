@@ -86,7 +86,7 @@ pub(crate) struct Undone {
 
 impl Input {
     fn wanted(&self) -> Result<Vec<Wanted>> {
-        if self.all == !self.packages.is_empty() {
+        if self.all != self.packages.is_empty() {
             return Err(Error::invalid_input("say what: either `packages` or `all: true`").code("package.what"));
         }
         names::read(&self.packages)
