@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod bench;
+mod dnf;
 mod exec;
 mod files;
 mod notify;

@@ -29,7 +29,7 @@ const PACKAGES: [(&str, &str, &str, &str); 8] = [
     ("rw-held", "1", "", "true"),
 ];
 
-fn succeed(output: Output) -> String {
+pub(super) fn succeed(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -141,7 +141,7 @@ impl Drop for System {
     }
 }
 
-fn names(changed: &Value) -> String {
+pub(super) fn names(changed: &Value) -> String {
     let one = |up: &Value| {
         format!(
             "{}:{}>{}",

@@ -2,8 +2,8 @@
 //!
 //! # After a crash
 //!
-//! apt says first what it would do, and the step notes that with the versions of before. So [`verify`] compares what is
-//! installed with the note; a next attempt lets dpkg end what was interrupted and does what is left; and [`undo`] knows
+//! The package manager says first what it would do, and the step notes that with the versions of before. So `verify` compares what is
+//! installed with the note; a next attempt lets dpkg end what was interrupted and does what is left; and `undo` knows
 //! where to go back to.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use runwright_sdk::{Change, ChangeKind, Context, Error, ErrorKind, Outcome, Prev
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::apt::{Apt, Simulation};
+use crate::manager::{Allowed, Manager, Simulation, System};
 use crate::names::{self, Wanted};
 use crate::note;
 use crate::pending::Upgrade;
@@ -43,9 +43,8 @@ pub(crate) struct Input {
     #[serde(default)]
     #[schemars(example = false)]
     downgrade: bool,
-    /// The system, by its name in the plugin's configuration; without it the one where `via` leads.
-    #[schemars(example = &"web1")]
-    host: Option<String>,
+    #[serde(flatten)]
+    system: System,
     /// How long apt may take. It is killed after that, so rather too long than too short.
     #[serde(default = "half_an_hour")]
     #[schemars(example = json!("30m"))]
@@ -92,20 +91,17 @@ impl Input {
         names::read(&self.packages)
     }
 
-    fn options(&self) -> Vec<&'static str> {
-        let upgrade = (!self.install && !self.all).then_some("--only-upgrade");
-        let stay = (!self.remove).then_some("--no-remove");
-        let older = self.downgrade.then_some("--allow-downgrades");
-        [upgrade, stay, older].into_iter().flatten().collect()
+    fn allowed(&self) -> Allowed {
+        Allowed { install: self.install, remove: self.remove, downgrade: self.downgrade }
     }
 }
 
 impl Work {
-    fn of(apt: &Apt, simulation: Simulation) -> Result<Self> {
+    fn of(manager: &dyn Manager, simulation: Simulation) -> Result<Self> {
         let upgrades: Vec<_> = simulation.steps.iter().map(Upgrade::from).collect();
         let there: Vec<_> =
             upgrades.iter().filter(|upgrade| upgrade.from.is_some()).map(|up| up.name.clone()).collect();
-        let auto = if there.is_empty() { Vec::new() } else { apt.marked("showauto", &there)? };
+        let auto = manager.auto(&there)?;
         Ok(Self { upgrades, removed: simulation.removed, auto })
     }
 
@@ -114,8 +110,8 @@ impl Work {
     }
 
     /// What is not as it shall be, in words; empty: all is done.
-    fn missing(&self, apt: &Apt) -> Result<Vec<String>> {
-        let found = apt.installed(&self.names())?;
+    fn missing(&self, manager: &dyn Manager) -> Result<Vec<String>> {
+        let found = manager.installed(&self.names())?;
         let other = self.upgrades.iter().filter(|upgrade| found.get(&upgrade.name) != Some(&upgrade.to));
         Ok(other
             .map(|Upgrade { name, to, .. }| match found.get(name) {
@@ -143,16 +139,16 @@ fn pinned(wanted: &[Wanted], work: &Work) -> Vec<Wanted> {
 
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Applied>> {
     let wanted = input.wanted()?;
-    let apt = Apt::of(input.host.as_deref(), context)?;
+    let manager = &*input.system.manager(context)?;
     let timeout = Duration::from(input.timeout);
     let work = match note::get::<Work>(NOTE)? {
         Some(work) => {
             log::info!("an earlier attempt began; letting dpkg end what it was at");
-            apt.repair(timeout).map_err(Error::after_effect)?;
+            manager.repair(timeout).map_err(Error::after_effect)?;
             work
         }
         None => {
-            let work = Work::of(&apt, apt.simulate(&wanted, &input.options())?)?;
+            let work = Work::of(manager, manager.simulate(&wanted, input.allowed())?)?;
             if work.upgrades.is_empty() && work.removed.is_empty() {
                 return Ok(Outcome::unchanged(Applied { changed: Vec::new(), removed: Vec::new() }));
             }
@@ -160,12 +156,12 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Applied>> {
             work
         }
     };
-    if !work.missing(&apt)?.is_empty() || !work.removed.is_empty() {
+    if !work.missing(manager)?.is_empty() || !work.removed.is_empty() {
         log::progress(10, &format!("{} packages", work.upgrades.len()));
-        apt.act(&pinned(&wanted, &work), &input.options(), timeout)?;
+        manager.act(&pinned(&wanted, &work), input.allowed(), timeout)?;
     }
-    apt.mark("auto", &work.auto).map_err(Error::after_effect)?;
-    let missing = work.missing(&apt).map_err(Error::after_effect)?;
+    manager.mark_auto(&work.auto).map_err(Error::after_effect)?;
+    let missing = work.missing(manager).map_err(Error::after_effect)?;
     if !missing.is_empty() {
         return Err(Error::partial(missing.join("; ")).code("package.other-version"));
     }
@@ -175,7 +171,7 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Applied>> {
 pub(crate) fn plan(input: Input, context: &Context) -> Result<Preview> {
     let wanted = input.wanted()?;
     let what = if input.all { "all upgrades".to_owned() } else { input.packages.join(", ") };
-    let simulation = match Apt::of(input.host.as_deref(), context)?.simulate(&wanted, &input.options()) {
+    let simulation = match input.system.manager(context)?.simulate(&wanted, input.allowed()) {
         Ok(simulation) => simulation,
         // Asking is not granted in a dry run.
         Err(error) if error.kind() == ErrorKind::Denied => {
@@ -201,9 +197,9 @@ pub(crate) fn plan(input: Input, context: &Context) -> Result<Preview> {
 
 pub(crate) fn verify(input: Input, context: &Context) -> Result<Verdict<Applied>> {
     let Some(work) = note::get::<Work>(NOTE)? else { return Ok(Verdict::NotHappened) };
-    let apt = Apt::of(input.host.as_deref(), context)?;
+    let manager = &*input.system.manager(context)?;
     let names: Vec<_> = work.removed.iter().map(|(name, _)| name.clone()).collect();
-    let done = work.missing(&apt)?.is_empty() && apt.installed(&names)?.is_empty();
+    let done = work.missing(manager)?.is_empty() && manager.installed(&names)?.is_empty();
     Ok(if done { Verdict::Happened(work.answer()?) } else { Verdict::NotHappened })
 }
 
@@ -215,23 +211,24 @@ pub(crate) fn undo(input: Input, data: Option<Work>, context: &Context) -> Resul
     };
     let nothing = || Outcome::unchanged(Undone { restored: Vec::new(), removed: Vec::new() });
     let Some(work) = work else { return Ok(nothing()) };
-    let apt = Apt::of(input.host.as_deref(), context)?;
+    let manager = &*input.system.manager(context)?;
     let timeout = Duration::from(input.timeout);
     // A package that can't be configured can still be replaced.
-    apt.repair(timeout).ok();
-    let (back, new) = before(&apt, &work)?;
+    manager.repair(timeout).ok();
+    let (back, new) = before(manager, &work)?;
     if back.is_empty() && new.is_empty() {
         return Ok(nothing());
     }
     if !back.is_empty() {
-        obtainable(&apt, &back)?;
-        apt.act(&back, &["--allow-downgrades"], timeout)?;
-        apt.mark("auto", &work.auto).map_err(Error::after_effect)?;
+        obtainable(manager, &back)?;
+        let allowed = Allowed { install: true, remove: true, downgrade: true };
+        manager.act(&back, allowed, timeout)?;
+        manager.mark_auto(&work.auto).map_err(Error::after_effect)?;
     }
     if !new.is_empty() {
-        apt.remove(&new, timeout).map_err(Error::after_effect)?;
+        manager.remove(&new, timeout).map_err(Error::after_effect)?;
     }
-    let (left, remains) = before(&apt, &work).map_err(Error::after_effect)?;
+    let (left, remains) = before(manager, &work).map_err(Error::after_effect)?;
     if let Some(name) = left.iter().map(|wanted| &wanted.name).chain(&remains).next() {
         let message = format!("{name} is not as it was, though apt says that it went well; look at it by hand");
         return Err(Error::partial(message).code("package.other-version"));
@@ -241,9 +238,9 @@ pub(crate) fn undo(input: Input, data: Option<Work>, context: &Context) -> Resul
 }
 
 /// What must get its old version, and what must go, for all to be as before.
-fn before(apt: &Apt, work: &Work) -> Result<(Vec<Wanted>, Vec<String>)> {
+fn before(manager: &dyn Manager, work: &Work) -> Result<(Vec<Wanted>, Vec<String>)> {
     let names: Vec<_> = work.names().into_iter().chain(work.removed.iter().map(|(name, _)| name.clone())).collect();
-    let found = apt.installed(&names)?;
+    let found = manager.installed(&names)?;
     let was = work.upgrades.iter().filter_map(|upgrade| Some((&upgrade.name, upgrade.from.as_ref()?)));
     let gone = work.removed.iter().map(|(name, version)| (name, version));
     let back = was.chain(gone).filter(|(name, version)| found.get(*name) != Some(version));
@@ -253,9 +250,9 @@ fn before(apt: &Apt, work: &Work) -> Result<(Vec<Wanted>, Vec<String>)> {
 }
 
 /// Fails where a version can't be had any more, before anything is changed.
-fn obtainable(apt: &Apt, back: &[Wanted]) -> Result<()> {
+fn obtainable(manager: &dyn Manager, back: &[Wanted]) -> Result<()> {
     let names: Vec<_> = back.iter().map(|wanted| wanted.name.clone()).collect();
-    let available = apt.available(&names)?;
+    let available = manager.available(&names)?;
     let plain = |name: &str| name.split(':').next().unwrap_or(name).to_owned();
     let has = |wanted: &Wanted| {
         let versions = available.get(&wanted.name).or_else(|| available.get(&plain(&wanted.name)));

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use runwright_sdk::exec::{self, Output};
-use runwright_sdk::via::{Place, Places};
-use runwright_sdk::{Context, Error, ErrorKind, Result};
+use runwright_sdk::via::Place;
+use runwright_sdk::{Error, ErrorKind, Result};
 
+use crate::manager::{Allowed, Manager, Simulation};
 use crate::names::Wanted;
-pub(crate) use output::{Simulation, Step};
 
 const APT_GET: &str = "/usr/bin/apt-get";
 const APT_CACHE: &str = "/usr/bin/apt-cache";
@@ -18,6 +18,9 @@ const APT_MARK: &str = "/usr/bin/apt-mark";
 const DPKG: &str = "/usr/bin/dpkg";
 const DPKG_QUERY: &str = "/usr/bin/dpkg-query";
 const ENV: &str = "/usr/bin/env";
+/// What packages write when they need a reboot; unattended-upgrades and others read it.
+const FLAG: &str = "/run/reboot-required";
+const KERNELS: &str = "linux-image-[0-9]*";
 /// How long a question may take.
 const ASK: Duration = Duration::from_secs(120);
 /// Nobody is asked: a changed configuration file stays as it is, and another user of dpkg is waited for.
@@ -38,37 +41,8 @@ pub(crate) struct Apt {
 }
 
 impl Apt {
-    pub(crate) fn of(host: Option<&str>, context: &Context) -> Result<Self> {
-        Ok(Self { place: Places::of(context)?.place(host)? })
-    }
-
-    /// What would be done to have these packages; without any, to have all upgrades. Nothing is changed.
-    pub(crate) fn simulate(&self, wanted: &[Wanted], options: &[&str]) -> Result<Simulation> {
-        let words = request(wanted, options);
-        let output =
-            self.ask(APT_GET, ["--simulate", "--quiet"].into_iter().chain(words.iter().map(String::as_str)))?;
-        if !output.success() {
-            return Err(failure("apt-get", &output, ErrorKind::Permanent));
-        }
-        Ok(Simulation::read(&String::from_utf8_lossy(&output.stdout)))
-    }
-
-    /// Does what [`simulate`](Self::simulate) said.
-    pub(crate) fn act(&self, wanted: &[Wanted], options: &[&str], timeout: Duration) -> Result<()> {
-        let words = request(wanted, options);
-        self.change(QUIETLY.into_iter().chain(words.iter().map(String::as_str)), timeout)
-    }
-
-    /// Removes packages; their configuration stays.
-    pub(crate) fn remove(&self, names: &[String], timeout: Duration) -> Result<()> {
-        let words = ["remove"].into_iter().chain(names.iter().map(String::as_str));
-        self.change(QUIETLY.into_iter().chain(words), timeout)
-    }
-
-    /// Reads the archives' lists.
-    pub(crate) fn update(&self, timeout: Duration) -> Result<()> {
-        // Without the option a list that could not be fetched is a warning.
-        self.change(["--quiet", "--error-on=any", "update"], timeout)
+    pub(crate) fn new(place: Place) -> Self {
+        Self { place }
     }
 
     fn change<'a>(&self, words: impl IntoIterator<Item = &'a str>, timeout: Duration) -> Result<()> {
@@ -82,15 +56,68 @@ impl Apt {
         if output.success() { Ok(()) } else { Err(failure("apt-get", &output, ErrorKind::Partial)) }
     }
 
-    /// Brings what an interrupted dpkg left to its end.
-    pub(crate) fn repair(&self, timeout: Duration) -> Result<()> {
+    /// Those of the packages that are so marked: `showhold`, `showauto`.
+    fn marked(&self, how: &str, names: &[String]) -> Result<Vec<String>> {
+        let output = self.ask(APT_MARK, [how, "--"].into_iter().chain(names.iter().map(String::as_str)))?;
+        if !output.success() {
+            return Err(failure("apt-mark", &output, ErrorKind::Transient));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect())
+    }
+
+    /// Marks packages: `hold`, `unhold`, `auto`.
+    fn mark(&self, how: &str, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let words = [how, "--"].into_iter().chain(names.iter().map(String::as_str));
+        let output = self.place.command(APT_MARK, words).timeout(ASK).run()?;
+        if output.success() { Ok(()) } else { Err(failure("apt-mark", &output, ErrorKind::Permanent)) }
+    }
+
+    /// A program that only reads, whatever its status.
+    fn ask<'a>(&self, program: &str, words: impl IntoIterator<Item = &'a str>) -> Result<Output> {
+        self.place.command(program, words).timeout(ASK).run().map_err(|error| {
+            let error = Error::from(error).context(program);
+            if error.kind() == ErrorKind::UnknownOutcome { Error::transient(error.to_string()) } else { error }
+        })
+    }
+}
+
+impl Manager for Apt {
+    fn simulate(&self, wanted: &[Wanted], allowed: Allowed) -> Result<Simulation> {
+        let words = request(wanted, allowed);
+        let output =
+            self.ask(APT_GET, ["--simulate", "--quiet"].into_iter().chain(words.iter().map(String::as_str)))?;
+        if !output.success() {
+            return Err(failure("apt-get", &output, ErrorKind::Permanent));
+        }
+        Ok(output::simulation(&String::from_utf8_lossy(&output.stdout)))
+    }
+
+    fn act(&self, wanted: &[Wanted], allowed: Allowed, timeout: Duration) -> Result<()> {
+        let words = request(wanted, allowed);
+        self.change(QUIETLY.into_iter().chain(words.iter().map(String::as_str)), timeout)
+    }
+
+    /// Their configuration stays.
+    fn remove(&self, names: &[String], timeout: Duration) -> Result<()> {
+        let words = ["remove"].into_iter().chain(names.iter().map(String::as_str));
+        self.change(QUIETLY.into_iter().chain(words), timeout)
+    }
+
+    fn update(&self, timeout: Duration) -> Result<()> {
+        // Without the option a list that could not be fetched is a warning.
+        self.change(["--quiet", "--error-on=any", "update"], timeout)
+    }
+
+    fn repair(&self, timeout: Duration) -> Result<()> {
         let words = ["DEBIAN_FRONTEND=noninteractive", DPKG, "--force-confdef", "--force-confold", "--configure", "-a"];
         let output = self.place.command(ENV, words).timeout(timeout).run()?;
         if output.success() { Ok(()) } else { Err(failure("dpkg --configure -a", &output, ErrorKind::Partial)) }
     }
 
-    /// The versions of those that are installed, in full; all packages that fit where a name is a pattern.
-    pub(crate) fn installed(&self, names: &[String]) -> Result<BTreeMap<String, String>> {
+    fn installed(&self, names: &[String]) -> Result<BTreeMap<String, String>> {
         if names.is_empty() {
             return Ok(BTreeMap::new());
         }
@@ -104,8 +131,7 @@ impl Apt {
         Ok(output::installed(&String::from_utf8_lossy(&output.stdout), names))
     }
 
-    /// Which versions the archives have, by name.
-    pub(crate) fn available(&self, names: &[String]) -> Result<BTreeMap<String, Vec<String>>> {
+    fn available(&self, names: &[String]) -> Result<BTreeMap<String, Vec<String>>> {
         let words = ["madison", "--"].into_iter().chain(names.iter().map(String::as_str));
         let output = self.ask(APT_CACHE, words)?;
         if !output.success() {
@@ -114,37 +140,43 @@ impl Apt {
         Ok(output::available(&String::from_utf8_lossy(&output.stdout)))
     }
 
-    /// Those of the packages that are so marked: `showhold`, `showauto`.
-    pub(crate) fn marked(&self, how: &str, names: &[String]) -> Result<Vec<String>> {
-        let output = self.ask(APT_MARK, [how, "--"].into_iter().chain(names.iter().map(String::as_str)))?;
-        if !output.success() {
-            return Err(failure("apt-mark", &output, ErrorKind::Transient));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect())
+    fn held(&self, names: &[String]) -> Result<Vec<String>> {
+        self.marked("showhold", names)
     }
 
-    /// Marks packages: `hold`, `unhold`, `auto`.
-    pub(crate) fn mark(&self, how: &str, names: &[String]) -> Result<()> {
-        if names.is_empty() {
-            return Ok(());
-        }
-        let words = [how, "--"].into_iter().chain(names.iter().map(String::as_str));
-        let output = self.place.command(APT_MARK, words).timeout(ASK).run()?;
-        if output.success() { Ok(()) } else { Err(failure("apt-mark", &output, ErrorKind::Permanent)) }
+    fn hold(&self, hold: bool, names: &[String]) -> Result<()> {
+        self.mark(if hold { "hold" } else { "unhold" }, names)
     }
 
-    /// A program that only reads, whatever its status.
-    pub(crate) fn ask<'a>(&self, program: &str, words: impl IntoIterator<Item = &'a str>) -> Result<Output> {
-        self.place.command(program, words).timeout(ASK).run().map_err(|error| {
-            let error = Error::from(error).context(program);
-            if error.kind() == ErrorKind::UnknownOutcome { Error::transient(error.to_string()) } else { error }
-        })
+    fn auto(&self, names: &[String]) -> Result<Vec<String>> {
+        if names.is_empty() { Ok(Vec::new()) } else { self.marked("showauto", names) }
+    }
+
+    fn mark_auto(&self, names: &[String]) -> Result<()> {
+        self.mark("auto", names)
+    }
+
+    fn reboot_reasons(&self) -> Result<Vec<String>> {
+        let mut reasons = Vec::new();
+        match self.ask("/usr/bin/test", ["-e", FLAG])?.status {
+            Some(0) => reasons.push(format!("a package wrote {FLAG}")),
+            Some(1) => {}
+            _ => return Err(Error::transient(format!("could not look for {FLAG}")).code("package.no-answer")),
+        }
+        let running = self.ask("/usr/bin/uname", ["-r"])?;
+        let running = String::from_utf8_lossy(&running.stdout).trim().to_owned();
+        let kernels = self.installed(&[KERNELS.to_owned()])?;
+        reasons.extend(output::newer_kernel(kernels.keys(), &running));
+        Ok(reasons)
     }
 }
 
 /// The request to apt-get.
-fn request(wanted: &[Wanted], options: &[&str]) -> Vec<String> {
-    let mut words: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+fn request(wanted: &[Wanted], allowed: Allowed) -> Vec<String> {
+    let upgrade = (!allowed.install && !wanted.is_empty()).then_some("--only-upgrade");
+    let stay = (!allowed.remove).then_some("--no-remove");
+    let older = allowed.downgrade.then_some("--allow-downgrades");
+    let mut words: Vec<String> = [upgrade, stay, older].into_iter().flatten().map(Into::into).collect();
     if wanted.is_empty() {
         words.push("dist-upgrade".into());
         return words;

@@ -5,7 +5,7 @@ use runwright_sdk::{Change, ChangeKind, Context, Error, ErrorKind, Outcome, Prev
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::apt::Apt;
+use crate::manager::{Manager, System};
 use crate::{names, note};
 
 const NOTE: &str = "held-before";
@@ -16,9 +16,8 @@ pub(crate) struct Input {
     /// The packages' names.
     #[schemars(length(min = 1), example = json!(["postgresql-15"]))]
     packages: Vec<String>,
-    /// The system, by its name in the plugin's configuration; without it the one where `via` leads.
-    #[schemars(example = &"web1")]
-    host: Option<String>,
+    #[serde(flatten)]
+    system: System,
 }
 
 /// What became different.
@@ -31,7 +30,7 @@ pub(crate) struct Marked {
 
 /// What the step would change and the step is about.
 struct Marks {
-    apt: Apt,
+    manager: Box<dyn Manager>,
     names: Vec<String>,
     /// Those of them that are held.
     held: Vec<String>,
@@ -45,9 +44,9 @@ impl Marks {
             return Err(Error::invalid_input(message).code("package.name"));
         }
         let names: Vec<_> = wanted.into_iter().map(|wanted| wanted.name).collect();
-        let apt = Apt::of(input.host.as_deref(), context)?;
-        let held = apt.marked("showhold", &names)?;
-        Ok(Self { apt, names, held })
+        let manager = input.system.manager(context)?;
+        let held = manager.held(&names)?;
+        Ok(Self { manager, names, held })
     }
 
     /// Those that are not as they should be.
@@ -70,7 +69,7 @@ fn turn(input: &Input, hold: bool, context: &Context) -> Result<Outcome<Marked>>
             changed
         }
     };
-    marks.apt.mark(verb(hold), &marks.other(hold))?;
+    marks.manager.hold(hold, &marks.other(hold))?;
     let undo = Marked { changed: changed.clone() };
     Outcome { changed: !changed.is_empty(), output: Marked { changed }, undo: None }.with_undo(undo)
 }
@@ -129,7 +128,7 @@ fn back(input: &Input, hold: bool, data: Option<Marked>, context: &Context) -> R
     let changed = noted.map(|noted| noted.changed).unwrap_or_default();
     let marks = Marks::of(input, context)?;
     let back: Vec<_> = changed.into_iter().filter(|name| marks.held.contains(name) == hold).collect();
-    marks.apt.mark(verb(!hold), &back)?;
+    marks.manager.hold(!hold, &back)?;
     Ok(Outcome { changed: !back.is_empty(), output: Marked { changed: back }, undo: None })
 }
 

@@ -7,7 +7,7 @@ use runwright_sdk::{Context, Error, Outcome, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::apt::Apt;
+use crate::manager::System;
 use crate::names;
 
 #[derive(Deserialize, JsonSchema)]
@@ -16,9 +16,8 @@ pub(crate) struct Input {
     /// The packages. One that is written with a version must have it, or the step fails.
     #[schemars(length(min = 1), example = json!(["openssl=3.0.15-1~deb12u1", "nginx"]))]
     packages: Vec<String>,
-    /// The system, by its name in the plugin's configuration; without it the one where `via` leads.
-    #[schemars(example = &"web1")]
-    host: Option<String>,
+    #[serde(flatten)]
+    system: System,
 }
 
 /// What is installed.
@@ -35,7 +34,7 @@ pub(crate) struct Found {
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Found>> {
     let wanted = names::read(&input.packages)?;
     let names: Vec<_> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
-    let versions = Apt::of(input.host.as_deref(), context)?.installed(&names)?;
+    let versions = input.system.manager(context)?.installed(&names)?;
     let other: Vec<_> = wanted
         .iter()
         .filter(|wanted| wanted.version.as_ref().is_some_and(|version| versions.get(&wanted.name) != Some(version)))

@@ -1,12 +1,14 @@
 //! Packages of a system: what can be upgraded, upgrading in the order of dependencies, holding back, and going back.
 //!
-//! What knows of apt is in [`apt`]. Before anything changes, what would change is worked out and noted with the versions
+//! What knows of apt is in [`apt`], what knows of dnf in [`dnf`]. Before anything changes, what would change is worked out and noted with the versions
 //! of before: verify compares with it, and undo goes back to it.
 
 mod apply;
 mod apt;
+mod dnf;
 mod hold;
 mod installed;
+mod manager;
 mod names;
 mod note;
 mod pending;
@@ -16,7 +18,7 @@ use runwright_sdk::{Action, Plugin};
 use serde_json::json;
 
 fn plugin() -> Plugin {
-    Plugin::new("package", env!("CARGO_PKG_VERSION"), "Packages of apt")
+    Plugin::new("package", env!("CARGO_PKG_VERSION"), "Packages of apt and dnf")
         .action(
             Action::idempotent("refresh", "Reads the lists of what the archives have", pending::refresh)
                 .plan(pending::plan_refresh)

@@ -5,14 +5,13 @@ use runwright_sdk::{Change, ChangeKind, Context, ErrorKind, Outcome, Preview, Re
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::apt::{Apt, Step};
+use crate::manager::{Allowed, Step, System};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Refresh {
-    /// The system, by its name in the plugin's configuration; without it the one where `via` leads.
-    #[schemars(example = &"web1")]
-    host: Option<String>,
+    #[serde(flatten)]
+    system: System,
     /// How long it may take.
     #[serde(default = "five_minutes")]
     #[schemars(example = json!("5m"))]
@@ -28,7 +27,7 @@ fn five_minutes() -> Span {
 pub(crate) struct Refreshed {}
 
 pub(crate) fn refresh(input: Refresh, context: &Context) -> Result<Outcome<Refreshed>> {
-    let apt = Apt::of(input.host.as_deref(), context)?;
+    let apt = input.system.manager(context)?;
     apt.update(input.timeout.into()).map_err(|error| match error.kind() {
         // Lists that are half new are as good as old ones: the next refresh gets the rest.
         ErrorKind::Partial | ErrorKind::UnknownOutcome => {
@@ -40,17 +39,16 @@ pub(crate) fn refresh(input: Refresh, context: &Context) -> Result<Outcome<Refre
 }
 
 pub(crate) fn plan_refresh(input: Refresh, _: &Context) -> Result<Preview> {
-    let change = Change::new(ChangeKind::Execute, input.host.as_deref().unwrap_or("apt"), "apt-get update");
+    let change = Change::new(ChangeKind::Execute, input.system.name(), "the lists are read");
     Ok(Preview::new("reads the lists of what the archives have").change(change))
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Input {
-    /// The system, by its name in the plugin's configuration; without it the one where `via` leads.
-    #[schemars(example = &"web1")]
-    host: Option<String>,
-    /// Only what comes from an archive of security updates.
+    #[serde(flatten)]
+    system: System,
+    /// Only what comes from an archive of security updates; only apt tells.
     #[serde(default)]
     #[schemars(example = false)]
     security_only: bool,
@@ -63,7 +61,7 @@ pub(crate) struct Pending {
     /// How many packages.
     #[schemars(example = 2)]
     count: usize,
-    /// The packages, each behind those that it depends on.
+    /// The packages; from apt, each behind those that it depends on.
     packages: Vec<Upgrade>,
     /// What could be upgraded, but is held or would need something removed.
     #[schemars(example = json!(["nginx"]))]
@@ -92,13 +90,12 @@ pub(crate) struct Upgrade {
 
 impl From<&Step> for Upgrade {
     fn from(step: &Step) -> Self {
-        let security = step.origin.to_ascii_lowercase().contains("security");
-        Self { name: step.name.clone(), from: step.from.clone(), to: step.to.clone(), security }
+        Self { name: step.name.clone(), from: step.from.clone(), to: step.to.clone(), security: step.security }
     }
 }
 
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Pending>> {
-    let simulation = Apt::of(input.host.as_deref(), context)?.simulate(&[], &[])?;
+    let simulation = input.system.manager(context)?.simulate(&[], Allowed::default())?;
     let packages = simulation.steps.iter().map(Upgrade::from);
     let packages: Vec<_> = packages.filter(|upgrade| upgrade.security || !input.security_only).collect();
     let removed = simulation.removed.into_iter().map(|(name, _)| name).collect();

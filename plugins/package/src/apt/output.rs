@@ -2,54 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use crate::manager::{Simulation, Step};
+
 /// Characters of what a program says that an error repeats.
 const SHOWN_MAX: usize = 600;
 
-/// What apt-get says that it would do.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Simulation {
-    /// What it would install, in the order of dependencies.
-    pub(crate) steps: Vec<Step>,
-    /// What it would remove, with its version.
-    pub(crate) removed: Vec<(String, String)>,
-    /// What could be upgraded, but is held or needs more than was allowed.
-    pub(crate) kept_back: Vec<String>,
-}
-
-/// One package that would be installed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Step {
-    pub(crate) name: String,
-    /// The version of now; none: it is not installed.
-    pub(crate) from: Option<String>,
-    pub(crate) to: String,
-    /// Where it comes from, for example `Debian-Security:12/stable-security`.
-    pub(crate) origin: String,
-}
-
-impl Simulation {
-    /// Reads the output of `apt-get --simulate`.
-    pub(crate) fn read(text: &str) -> Self {
-        let mut simulation = Self::default();
-        let mut keeps = false;
-        for line in text.lines() {
-            if let Some(rest) = line.strip_prefix("Inst ") {
-                simulation.steps.extend(step(rest));
-            } else if let Some(rest) = line.strip_prefix("Remv ") {
-                let version = rest.split(['[', ']']).nth(1).unwrap_or_default();
-                let name = rest.split(' ').next().unwrap_or_default();
-                simulation.removed.push((name.into(), version.into()));
-            } else if line.starts_with("The following packages have been kept back") {
-                keeps = true;
-                continue;
-            } else if keeps && line.starts_with("  ") {
-                simulation.kept_back.extend(line.split_whitespace().map(Into::into));
-                continue;
-            }
-            keeps = false;
+/// Reads the output of `apt-get --simulate`.
+pub(crate) fn simulation(text: &str) -> Simulation {
+    let mut simulation = Simulation::default();
+    let mut keeps = false;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("Inst ") {
+            simulation.steps.extend(step(rest));
+        } else if let Some(rest) = line.strip_prefix("Remv ") {
+            let version = rest.split(['[', ']']).nth(1).unwrap_or_default();
+            let name = rest.split(' ').next().unwrap_or_default();
+            simulation.removed.push((name.into(), version.into()));
+        } else if line.starts_with("The following packages have been kept back") {
+            keeps = true;
+            continue;
+        } else if keeps && line.starts_with("  ") {
+            simulation.kept_back.extend(line.split_whitespace().map(Into::into));
+            continue;
         }
-        simulation
+        keeps = false;
     }
+    simulation
 }
 
 /// `NAME [FROM] (TO ORIGIN, ORIGIN [ARCH]) []`; without `[FROM]` it is new.
@@ -61,8 +39,9 @@ fn step(text: &str) -> Option<Step> {
         Some((name, from)) => (name, Some(from.trim_end_matches(']').to_owned())),
         None => (head, None),
     };
-    let origin = origins.rsplit_once(" [").map_or(origins, |(origins, _)| origins);
-    Some(Step { name: name.trim().into(), from, to: to.into(), origin: origin.trim().into() })
+    // For example `Debian:12.9/stable, Debian-Security:12/stable-security [amd64]`.
+    let security = origins.to_ascii_lowercase().contains("security");
+    Some(Step { name: name.trim().into(), from, to: to.into(), security })
 }
 
 /// Reads `NAME TAB VERSION TAB STATUS` lines: those that are installed, by the names under which they were asked for where
@@ -89,6 +68,18 @@ pub(crate) fn available(text: &str) -> BTreeMap<String, Vec<String>> {
         }
     }
     versions
+}
+
+/// The newest of the packages `linux-image-RELEASE`, in words, if it is newer than the kernel that runs.
+pub(crate) fn newer_kernel<'a>(packages: impl Iterator<Item = &'a String>, running: &str) -> Option<String> {
+    let newest = packages.filter_map(|name| name.strip_prefix("linux-image-")).max_by_key(|name| numbers(name))?;
+    (numbers(newest) > numbers(running)).then(|| format!("the kernel {newest} is installed, and {running} runs"))
+}
+
+/// The numbers of a kernel's release up to its flavour: `6.1.0-31-amd64` is 6, 1, 0, 31.
+fn numbers(release: &str) -> Vec<u64> {
+    let parts = release.split(['.', '-', '+']);
+    parts.map_while(|part| part.parse().ok()).collect()
 }
 
 /// Why a program failed, in its own words: the lines of errors, or the last ones.
@@ -121,14 +112,24 @@ mod tests {
                     Inst liba [1.0-1] (1.1-1 Debian:12.9/stable, Debian-Security:12/stable-security [amd64]) []\n\
                     Inst b [1] (2 local [all]) [c:amd64 ]\nInst new:i386 (3 local [i386])\n\
                     Conf liba (1.1-1 Debian:12.9/stable [amd64])\n";
-        let simulation = Simulation::read(text);
+        let simulation = simulation(text);
         let steps: Vec<_> =
             simulation.steps.iter().map(|step| (step.name.as_str(), step.from.as_deref(), step.to.as_str())).collect();
         assert_eq!(steps, [("liba", Some("1.0-1"), "1.1-1"), ("b", Some("1"), "2"), ("new:i386", None, "3")]);
-        assert_eq!(simulation.steps[0].origin, "Debian:12.9/stable, Debian-Security:12/stable-security");
+        assert_eq!(simulation.steps.iter().filter(|step| step.security).count(), 1);
         assert_eq!(simulation.removed, [("old".to_owned(), "1.0".to_owned())]);
         assert_eq!(simulation.kept_back, ["held-one", "held-two"]);
-        assert_eq!(Simulation::read(""), Simulation::default());
+        assert_eq!(super::simulation(""), Simulation::default());
+    }
+
+    #[test]
+    fn kernels_are_compared_by_their_numbers() {
+        assert!(numbers("6.12.1+bpo-amd64") > numbers("6.1.0-32-amd64"));
+        assert_eq!(numbers("6.1.0-31-amd64"), numbers("6.1.0-31-cloud-amd64"));
+        let packages = ["linux-image-6.1.0-9-amd64", "linux-image-6.1.0-32-amd64"].map(str::to_owned);
+        let newer = newer_kernel(packages.iter(), "6.1.0-31-amd64").unwrap();
+        assert_eq!(newer, "the kernel 6.1.0-32-amd64 is installed, and 6.1.0-31-amd64 runs");
+        assert_eq!(newer_kernel(packages.iter(), "6.1.0-32-amd64"), None);
     }
 
     #[test]
