@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host::{Call, Host, Level, Limits, Notes, PluginEntry, Preview, Reply, Settings, Verb};
 use runwright_core::{Answer, Digest, Failure, Note, Outcome, Value, Verdict};
@@ -152,6 +152,22 @@ impl Bench {
             Outcome::Lost { reason } => reason,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The same for an attempt that is cut off as soon as `begun`.
+    pub(crate) fn cut_off(&self, action: &str, input: &Value, begun: impl Fn() -> bool + Sync) -> String {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let end = Instant::now() + Duration::from_secs(45);
+                while !begun() && Instant::now() < end {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                self.cancel.send_replace(true);
+            });
+            let reason = self.lose(action, input);
+            self.cancel.send_replace(false);
+            reason
+        })
     }
 
     pub(crate) fn plan(&self, action: &str, input: &Value) -> Preview {

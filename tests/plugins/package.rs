@@ -1,6 +1,6 @@
 //! `package.wasm` against a real apt: in a copy of a small Debian, with an archive of hand-made packages, offline.
 //!
-//! `rw-b` 2 needs `rw-a` 2 and the new `rw-c`; `rw-bad` 2 can't be configured.
+//! `rw-b` 2 needs `rw-a` 2 and the new `rw-c`; `rw-bad` 2 can't be configured; `rw-slow` takes long, the first time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ struct System {
 }
 
 /// Name, version, what it depends on, and what its `postinst` does.
-const PACKAGES: [(&str, &str, &str, &str); 8] = [
+const PACKAGES: [(&str, &str, &str, &str); 9] = [
     ("rw-a", "1", "", "true"),
     ("rw-a", "2", "", "true"),
     ("rw-b", "1", "rw-a", "true"),
@@ -27,6 +27,7 @@ const PACKAGES: [(&str, &str, &str, &str); 8] = [
     ("rw-bad", "1", "", "true"),
     ("rw-bad", "2", "", "echo 'no, says the script' >&2; exit 1"),
     ("rw-held", "1", "", "true"),
+    ("rw-slow", "1", "", "[ -e /tmp/once ] || { touch /tmp/once; exec sleep 1234; }"),
 ];
 
 pub(super) fn succeed(output: Output) -> String {
@@ -267,4 +268,22 @@ fn what_is_pending_is_listed_and_what_is_held_stays() {
     bench.grant("");
     let denied = bench.fail("pending", &json!({}));
     assert!(denied.kind == FailureKind::Denied && denied.message.contains("apt-get"), "{denied:?}");
+}
+
+#[test]
+fn an_interrupted_upgrade_is_brought_to_its_end() {
+    let system = System::new();
+    let bench = system.bench();
+    let input = json!({"packages": ["rw-slow", "rw-b"], "install": true});
+    let once = system.root().join("tmp/once");
+    let lost = bench.cut_off("apply", &input, || once.exists());
+    assert!(lost.contains("was killed") && once.exists(), "it was in the middle of it: {lost}");
+    let sleeping = Command::new("pgrep").args(["-f", "^sleep 1234$"]).status().unwrap();
+    assert!(!sleeping.success(), "what apt had started is gone with it");
+    assert!(!system.versions().contains("rw-slow"), "it is not configured: {}", system.versions());
+    assert_eq!(bench.verify("apply", &input), Verdict::NotHappened);
+    bench.run("apply", &input);
+    assert_eq!(system.versions(), "rw-a=2 rw-b=2 rw-bad=1 rw-c=2 rw-held=1 rw-slow=1");
+    bench.undone("apply", &input, None);
+    assert_eq!(system.versions(), BEFORE);
 }

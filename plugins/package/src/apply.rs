@@ -144,7 +144,9 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Applied>> {
     let work = match note::get::<Work>(NOTE)? {
         Some(work) => {
             log::info!("an earlier attempt began; letting dpkg end what it was at");
-            manager.repair(timeout).map_err(Error::after_effect)?;
+            // Who waits for a lock has done nothing.
+            let locked = |error: Error| if error.kind() == ErrorKind::Transient { error } else { error.after_effect() };
+            manager.repair(timeout).map_err(locked)?;
             work
         }
         None => {

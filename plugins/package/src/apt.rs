@@ -23,10 +23,13 @@ const FLAG: &str = "/run/reboot-required";
 const KERNELS: &str = "linux-image-[0-9]*";
 /// How long a question may take.
 const ASK: Duration = Duration::from_secs(120);
-/// Nobody is asked: a changed configuration file stays as it is, and another user of dpkg is waited for.
-const QUIETLY: [&str; 8] = [
+/// Nobody is asked: a changed configuration file stays as it is, and another user of dpkg is waited for. Without a terminal
+/// of its own dpkg stays in apt's process group, and dies with it.
+const QUIETLY: [&str; 10] = [
     "--yes",
     "--quiet",
+    "--option",
+    "Dpkg::Use-Pty=0",
     "--option",
     "Dpkg::Options::=--force-confdef",
     "--option",
@@ -49,7 +52,7 @@ impl Apt {
         let words = ["DEBIAN_FRONTEND=noninteractive", APT_GET].into_iter().chain(words);
         let output = self.place.command(ENV, words).timeout(timeout).run().map_err(|error| match error {
             exec::Error::TimedOut => {
-                Error::unknown_outcome("apt-get took longer than it may, and was killed").code("package.timed-out")
+                Error::unknown_outcome("apt-get was cut off: it was killed").code("package.timed-out")
             }
             other => Error::from(other).context("apt-get"),
         })?;
@@ -195,7 +198,10 @@ fn failure(program: &str, output: &Output, otherwise: ErrorKind) -> Error {
     let message = format!("{program}: {said}");
     let (kind, code) = match output.status {
         None | Some(125..=127 | 255) => (ErrorKind::UnknownOutcome, "package.no-answer"),
-        _ if said.contains("Could not get lock") || said.contains("Unable to lock") => {
+        _ if ["Could not get lock", "Unable to lock", "locked by another process"]
+            .iter()
+            .any(|lock| said.contains(lock)) =>
+        {
             (ErrorKind::Transient, "package.locked")
         }
         _ if said.contains("dpkg was interrupted") => (ErrorKind::Permanent, "package.interrupted"),

@@ -40,9 +40,7 @@ impl Dnf {
     fn change<'a>(&self, words: impl IntoIterator<Item = &'a str>, timeout: Duration) -> Result<()> {
         let words = ["--assumeyes", "--quiet", "--color=never"].into_iter().chain(words);
         let output = self.place.command(DNF, words).timeout(timeout).run().map_err(|error| match error {
-            exec::Error::TimedOut => {
-                Error::unknown_outcome("dnf took longer than it may, and was killed").code("package.timed-out")
-            }
+            exec::Error::TimedOut => Error::unknown_outcome("dnf was cut off: it was killed").code("package.timed-out"),
             other => Error::from(other).context("dnf"),
         })?;
         if output.success() { Ok(()) } else { Err(failure("dnf", &output, ErrorKind::Partial)) }
