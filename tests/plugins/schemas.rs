@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use host::{Host, Settings};
+use host::{Host, PluginEntry, Settings};
 use serde_json::Value;
 
 use crate::support::plugin;
@@ -41,6 +41,31 @@ fn lacks(root: &Value, schema: &Value, place: &str, found: &mut Vec<String>) {
     }
 }
 
+fn readme(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins").join(name).join("README.md");
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_grants_of_every_readme_can_be_copied() {
+    for name in SHIPPED {
+        let text = readme(name);
+        let blocks: Vec<_> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!blocks.is_empty(), "{name} says no grants");
+        for block in blocks {
+            // A block that is no whole table is the content of `[plugin.NAME.grants]`.
+            let whole =
+                if block.contains("[plugin.") { block.to_owned() } else { format!("[plugin.{name}.grants]\n{block}") };
+            let settings: toml::Table =
+                toml::from_str(&whole).unwrap_or_else(|error| panic!("{name}: {error}: {whole}"));
+            for (plugin, entry) in settings["plugin"].as_table().unwrap() {
+                let entry: PluginEntry = entry.clone().try_into().unwrap_or_else(|error| panic!("{plugin}: {error}"));
+                assert_eq!(entry.grants.problems(), [] as [&str; 0], "{plugin}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_field_of_a_shipped_plugin_is_described() {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
@@ -50,8 +75,7 @@ fn every_field_of_a_shipped_plugin_is_described() {
     for name in SHIPPED {
         let host = Host::new(Settings::new(cache.clone())).unwrap();
         let facts = runtime.block_on(host.load(&plugin(name))).unwrap();
-        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins").join(name).join("README.md");
-        let readme = fs::read_to_string(&readme).unwrap_or_else(|error| panic!("{}: {error}", readme.display()));
+        let readme = readme(name);
         for action in &facts.actions {
             let place = format!("{name}/{}", action.name);
             if !readme.contains(&format!("\n| `{}` |", action.name)) {
