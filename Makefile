@@ -54,4 +54,4 @@ bench: plugins ## Measures, in release, beside the floors of the same machine
 	@cargo bench --workspace --bench engine
 
 clean: ## Removes what was built, also the lab's guests
-	@tests/lab/sweep && cargo clean && rm -rf plugins/target plugins/dist
+	@tests/lab/sweep && tests/plugins/install --remove && cargo clean && rm -rf plugins/target plugins/dist

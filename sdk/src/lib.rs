@@ -50,6 +50,7 @@
 //! Only secrets are refused there.
 
 mod action;
+pub mod base64;
 mod bindings;
 mod capability;
 mod context;
@@ -61,6 +62,7 @@ mod outcome;
 mod plugin;
 mod schema;
 mod span;
+pub mod via;
 
 pub use action::{Action, Effect};
 pub use capability::{checkpoint, clock, exec, http, log, secrets, unix};

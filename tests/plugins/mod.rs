@@ -1,9 +1,19 @@
 //! Hostile plugins through the whole engine: each ends its own step, with a reason, and nothing else.
 
+mod alertmanager;
+mod bench;
 mod checkpoint;
 mod command;
+mod dnf;
+mod exec;
+mod files;
+mod notify;
 mod older;
+mod package;
+mod runbooks;
+mod schemas;
 mod secrets;
+mod service;
 
 use crate::support::Project;
 

@@ -77,14 +77,19 @@ impl Judge<'_> {
 
     /// A plugin whose answer can't be used has acted nevertheless.
     pub(crate) fn outcome(&self, outcome: types::Outcome) -> Result<Answer, Unanswered> {
+        let answer = self.undone(outcome)?;
+        self.output.check(&answer.output).map_err(|why| {
+            Unanswered::Lost(format!("gave an output that does not fit its own schema, a fault of the plugin: {why}"))
+        })?;
+        Ok(answer)
+    }
+
+    /// What an undo answers is its own: the schema is that of the action's output.
+    pub(crate) fn undone(&self, outcome: types::Outcome) -> Result<Answer, Unanswered> {
         let types::Outcome { output, changed, undo_data } = outcome;
         let bytes = output.len().max(undo_data.as_ref().map_or(0, String::len));
         self.bounded("output", bytes)?;
-        let output = self.json(&output)?;
-        self.output.check(&output).map_err(|why| {
-            Unanswered::Lost(format!("gave an output that does not fit its own schema, a fault of the plugin: {why}"))
-        })?;
-        Ok(Answer { output, changed, undo_data })
+        Ok(Answer { output: self.json(&output)?, changed, undo_data })
     }
 
     pub(crate) fn verdict(&self, verdict: types::Verdict) -> Result<Verdict, Unanswered> {
@@ -194,6 +199,8 @@ mod tests {
         assert!(lost(&"[".repeat(101)).contains("output-bytes"));
         assert!(lost(&"[".repeat(100)).contains("no JSON"));
         assert_eq!(judge(&limits, None, |judge| judge.outcome(outcome("{}"))).unwrap().output, json!({}));
+        assert!(judge(&limits, None, |judge| judge.undone(outcome("[]"))).is_ok(), "an undo has an output of its own");
+        assert!(judge(&limits, None, |judge| judge.undone(outcome("{"))).is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::state::{Setup, State};
 enum Said {
     Preview(types::Preview),
     Outcome(types::Outcome),
+    Undone(types::Outcome),
     Verdict(types::Verdict),
 }
 
@@ -118,7 +119,8 @@ impl Host {
 fn said(verb: Verb, exited: Exited) -> Result<Result<Said, types::PluginError>, String> {
     Ok(match verb {
         Verb::Plan => command::preview(exited)?.map(Said::Preview),
-        Verb::Run | Verb::Undo => command::outcome(exited)?.map(Said::Outcome),
+        Verb::Run => command::outcome(exited)?.map(Said::Outcome),
+        Verb::Undo => command::outcome(exited)?.map(Said::Undone),
         Verb::Verify => command::verdict(exited)?.map(Said::Verdict),
     })
 }
@@ -157,7 +159,7 @@ async fn ask(
         Verb::Verify => actions.call_verify(store, action, &input, context).await?.map(Said::Verdict),
         Verb::Undo => {
             let data = call.undo_data.as_deref();
-            actions.call_undo(store, action, &input, data, context).await?.map(Said::Outcome)
+            actions.call_undo(store, action, &input, data, context).await?.map(Said::Undone)
         }
     })
 }
@@ -166,6 +168,7 @@ fn judged(judge: &Judge<'_>, answer: Result<Said, types::PluginError>) -> Result
     match answer.map_err(|error| judge.error(error))? {
         Said::Preview(preview) => judge.preview(preview).map(|preview| Reply::Preview(Ok(preview))),
         Said::Outcome(outcome) => judge.outcome(outcome).map(|answer| Reply::Outcome(Outcome::Succeeded(answer))),
+        Said::Undone(outcome) => judge.undone(outcome).map(|answer| Reply::Outcome(Outcome::Succeeded(answer))),
         Said::Verdict(verdict) => judge.verdict(verdict).map(|verdict| Reply::Verdict(Ok(verdict))),
     }
 }

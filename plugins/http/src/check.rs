@@ -3,7 +3,7 @@
 use runwright_sdk::schemars::{self, JsonSchema};
 use runwright_sdk::{Context, Error, Outcome, Result, http::Response};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Ask;
 
@@ -21,16 +21,20 @@ pub(crate) struct Input {
 struct Expected {
     /// The statuses that are right.
     #[serde(default = "ok")]
+    #[schemars(example = json!([200, 204]))]
     status: Vec<u16>,
     /// Text that the body must contain.
+    #[schemars(example = &"ready")]
     contains: Option<String>,
     /// JSON that the body must have; an object may have more fields than these.
+    #[schemars(example = json!({"status": "up"}))]
     json: Option<Value>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Checked {
     /// The status that came.
+    #[schemars(example = 200)]
     status: u16,
 }
 
@@ -81,8 +85,6 @@ fn fits(expected: &Value, found: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn miss(expected: Value, status: u16, body: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runwright_sdk::schemars::{self, JsonSchema};
 use runwright_sdk::{Context, Outcome, Result, http::Response};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Ask;
 
@@ -20,12 +20,16 @@ pub(crate) struct Input {
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Answer {
     /// The status, for example 200.
+    #[schemars(example = 200)]
     status: u16,
     /// The headers by their lower-case names; several of one name are joined by commas.
+    #[schemars(example = json!({"content-type": "application/json"}))]
     headers: BTreeMap<String, String>,
     /// The body as text; what is not UTF-8 is replaced.
+    #[schemars(example = &"{\"status\": \"up\"}")]
     body: String,
     /// The body as JSON, if it is JSON.
+    #[schemars(example = json!({"status": "up"}))]
     json: Option<Value>,
 }
 

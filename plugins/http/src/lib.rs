@@ -8,17 +8,21 @@ use std::collections::BTreeMap;
 use runwright_sdk::schemars::{self, JsonSchema};
 use runwright_sdk::{Action, Plugin, Result, Span, http};
 use serde::Deserialize;
+use serde_json::json;
 
 /// A GET request.
 #[derive(Deserialize, JsonSchema)]
 struct Ask {
     /// The URL: http or https.
+    #[schemars(example = &"http://10.0.0.7:8080/health")]
     url: String,
     /// Headers to send. No secrets: they would stand in the journal.
     #[serde(default)]
+    #[schemars(example = json!({"accept": "application/json"}))]
     headers: BTreeMap<String, String>,
     /// How long to wait for the answer.
     #[serde(default = "ten_seconds")]
+    #[schemars(example = json!("10s"))]
     timeout: Span,
 }
 

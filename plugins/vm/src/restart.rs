@@ -30,6 +30,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The VM's name in the inventory.
+    #[schemars(example = &"web1")]
     vm: String,
 }
 

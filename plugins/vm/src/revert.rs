@@ -29,8 +29,10 @@ const OFF: &str = "off";
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Reverted {
     /// The snapshot's name.
+    #[schemars(example = &"before-patch")]
     name: String,
     /// Whether it runs now.
+    #[schemars(example = true)]
     running: bool,
 }
 

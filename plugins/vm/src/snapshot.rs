@@ -16,9 +16,11 @@ const MINE: &str = "mine";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The VM's name in the inventory.
+    #[schemars(example = &"web1")]
     pub(crate) vm: String,
     /// The snapshot's name.
     #[schemars(regex(pattern = r"^[A-Za-z][A-Za-z0-9._-]*$"), length(max = 64))]
+    #[schemars(example = &"before-patch")]
     pub(crate) name: String,
 }
 
@@ -39,10 +41,13 @@ impl Input {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Taken {
     /// The snapshot's name.
+    #[schemars(example = &"before-patch")]
     name: String,
     /// Whether it was there before.
+    #[schemars(example = false)]
     already: bool,
     /// Whether it has the memory of the running VM.
+    #[schemars(example = true)]
     memory: bool,
 }
 

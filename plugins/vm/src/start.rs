@@ -19,14 +19,17 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The VM's name in the inventory.
+    #[schemars(example = &"web1")]
     vm: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Started {
     /// Whether it ran before.
+    #[schemars(example = false)]
     already: bool,
     /// QEMU's run state.
+    #[schemars(example = &"running")]
     state: String,
 }
 

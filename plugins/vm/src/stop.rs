@@ -20,9 +20,11 @@ const RAN: &str = "ran";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The VM's name in the inventory.
+    #[schemars(example = &"web1")]
     vm: String,
     /// How long the guest may take to shut down before it is switched off.
     #[serde(default = "ten_seconds")]
+    #[schemars(example = serde_json::json!("10s"))]
     grace: Span,
 }
 

@@ -21,12 +21,15 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The VM's name in the inventory.
+    #[schemars(example = &"web1")]
     vm: String,
     /// How long to wait at most.
     #[serde(default = "a_minute", rename = "for")]
+    #[schemars(example = serde_json::json!("60s"))]
     time: Span,
     /// How often to look.
     #[serde(default = "half_a_second")]
+    #[schemars(example = serde_json::json!("500ms"))]
     every: Span,
 }
 
@@ -41,8 +44,10 @@ fn half_a_second() -> Span {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Healthy {
     /// How long it took, in milliseconds.
+    #[schemars(example = 2500)]
     waited_ms: u64,
     /// The status of the health check; null: the inventory has none, and the guest agent answered.
+    #[schemars(example = 200)]
     health_status: Option<u16>,
 }
 

@@ -34,6 +34,24 @@ pub fn set<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<()> {
     Ok(host::checkpoint::set(key, &bytes)?)
 }
 
+/// The note `key` as the bytes that [`set_bytes`] noted.
+///
+/// # Errors
+///
+/// [`ErrorKind::Transient`](crate::ErrorKind::Transient) when the journal can't be read.
+pub fn get_bytes(key: &str) -> Result<Option<Vec<u8>>> {
+    Ok(host::checkpoint::get(key)?)
+}
+
+/// Notes bytes as they are: at most 4 KiB a note, and 64 notes a step.
+///
+/// # Errors
+///
+/// [`ErrorKind::Permanent`](crate::ErrorKind::Permanent) for what is too large.
+pub fn set_bytes(key: &str, bytes: &[u8]) -> Result<()> {
+    Ok(host::checkpoint::set(key, bytes)?)
+}
+
 /// Forgets the note `key`.
 ///
 /// # Errors

@@ -85,12 +85,13 @@ impl Request {
 
     fn failure(&self, error: wit::HttpError) -> Error {
         let safe = matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        let unsent = |why: &str| why.starts_with("could not connect: ");
         match error {
             wit::HttpError::Denied(why) => Error::Denied(why),
             wit::HttpError::Invalid(why) => Error::Invalid(why),
             wit::HttpError::TooLarge => Error::TooLarge,
             wit::HttpError::TimedOut if safe => Error::TimedOut,
-            wit::HttpError::Failed(why) if safe => Error::Failed(why),
+            wit::HttpError::Failed(why) if safe || unsent(&why) => Error::Failed(why),
             wit::HttpError::TimedOut => Error::Lost("no answer in time".into()),
             wit::HttpError::Failed(why) => Error::Lost(why),
         }
@@ -140,7 +141,7 @@ pub enum Error {
     TooLarge,
     /// No answer in time, to a request that changes nothing.
     TimedOut,
-    /// No answer, to a request that changes nothing.
+    /// No answer, to a request that changes nothing or was never sent.
     Failed(String),
     /// No answer to a request that may have arrived and done its work.
     Lost(String),

@@ -14,7 +14,8 @@ pub(crate) fn send(request: &Request) -> Result<Response, HttpError> {
         .strip_prefix("http://")
         .ok_or_else(|| HttpError::Invalid("only http:// without an engine".into()))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut stream = TcpStream::connect(host).map_err(failed)?;
+    let mut stream =
+        TcpStream::connect(host).map_err(|error| HttpError::Failed(format!("could not connect: {error}")))?;
     let timeout = request.timeout_ms.map(|ms| Duration::from_millis(ms.max(1).into()));
     stream.set_read_timeout(timeout).map_err(failed)?;
     let mut head = format!("{} /{path} HTTP/1.0\r\nhost: {host}\r\n", request.method);

@@ -103,7 +103,7 @@ impl Run {
                 Ok(())
             }
             Event::Noted { step, direction, attempt, note } => {
-                let place = self.in_flight(step, *direction, *attempt, "noted")?;
+                let place = self.noting(step, *direction, *attempt)?;
                 self.at_mut(place).remember(note);
                 Ok(())
             }
@@ -152,6 +152,20 @@ impl Run {
                 Ok(place)
             }
             _ => Err(self.misfit(place, event)),
+        }
+    }
+
+    /// The place of the step that a note of its attempt is about. Whoever is asked whether an attempt happened may start
+    /// programs too.
+    fn noting(&self, path: &str, direction: Direction, number: u32) -> Result<Place, Misfit> {
+        let place = self.existing(path)?;
+        match &self.at(place).state {
+            StepState::Active(Attempt { direction: d, number: n, phase: Phase::Verifying { .. } })
+                if (*d, *n) == (direction, number) =>
+            {
+                Ok(place)
+            }
+            _ => self.in_flight(path, direction, number, "noted"),
         }
     }
 

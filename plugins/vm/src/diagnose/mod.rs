@@ -18,9 +18,11 @@ use crate::{health::Health, inventory::Vm};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The VM's name in the inventory.
+    #[schemars(example = &"web1")]
     vm: String,
     /// How long the guest agent may take to answer.
     #[serde(default = "three_seconds")]
+    #[schemars(example = serde_json::json!("3s"))]
     patience: Span,
 }
 
@@ -34,18 +36,24 @@ pub(crate) struct Diagnosis {
     /// What is the matter.
     finding: Finding,
     /// One sentence for people.
+    #[schemars(example = &"web1 panicked: its root disk does not mount")]
     summary: String,
     /// What is most likely to help.
     remedy: Remedy,
     /// QEMU's run state (running, paused, guest-panicked, …), `absent` without a QEMU, `silent` if it does not answer.
+    #[schemars(example = &"guest-panicked")]
     state: String,
     /// Whether the guest agent answers; null: it was not asked.
+    #[schemars(example = false)]
     agent: Option<bool>,
     /// The status of the health check; null: no answer, or it was not asked.
+    #[schemars(example = 200)]
     health_status: Option<u16>,
     /// Why the guest panicked.
+    #[schemars(example = &"VFS: Unable to mount root fs")]
     panic: Option<String>,
     /// Damaged clusters of the disk's image; null: it was not checked.
+    #[schemars(example = 0)]
     disk_corruptions: Option<u64>,
     /// The console's last lines, where they matter.
     console: Vec<String>,

@@ -31,18 +31,23 @@ const NOTE: &str = "reprovision";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// The VM's name in the inventory.
+    #[schemars(example = &"web1")]
     vm: String,
     /// The golden image's name in the inventory; without it the VM's own.
+    #[schemars(example = &"golden")]
     image: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Reprovisioned {
     /// The golden image.
+    #[schemars(example = &"/images/web.qcow2")]
     image: String,
     /// The new disk.
+    #[schemars(example = &"/vms/web1/disk.qcow2")]
     disk: String,
     /// Where the failed disk lies now; null: there was none.
+    #[schemars(example = &"/vms/web1/disk.qcow2.failed-key-1")]
     quarantine: Option<String>,
 }
 

@@ -290,6 +290,21 @@ fn a_crash_asks_verify_before_it_repeats_an_unsafe_step() {
 }
 
 #[test]
+fn a_verify_may_start_programs() {
+    let mut world = World::new(vec![step("a", "x/unsafe")]);
+    world.settle_down();
+    world.crash();
+    assert!(matches!(world.settle_down(), Some(Effect::Verify { .. })));
+    let noted = |attempt| {
+        let note = Note::Child { pid: 1, started: 2, program: "/bin/true".into(), detached: false };
+        Event::Noted { step: "a".into(), direction: Direction::Forward, attempt, note }
+    };
+    world.add(noted(1));
+    assert!(world.try_add(noted(2)).is_err(), "only of the attempt that is asked about");
+    assert!(matches!(world.settle_down(), Some(Effect::Verify { .. })), "it is still being asked");
+}
+
+#[test]
 fn an_unverifiable_step_blocks_and_is_settled() {
     let blocked = || {
         let mut world = World::new(vec![step("a", "x/blind"), step("b", "x/read")]);

@@ -98,22 +98,26 @@ impl Courier {
         let mut way = self.way(&letter.method, &letter.url)?;
         let mut left = way.redirects;
         let mut letter = letter;
+        // Who sent nothing may try again whatever it wanted to send: `sdk/wit` promises these words.
+        let mut unconnected = "could not connect: ";
         loop {
-            let response = self.hop(&letter, &way).await?;
+            let response = self.hop(&letter, &way, unconnected).await?;
             let Some(next) = next(&letter, &response).filter(|_| left > 0) else { return Ok(response) };
             left -= 1;
             way = self.way(&next.method, &next.url)?;
             letter = next;
+            unconnected = "";
         }
     }
 
-    async fn hop(&self, letter: &Letter, way: &Way) -> Result<Response, Unsent> {
+    async fn hop(&self, letter: &Letter, way: &Way, unconnected: &str) -> Result<Response, Unsent> {
         let Letter { method, url, headers, body } = letter;
         let client = self.clients.get(way.private, way.ca.as_deref()).await.map_err(Unsent::Failed)?;
         let request = client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone());
         let response = request.send().await.map_err(|error| match was_private(&error) {
             true => Unsent::Denied(self.deny_private(method, url)),
             // The URL may have a secret in its query.
+            false if error.is_connect() => Unsent::Failed(format!("{unconnected}{}", cause(&error.without_url()))),
             false => Unsent::Failed(cause(&error.without_url())),
         })?;
         let headers = response.headers();

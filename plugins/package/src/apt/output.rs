@@ -1,0 +1,162 @@
+//! What apt and dpkg print, read.
+
+use std::collections::BTreeMap;
+
+use crate::manager::{Simulation, Step};
+
+/// Characters of what a program says that an error repeats.
+const SHOWN_MAX: usize = 600;
+
+/// Reads the output of `apt-get --simulate`.
+pub(crate) fn simulation(text: &str) -> Simulation {
+    let mut simulation = Simulation::default();
+    let mut keeps = false;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("Inst ") {
+            simulation.steps.extend(step(rest));
+        } else if let Some(rest) = line.strip_prefix("Remv ") {
+            let version = rest.split(['[', ']']).nth(1).unwrap_or_default();
+            let name = rest.split(' ').next().unwrap_or_default();
+            simulation.removed.push((name.into(), version.into()));
+        } else if line.starts_with("The following packages have been kept back") {
+            keeps = true;
+            continue;
+        } else if keeps && line.starts_with("  ") {
+            simulation.kept_back.extend(line.split_whitespace().map(Into::into));
+            continue;
+        }
+        keeps = false;
+    }
+    simulation
+}
+
+/// `NAME [FROM] (TO ORIGIN, ORIGIN [ARCH]) []`; without `[FROM]` it is new.
+fn step(text: &str) -> Option<Step> {
+    let (head, rest) = text.split_once(" (")?;
+    let inside = rest.split(')').next()?;
+    let (to, origins) = inside.split_once(' ').unwrap_or((inside, ""));
+    let (name, from) = match head.split_once(" [") {
+        Some((name, from)) => (name, Some(from.trim_end_matches(']').to_owned())),
+        None => (head, None),
+    };
+    // For example `Debian:12.9/stable, Debian-Security:12/stable-security [amd64]`.
+    let security = origins.to_ascii_lowercase().contains("security");
+    Some(Step { name: name.trim().into(), from, to: to.into(), security })
+}
+
+/// Reads `NAME TAB VERSION TAB STATUS` lines: those that are installed, by the names under which they were asked for where
+/// an architecture makes a difference.
+pub(crate) fn installed(text: &str, asked: &[String]) -> BTreeMap<String, String> {
+    let line = |line: &str| {
+        let mut fields = line.split('\t');
+        let (name, version, status) = (fields.next()?, fields.next()?, fields.next()?);
+        let plain = name.split(':').next().unwrap_or(name);
+        let name = if asked.iter().any(|asked| asked == name) { name } else { plain };
+        // The second letter is what is: `i` is installed and configured.
+        (status.get(1..2) == Some("i")).then(|| (name.to_owned(), version.to_owned()))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// Reads `NAME | VERSION | SOURCE` lines.
+pub(crate) fn available(text: &str) -> BTreeMap<String, Vec<String>> {
+    let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in text.lines() {
+        let mut fields = line.split('|').map(str::trim);
+        if let (Some(name), Some(version)) = (fields.next(), fields.next()) {
+            versions.entry(name.into()).or_default().push(version.into());
+        }
+    }
+    versions
+}
+
+/// The newest of the packages `linux-image-RELEASE`, in words, if it is newer than the kernel that runs.
+pub(crate) fn newer_kernel<'a>(packages: impl Iterator<Item = &'a String>, running: &str) -> Option<String> {
+    let newest = packages.filter_map(|name| name.strip_prefix("linux-image-")).max_by_key(|name| numbers(name))?;
+    (numbers(newest) > numbers(running)).then(|| format!("the kernel {newest} is installed, and {running} runs"))
+}
+
+/// The numbers of a kernel's release up to its flavour: `6.1.0-31-amd64` is 6, 1, 0, 31.
+fn numbers(release: &str) -> Vec<u64> {
+    let parts = release.split(['.', '-', '+']);
+    parts.map_while(|part| part.parse().ok()).collect()
+}
+
+/// Why a program failed, in its own words: the lines of errors, or the last ones.
+pub(crate) fn complaint(stderr: &str, stdout: &str) -> String {
+    let errors = |text: &str| {
+        let said = text.lines().filter(|line| line.starts_with("E: ") || line.contains("error"));
+        said.map(|line| line.trim_start_matches("E: ")).collect::<Vec<_>>().join("; ")
+    };
+    // What does not fit together stands in the output.
+    let unmet: Vec<_> = stdout.lines().filter(|line| line.starts_with(' ') && line.contains("Depends:")).collect();
+    let mut said = errors(stderr);
+    if said.is_empty() {
+        said = stderr.lines().rev().take(3).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("; ");
+    }
+    if !unmet.is_empty() {
+        said += &format!("; {}", unmet.join("; "));
+    }
+    said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulation_is_read_in_its_order() {
+        let text = "Reading package lists...\nThe following packages have been kept back:\n  held-one held-two\n\
+                    The following packages will be upgraded:\n  b\n\
+                    Remv old [1.0] []\n\
+                    Inst liba [1.0-1] (1.1-1 Debian:12.9/stable, Debian-Security:12/stable-security [amd64]) []\n\
+                    Inst b [1] (2 local [all]) [c:amd64 ]\nInst new:i386 (3 local [i386])\n\
+                    Conf liba (1.1-1 Debian:12.9/stable [amd64])\n";
+        let simulation = simulation(text);
+        let steps: Vec<_> =
+            simulation.steps.iter().map(|step| (step.name.as_str(), step.from.as_deref(), step.to.as_str())).collect();
+        assert_eq!(steps, [("liba", Some("1.0-1"), "1.1-1"), ("b", Some("1"), "2"), ("new:i386", None, "3")]);
+        assert_eq!(simulation.steps.iter().filter(|step| step.security).count(), 1);
+        assert_eq!(simulation.removed, [("old".to_owned(), "1.0".to_owned())]);
+        assert_eq!(simulation.kept_back, ["held-one", "held-two"]);
+        assert_eq!(super::simulation(""), Simulation::default());
+    }
+
+    #[test]
+    fn kernels_are_compared_by_their_numbers() {
+        assert!(numbers("6.12.1+bpo-amd64") > numbers("6.1.0-32-amd64"));
+        assert_eq!(numbers("6.1.0-31-amd64"), numbers("6.1.0-31-cloud-amd64"));
+        let packages = ["linux-image-6.1.0-9-amd64", "linux-image-6.1.0-32-amd64"].map(str::to_owned);
+        let newer = newer_kernel(packages.iter(), "6.1.0-31-amd64").unwrap();
+        assert_eq!(newer, "the kernel 6.1.0-32-amd64 is installed, and 6.1.0-31-amd64 runs");
+        assert_eq!(newer_kernel(packages.iter(), "6.1.0-32-amd64"), None);
+    }
+
+    #[test]
+    fn only_what_is_configured_is_installed() {
+        let text = "a\t1\tii \nlibc6:amd64\t2\tii \nhalf\t3\tiF \ngone\t4\trc \nheld\t5\thi \nnever\t\tun \n";
+        let found = installed(text, &["a".into(), "libc6".into()]);
+        let found: Vec<_> = found.iter().map(|(name, version)| format!("{name}={version}")).collect();
+        assert_eq!(found, ["a=1", "held=5", "libc6=2"]);
+    }
+
+    #[test]
+    fn versions_of_the_archives_are_read() {
+        let found = available(
+            "      a | 2-1 | http://deb.debian.org bookworm/main amd64 Packages\n      a | 1 | file:/repo ./ Packages\n",
+        );
+        assert_eq!(found["a"], ["2-1", "1"]);
+    }
+
+    #[test]
+    fn a_complaint_is_what_went_wrong() {
+        let stderr = "W: odd\nE: Unable to correct problems, you have held broken packages.\n";
+        let stdout =
+            "The following packages have unmet dependencies:\n b : Depends: a (>= 2) but 1 is to be installed\n";
+        assert_eq!(
+            complaint(stderr, stdout),
+            "Unable to correct problems, you have held broken packages.; b : Depends: a (>= 2) but 1 is to be installed"
+        );
+        assert_eq!(complaint("one\ntwo\n", ""), "one; two");
+    }
+}

@@ -1,0 +1,155 @@
+//! What dnf and rpm print, read. The samples of the tests are recorded from dnf 4.14.
+
+use std::collections::BTreeMap;
+
+/// Characters of what a program says that an error repeats.
+const SHOWN_MAX: usize = 600;
+
+/// The table of a transaction: names with versions.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) install: Vec<(String, String)>,
+    pub(crate) remove: Vec<(String, String)>,
+    pub(crate) skipped: Vec<String>,
+}
+
+impl Table {
+    /// Reads what `dnf --assumeno` shows.
+    pub(crate) fn read(text: &str) -> Self {
+        let mut table = Self::default();
+        let mut section = "";
+        // A name that leaves no room has its other columns on the next line.
+        let mut long: Option<&str> = None;
+        for line in text.lines() {
+            if line.starts_with("Transaction Summary") {
+                break;
+            }
+            if !line.starts_with(' ') {
+                section = line.trim_end_matches(':');
+                long = None;
+                continue;
+            }
+            let mut fields: Vec<&str> = long.take().into_iter().chain(line.split_whitespace()).collect();
+            if fields.len() == 1 {
+                long = fields.pop();
+                continue;
+            }
+            let [name, _, version, _, ..] = fields.as_slice() else { continue };
+            let package = ((*name).to_owned(), (*version).to_owned());
+            match section {
+                section if section.starts_with("Skipping") => table.skipped.push(package.0),
+                section if section.starts_with("Removing") => table.remove.push(package),
+                section if ["Upgrading", "Installing", "Downgrading"].iter().any(|word| section.starts_with(word)) => {
+                    table.install.push(package);
+                }
+                _ => {}
+            }
+        }
+        table
+    }
+}
+
+/// Reads `NAME TAB VERSION` lines; other lines say what is not installed.
+pub(crate) fn installed(text: &str) -> BTreeMap<String, String> {
+    let pair = |line: &str| line.split_once('\t').map(|(name, version)| (name.to_owned(), version.to_owned()));
+    text.lines().filter_map(pair).collect()
+}
+
+/// Reads `NAME|VERSION` lines.
+pub(crate) fn available(text: &str) -> BTreeMap<String, Vec<String>> {
+    let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, version) in text.lines().filter_map(|line| line.split_once('|')) {
+        versions.entry(name.into()).or_default().push(version.trim().into());
+    }
+    versions
+}
+
+/// The package of a lock: `NAME-EPOCH:VERSION-RELEASE.*`; a line that begins with `!` is an exclusion and no lock.
+pub(crate) fn locked(line: &str) -> Option<String> {
+    let spec = line.trim().strip_suffix(".*")?;
+    let mut parts = spec.rsplitn(3, '-');
+    let (_, version, name) = (parts.next()?, parts.next()?, parts.next()?);
+    (version.contains(':') && !name.starts_with('!')).then(|| name.to_owned())
+}
+
+/// What `needs-restarting` names as updated since the last boot.
+pub(crate) fn reasons(text: &str) -> Vec<String> {
+    let named: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("* ")).collect();
+    if named.is_empty() {
+        return vec!["dnf says that a reboot is required".into()];
+    }
+    named.into_iter().map(|name| format!("{name} was updated since the last boot")).collect()
+}
+
+/// Why dnf failed, in its own words.
+pub(crate) fn complaint(stderr: &str, stdout: &str) -> String {
+    let telling = |line: &&str| {
+        let line = line.trim_start();
+        ["Error", "Problem", "No match", "- ", "Curl error"].iter().any(|word| line.starts_with(word))
+            || line.contains("held by")
+    };
+    let all = || stderr.lines().chain(stdout.lines());
+    let mut said: Vec<_> = all().filter(telling).collect();
+    if said.is_empty() {
+        said = stderr.lines().filter(|line| !line.trim().is_empty()).take(3).collect();
+    }
+    said.join("; ").split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UPGRADE: &str = "\
+Last metadata expiration check: 0:00:21 ago on Sat Nov 21 07:10:19 2026.
+Dependencies resolved.
+================================================================================
+ Package           Architecture        Version            Repository       Size
+================================================================================
+Upgrading:
+ rw-a              noarch              2-1                rw              5.4 k
+ a-package-with-a-name-that-leaves-no-room
+                   noarch              1:2-1              rw              5.4 k
+Installing dependencies:
+ rw-c              noarch              2-1                rw              5.4 k
+Removing dependent packages:
+ rw-old            noarch              1-1                @rw               0 
+Skipping packages with broken dependencies:
+ rw-bad              noarch              2-1              rw              5.5 k
+
+Transaction Summary
+================================================================================
+Install  1 Package
+Upgrade  2 Packages
+
+Total size: 16 k
+Operation aborted.
+";
+
+    #[test]
+    fn a_table_is_read_by_its_sections() {
+        let table = Table::read(UPGRADE);
+        let shown: Vec<_> = table.install.iter().map(|(name, version)| format!("{name}={version}")).collect();
+        assert_eq!(shown, ["rw-a=2-1", "a-package-with-a-name-that-leaves-no-room=1:2-1", "rw-c=2-1"]);
+        assert_eq!(table.remove, [("rw-old".to_owned(), "1-1".to_owned())]);
+        assert_eq!(table.skipped, ["rw-bad"]);
+        assert_eq!(Table::read("Dependencies resolved.\nNothing to do.\nComplete!\n"), Table::default());
+    }
+
+    #[test]
+    fn versions_and_locks_are_read() {
+        assert_eq!(installed("rw-a\t1-1\npackage rw-none is not installed\n")["rw-a"], "1-1");
+        assert_eq!(available("rw-a|1-1\nrw-a|2-1\n")["rw-a"], ["1-1", "2-1"]);
+        assert_eq!(locked("rw-b-0:2-1.*").as_deref(), Some("rw-b"));
+        assert_eq!(locked("python3-dnf-1:4.14.0-3.fc38.*").as_deref(), Some("python3-dnf"));
+        assert_eq!((locked("!rw-b-0:2-1.*"), locked("Last metadata")), (None, None));
+    }
+
+    #[test]
+    fn dnf_says_why() {
+        let said = complaint("Error: Unable to find a match: rw-a-9\n", "No match for argument: rw-a-9\n");
+        assert_eq!(said, "Error: Unable to find a match: rw-a-9; No match for argument: rw-a-9");
+        let hint = "Core libraries or services have been updated since boot-up:\n  * kernel\n  * glibc\n\nReboot is required\n";
+        assert_eq!(reasons(hint)[0], "kernel was updated since the last boot");
+    }
+}
