@@ -1,6 +1,7 @@
 /* The plugin {{name}}: two actions to start from. */
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "runwright.h"
 
@@ -8,6 +9,7 @@ static rw_answer greet(const json *input, const rw_context *context) {
     (void)context;
     const char *name = json_text(input, "name");
     if (name == NULL) return rw_answer_of(RW_INVALID_INPUT, "name is missing or is no text");
+    if (name[strspn(name, " ")] == '\0') return rw_answer_of(RW_INVALID_INPUT, "name is empty");
     const char *text = rw_format("Hello, %s!", name);
     return rw_answer_of(RW_UNCHANGED, "{\"text\":%s}", json_quote(text));
 }
