@@ -36,9 +36,14 @@ pub const Kind = enum {
     @"unknown-action",
 };
 
+/// A success: what later steps see, whether anything outside is different now, and what undo gets back (no secrets).
+pub const Outcome = struct { output: json.Value, changed: bool, @"undo-data": ?[]const u8 = null };
+
 /// How an action ended. An error that a function returns instead counts as unknown-outcome.
 pub const Answer = union(enum) {
-    ok: struct { output: json.Value, changed: bool, @"undo-data": ?[]const u8 = null },
+    ok: Outcome,
+    /// Only of verify: what is known of the attempt whose answer was lost.
+    verdict: union(enum) { happened: Outcome, @"not-happened", @"cannot-tell": []const u8 },
     @"error": struct {
         kind: Kind,
         /// For people; never a secret in it.
@@ -113,6 +118,8 @@ pub const Action = struct {
     input: []const u8,
     output: []const u8,
     run: *const Function,
+    /// Answers a verdict.
+    verify: ?*const Function = null,
     undo: ?*const Function = null,
     destructive: bool = false,
     undo_safe_if_not_run: bool = false,
@@ -168,7 +175,15 @@ pub const Plugin = struct {
         };
         const answered = function(call, request.input) catch |fault|
             try call.fail(.@"unknown-outcome", "a fault of the plugin: {t}", .{fault});
-        return json.Stringify.valueAlloc(memory, answered, .{});
+        return switch (answered) {
+            .verdict => |verdict| switch (verdict) {
+                .@"not-happened" =>
+                \\{"ok":"not-happened"}
+                ,
+                else => json.Stringify.valueAlloc(memory, .{ .ok = verdict }, .{}),
+            },
+            else => json.Stringify.valueAlloc(memory, answered, .{}),
+        };
     }
 
     fn find(plugin: Plugin, request: Request) ?*const Function {
@@ -176,8 +191,9 @@ pub const Plugin = struct {
             if (!std.mem.eql(u8, action.name, request.action)) continue;
             return switch (request.op) {
                 .run => action.run,
+                .verify => action.verify,
                 .undo => action.undo,
-                else => null,
+                .describe, .plan => null,
             };
         }
         return null;
@@ -191,6 +207,7 @@ pub const Plugin = struct {
             @"input-schema": json.Value,
             @"output-schema": json.Value,
             destructive: bool,
+            @"has-verify": bool,
             @"has-undo": bool,
             @"undo-safe-if-not-run": bool,
         };
@@ -202,6 +219,7 @@ pub const Plugin = struct {
             .@"input-schema" = try json.parseFromSliceLeaky(json.Value, memory, action.input, .{}),
             .@"output-schema" = try json.parseFromSliceLeaky(json.Value, memory, action.output, .{}),
             .destructive = action.destructive,
+            .@"has-verify" = action.verify != null,
             .@"has-undo" = action.undo != null,
             .@"undo-safe-if-not-run" = action.undo_safe_if_not_run,
         };
