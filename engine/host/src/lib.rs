@@ -19,6 +19,7 @@ mod cache;
 mod call;
 mod capability;
 mod command;
+mod embed;
 mod ending;
 mod engine;
 mod environment;
@@ -41,6 +42,7 @@ mod state;
 mod stdio;
 
 pub use call::{Call, Change, ChangeKind, Preview, Reply, Verb};
+pub use embed::embed;
 pub use error::Error;
 pub use grants::{ExecGrant, FileGrant, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
 pub use host::{Host, Settings};
