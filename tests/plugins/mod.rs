@@ -2,6 +2,7 @@
 
 mod command;
 mod older;
+mod templates;
 
 use crate::support::Project;
 
