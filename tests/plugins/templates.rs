@@ -35,7 +35,13 @@ fn toolchains() -> PathBuf {
 fn succeed(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}: {}\n{}{}", output.status, said(&output.stdout), said(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        said(&output.stdout),
+        said(&output.stderr)
+    );
     output
 }
 
@@ -140,13 +146,19 @@ fn whole_way(language: &'static str) -> BTreeSet<String> {
     assert_eq!(ran["outputs"]["text"], "Hello, Ada!", "{ran:#}");
 
     let inspected = json(&succeed(&mut made.runwright(&["plugin", "inspect", "plugins/hello.wasm", "-o", "json"])));
-    let asks = inspected["imports"].as_array().unwrap_or_else(|| panic!("{inspected:#}"));
-    asks.iter().map(|ask| ask.as_str().unwrap_or_else(|| panic!("{inspected:#}")).to_owned()).collect()
+    let asks = inspected["plugin"]["asks-for"].as_array().unwrap_or_else(|| panic!("{inspected:#}"));
+    let asks: BTreeSet<String> =
+        asks.iter().map(|ask| ask["capability"].as_str().expect("a word").to_owned()).collect();
+    for unused in ["exec", "http", "secrets", "checkpoint", "unix"] {
+        assert!(!asks.contains(unused), "{language} asks for {unused}, which its template never uses");
+    }
+    asks
 }
 
 #[test]
 fn c() {
-    whole_way("c");
+    let asks = whole_way("c");
+    assert_eq!(asks, BTreeSet::from(["log".to_owned()]), "the compiler leaves out what is not called");
 }
 
 #[test]
