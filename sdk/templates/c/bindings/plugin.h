@@ -21,8 +21,11 @@ typedef struct runwright_plugin_secrets_secret_error_t {
   } val;
 } runwright_plugin_secrets_secret_error_t;
 
+// No grant has this name.
 #define RUNWRIGHT_PLUGIN_SECRETS_SECRET_ERROR_DENIED 0
+// The place that the grant names has no value now.
 #define RUNWRIGHT_PLUGIN_SECRETS_SECRET_ERROR_MISSING 1
+// It could not be read. For people; no part of the value is in it.
 #define RUNWRIGHT_PLUGIN_SECRETS_SECRET_ERROR_FAILED 2
 
 typedef struct {
@@ -40,7 +43,9 @@ typedef struct runwright_plugin_checkpoint_checkpoint_error_t {
   } val;
 } runwright_plugin_checkpoint_checkpoint_error_t;
 
+// A key has more than 128 bytes, a value more than 4 KiB, or the step more than 64 keys.
 #define RUNWRIGHT_PLUGIN_CHECKPOINT_CHECKPOINT_ERROR_TOO_LARGE 0
+// It could not be kept. For people. The plugin should not go on as if it were.
 #define RUNWRIGHT_PLUGIN_CHECKPOINT_CHECKPOINT_ERROR_FAILED 1
 
 typedef struct {
@@ -94,11 +99,16 @@ typedef struct {
 } plugin_option_u32_t;
 
 typedef struct runwright_plugin_exec_command_t {
+  // Its absolute path.
   plugin_string_t   program;
   plugin_list_string_t   args;
+  // Variables that the grant names. It gets `PATH` and `LANG` anyway, and no others.
   plugin_list_tuple2_string_string_t   env;
+  // Where it runs; none: `/`. The grant must name it.
   plugin_option_string_t   cwd;
+  // Its standard input.
   plugin_list_u8_t   input;
+  // Milliseconds until it is killed; none: the call's own deadline.
   plugin_option_u32_t   timeout_ms;
 } runwright_plugin_exec_command_t;
 
@@ -108,11 +118,13 @@ typedef struct {
 } plugin_option_s32_t;
 
 typedef struct runwright_plugin_exec_output_t {
-  // none: killed by a signal
+  // Its exit status; none: killed by a signal.
   plugin_option_s32_t   status;
-  // standard output and standard error (not named so: `stdout` is a C macro)
+  // Its standard output (not named so: `stdout` is a C macro).
   plugin_list_u8_t   out;
+  // Its standard error.
   plugin_list_u8_t   err_;
+  // Whether more came than is kept of either: 1 MiB, unless `body-bytes` under `[limits]` says otherwise.
   bool   truncated;
 } runwright_plugin_exec_output_t;
 
@@ -124,11 +136,15 @@ typedef struct runwright_plugin_exec_exec_error_t {
   } val;
 } runwright_plugin_exec_exec_error_t;
 
+// No grant fits. The text says which line would.
 #define RUNWRIGHT_PLUGIN_EXEC_EXEC_ERROR_DENIED 0
+// There is no such program.
 #define RUNWRIGHT_PLUGIN_EXEC_EXEC_ERROR_NOT_FOUND 1
+// Its time was over; it and its children were killed. What it did until then remains.
 #define RUNWRIGHT_PLUGIN_EXEC_EXEC_ERROR_TIMED_OUT 2
 #define RUNWRIGHT_PLUGIN_EXEC_EXEC_ERROR_FAILED 3
 
+// A program that was left running.
 typedef struct runwright_plugin_exec_process_t {
   uint32_t   pid;
   // Clock ticks since boot at which it was started (field 22 of /proc/PID/stat): with the pid it names one process.
@@ -152,15 +168,20 @@ typedef struct {
 } runwright_plugin_exec_result_process_exec_error_t;
 
 typedef struct runwright_plugin_http_request_t {
+  // In capitals.
   plugin_string_t   method;
+  // http:// or https://, with a host. Its addresses are checked before a connection is made.
   plugin_string_t   url;
   plugin_list_tuple2_string_string_t   headers;
+  // At most 1 MiB, unless `body-bytes` under `[limits]` says otherwise.
   plugin_list_u8_t   body;
+  // Milliseconds for all of it; none: the call's own deadline.
   plugin_option_u32_t   timeout_ms;
 } runwright_plugin_http_request_t;
 
 typedef struct runwright_plugin_http_response_t {
   uint16_t   status;
+  // Names in lower case, in the server's order.
   plugin_list_tuple2_string_string_t   headers;
   plugin_list_u8_t   body;
 } runwright_plugin_http_response_t;
@@ -174,10 +195,15 @@ typedef struct runwright_plugin_http_http_error_t {
   } val;
 } runwright_plugin_http_http_error_t;
 
+// No grant fits; nothing was sent. The text says which line would.
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_DENIED 0
+// The request is none; nothing was sent.
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_INVALID 1
+// No answer in time. Whether the server acted is not known.
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_TIMED_OUT 2
+// A body is larger than it may be. The server may have acted.
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_TOO_LARGE 3
+// The connection could not be made, or broke. The text begins with `could not connect: ` where nothing was sent.
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_FAILED 4
 
 typedef struct {
@@ -196,8 +222,11 @@ typedef struct runwright_plugin_unix_unix_error_t {
   } val;
 } runwright_plugin_unix_unix_error_t;
 
+// No grant fits. The text says which line would.
 #define RUNWRIGHT_PLUGIN_UNIX_UNIX_ERROR_DENIED 0
+// There is no such socket, or nobody listens.
 #define RUNWRIGHT_PLUGIN_UNIX_UNIX_ERROR_NOT_FOUND 1
+// The other side is gone.
 #define RUNWRIGHT_PLUGIN_UNIX_UNIX_ERROR_CLOSED 2
 #define RUNWRIGHT_PLUGIN_UNIX_UNIX_ERROR_TIMED_OUT 3
 #define RUNWRIGHT_PLUGIN_UNIX_UNIX_ERROR_FAILED 4
@@ -247,31 +276,41 @@ typedef struct {
   uint8_t val;
 } plugin_option_u8_t;
 
-// What one attempt of an action may do to the outside world.
+// What one attempt of an action may do to the outside world. It decides what the engine does when an answer is lost:
+// after a crash of the engine, a trap of the plugin, or a deadline.
 typedef uint8_t runwright_plugin_types_effect_t;
 
 // Only reads: always safe to repeat; really runs in a dry run.
 #define RUNWRIGHT_PLUGIN_TYPES_EFFECT_READ 0
 // Writes; repeating with the same idempotency key is safe.
 #define RUNWRIGHT_PLUGIN_TYPES_EFFECT_IDEMPOTENT 1
-// Writes; repeating may act twice: never repeated blindly.
+// Writes; repeating may act twice: never repeated unless `verify` or a person says that it did not happen.
 #define RUNWRIGHT_PLUGIN_TYPES_EFFECT_UNSAFE 2
 
+// What an action is, told once.
 typedef struct runwright_plugin_types_action_info_t {
+  // Within the plugin: a-z, 0-9, `-` and `_`; unique in it.
   plugin_string_t   name;
+  // One sentence for people, at most 1024 bytes, without control characters.
   plugin_string_t   summary;
-  // JSON: JSON Schema 2020-12 of the input and of the output.
+  // JSON: JSON Schema 2020-12 of the input, at most 64 KiB, without references to other documents. The engine checks
+  // inputs of `plan` and `run` against it before the plugin sees them.
   plugin_string_t   input_schema;
+  // JSON: the same of the output. An output that does not fit is a lost outcome: the plugin has acted, and nobody
+  // knows what came of it.
   plugin_string_t   output_schema;
   runwright_plugin_types_effect_t   effect;
   // Loses something that undo cannot bring back (deletes, reprovisions).
   bool   destructive;
+  // Whether `plan` answers for this action.
   bool   has_plan;
+  // Whether `verify` answers for it.
   bool   has_verify;
+  // Whether `undo` takes it back.
   bool   has_undo;
-  // Undo is safe when the action never happened (so an unknown outcome can be undone at once).
+  // Whether undo is safe when the action never happened, so that an unknown outcome can be undone at once.
   bool   undo_safe_if_not_run;
-  // Suggested defaults, e.g. {"timeout-ms": 30000, "attempts": 3}.
+  // JSON: an object of suggested defaults, for example {"timeout-ms": 30000, "attempts": 3}.
   plugin_option_string_t   defaults;
 } runwright_plugin_types_action_info_t;
 
@@ -280,22 +319,32 @@ typedef struct {
   size_t len;
 } runwright_plugin_types_list_action_info_t;
 
+// What a plugin is, told once.
 typedef struct runwright_plugin_types_plugin_info_t {
+  // What stands before the slash in `uses: name/action`: a-z, 0-9, `-` and `_`.
   plugin_string_t   name;
+  // For people, at most 64 bytes. Runs are pinned to the binary's digest, not to this.
   plugin_string_t   version;
+  // One sentence for people, at most 1024 bytes.
   plugin_string_t   summary;
+  // 1 to 256.
   runwright_plugin_types_list_action_info_t   actions;
 } runwright_plugin_types_plugin_info_t;
 
+// Of which run, step and attempt a call is.
 typedef struct runwright_plugin_types_context_t {
+  // The run's id.
   plugin_string_t   run;
+  // The step's path in its runbook.
   plugin_string_t   step;
   // Counts from 1.
   uint32_t   attempt;
-  // The same for every attempt of this step in this run.
+  // The same for every attempt of this step in this run, also after a crash; another one for undo.
   plugin_string_t   idempotency_key;
-  // Milliseconds left when the call starts.
+  // Milliseconds left when the call starts. A call that is still running a second later is dropped, and its outcome
+  // is lost.
   plugin_option_u32_t   deadline_ms;
+  // What the step is about, where the engine knows it.
   plugin_option_string_t   target;
   // JSON: the plugin's own configuration from runwright.toml, for example an inventory; no secrets.
   plugin_option_string_t   config;
@@ -303,19 +352,24 @@ typedef struct runwright_plugin_types_context_t {
   plugin_option_string_t   traceparent;
 } runwright_plugin_types_context_t;
 
+// What went wrong.
 typedef struct runwright_plugin_types_error_info_t {
-  // For people; never a secret in it.
+  // For people: one line, cut at 4096 bytes; never a secret in it.
   plugin_string_t   message;
-  // For machines, e.g. "http.429".
+  // For machines, for example "http.429"; cut at 128 bytes.
   plugin_option_string_t   code;
+  // More for people, cut at 4096 bytes.
   plugin_option_string_t   details;
 } runwright_plugin_types_error_info_t;
 
 typedef struct runwright_plugin_types_transient_error_t {
   runwright_plugin_types_error_info_t   error;
+  // Milliseconds until it may work.
   plugin_option_u32_t   retry_after_ms;
 } runwright_plugin_types_transient_error_t;
 
+// How an action failed: above all, what remains of the attempt. A trap, a missed deadline and an answer that breaks
+// this contract count as `unknown-outcome`.
 typedef struct runwright_plugin_types_plugin_error_t {
   uint8_t tag;
   union {
@@ -329,18 +383,21 @@ typedef struct runwright_plugin_types_plugin_error_t {
   } val;
 } runwright_plugin_types_plugin_error_t;
 
+// Nothing happened: the plugin has no such action.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_UNKNOWN_ACTION 0
+// Nothing happened: the input is wrong in a way that its schema can't say.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_INVALID_INPUT 1
-// A capability that this call needs was refused.
+// Nothing happened: a capability that this call needs was refused. The engine adds the line that would grant it.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_DENIED 2
-// Nothing happened; may work later.
+// Nothing happened; it may work later, and is tried again as often as the step allows.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_TRANSIENT 3
-// Nothing happened; will not work later.
+// Nothing happened, and it will not work later.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_PERMANENT 4
 // Failed on the way; effects may remain: undo applies.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_PARTIAL 5
-// The effect may or may not have happened.
+// The effect may or may not have happened: the engine asks `verify`, or a person.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_UNKNOWN_OUTCOME 6
+// Nothing happened: the call was asked to stop before it acted.
 #define RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_CANCELLED 7
 
 typedef uint8_t runwright_plugin_types_change_kind_t;
@@ -351,11 +408,16 @@ typedef uint8_t runwright_plugin_types_change_kind_t;
 #define RUNWRIGHT_PLUGIN_TYPES_CHANGE_KIND_DELETE 3
 #define RUNWRIGHT_PLUGIN_TYPES_CHANGE_KIND_EXECUTE 4
 
+// One change outside that `run` would make.
 typedef struct runwright_plugin_types_change_t {
   runwright_plugin_types_change_kind_t   kind;
+  // What changes, for example a path.
   plugin_string_t   subject;
+  // How, for people.
   plugin_string_t   summary;
+  // What it is now.
   plugin_option_string_t   before;
+  // What it would be.
   plugin_option_string_t   after;
 } runwright_plugin_types_change_t;
 
@@ -364,20 +426,28 @@ typedef struct {
   size_t len;
 } runwright_plugin_types_list_change_t;
 
+// What `run` would do.
 typedef struct runwright_plugin_types_preview_t {
+  // One sentence for people.
   plugin_string_t   summary;
+  // At most 1000.
   runwright_plugin_types_list_change_t   changes;
-  // What `run` would answer, as far as it can be known; fields that can't are left out.
+  // JSON: what `run` would answer, as far as it can be known; fields that can't are left out.
   plugin_option_string_t   output;
 } runwright_plugin_types_preview_t;
 
+// What came of an action.
 typedef struct runwright_plugin_types_outcome_t {
+  // JSON: fits the action's output schema; at most 1 MiB unless `output-bytes` under `[limits]` says otherwise. It
+  // stands in the journal, so no secrets.
   plugin_string_t   output;
+  // Whether anything outside is different now.
   bool   changed;
-  // Given back to `undo`; stands in the journal, so no secrets.
+  // Given back to `undo` as it is; stands in the journal, so no secrets. The same limit as the output's.
   plugin_option_string_t   undo_data;
 } runwright_plugin_types_outcome_t;
 
+// Whether an attempt whose answer was lost happened.
 typedef struct runwright_plugin_types_verdict_t {
   uint8_t tag;
   union {
@@ -386,8 +456,11 @@ typedef struct runwright_plugin_types_verdict_t {
   } val;
 } runwright_plugin_types_verdict_t;
 
+// It did, with this outcome: the step goes on as if `run` had answered so.
 #define RUNWRIGHT_PLUGIN_TYPES_VERDICT_HAPPENED 0
+// It did not, and it will not any more: it is run again.
 #define RUNWRIGHT_PLUGIN_TYPES_VERDICT_NOT_HAPPENED 1
+// Why nobody can tell. A person is asked.
 #define RUNWRIGHT_PLUGIN_TYPES_VERDICT_CANNOT_TELL 2
 
 typedef runwright_plugin_types_plugin_info_t exports_runwright_plugin_actions_plugin_info_t;
@@ -427,40 +500,57 @@ typedef struct {
 } exports_runwright_plugin_actions_result_verdict_plugin_error_t;
 
 // Imported Functions from `runwright:plugin/secrets@0.1.0`
+// The value, as it is at this moment. It must not go into outputs, undo data, messages or checkpoints.
 extern bool runwright_plugin_secrets_get(plugin_string_t *name, plugin_string_t *ret, runwright_plugin_secrets_secret_error_t *err);
 
 // Imported Functions from `runwright:plugin/checkpoint@0.1.0`
+// What an earlier attempt, or this one, kept under the key.
 extern bool runwright_plugin_checkpoint_get(plugin_string_t *key, plugin_option_list_u8_t *ret, runwright_plugin_checkpoint_checkpoint_error_t *err);
+// Keeps it. **A crash** after this returned does not lose it: it is in the journal.
 extern bool runwright_plugin_checkpoint_set(plugin_string_t *key, plugin_list_u8_t *value, runwright_plugin_checkpoint_checkpoint_error_t *err);
+// Forgets it, as durably.
 extern bool runwright_plugin_checkpoint_remove(plugin_string_t *key, runwright_plugin_checkpoint_checkpoint_error_t *err);
 
 // Imported Functions from `runwright:plugin/exec@0.1.0`
-// Runs the program to its end. It dies with the engine, with the step's deadline and when the step is cancelled.
+// Runs the program to its end. It dies, with its process group, with the engine, with the step's deadline and when
+// the step is cancelled. **A crash** of the engine: the next one ends what is left of it before it decides about the
+// step.
 extern bool runwright_plugin_exec_run(runwright_plugin_exec_command_t *cmd, runwright_plugin_exec_output_t *ret, runwright_plugin_exec_exec_error_t *err);
 // Starts the program in a session of its own and leaves it running: it outlives the call, the step and the engine.
-// `input` must be empty and `timeout-ms` none; its output is dropped. Only where the grant says `detached`.
+// `input` must be empty and `timeout-ms` none; its output is dropped. Only where the grant says `detached`. That it
+// is to be started is durable before its first instruction.
 extern bool runwright_plugin_exec_start(runwright_plugin_exec_command_t *cmd, runwright_plugin_exec_process_t *ret, runwright_plugin_exec_exec_error_t *err);
 
 // Imported Functions from `runwright:plugin/http@0.1.0`
+// Sends the request and reads the whole answer. An answer of any status is a success. Redirects are the plugin's: each
+// is a request that needs its own grant.
 extern bool runwright_plugin_http_send(runwright_plugin_http_request_t *req, runwright_plugin_http_response_t *ret, runwright_plugin_http_http_error_t *err);
 
 // Imported Functions from `runwright:plugin/unix@0.1.0`
+// Connects. Symbolic links are resolved before the path is compared with the grants.
 extern bool runwright_plugin_unix_static_connection_connect(plugin_string_t *path, runwright_plugin_unix_own_connection_t *ret, runwright_plugin_unix_unix_error_t *err);
-// empty list: end of stream
+// Reads what is there, `max` bytes at most, and waits for the first of them. An empty list: end of stream.
+// `timeout-ms` none: until the call's own deadline.
 extern bool runwright_plugin_unix_method_connection_read(runwright_plugin_unix_borrow_connection_t self, uint32_t max, uint32_t *maybe_timeout_ms, plugin_list_u8_t *ret, runwright_plugin_unix_unix_error_t *err);
+// Writes some of the bytes and says how many.
 extern bool runwright_plugin_unix_method_connection_write(runwright_plugin_unix_borrow_connection_t self, plugin_list_u8_t *bytes, uint32_t *ret, runwright_plugin_unix_unix_error_t *err);
+// Says that no more will be written.
 extern void runwright_plugin_unix_method_connection_shutdown(runwright_plugin_unix_borrow_connection_t self);
 
 // Imported Functions from `runwright:plugin/log@0.1.0`
+// Writes log lines, one for each line of `message`. Control characters are taken out, and secrets that the call was
+// given are hidden. A line is cut at 4 KiB; after 1000 lines or 1 MiB further ones of the call are dropped.
 extern void runwright_plugin_log_log(runwright_plugin_log_level_t level, plugin_string_t *message);
-// percent: 0..100
+// Says how far the step is, in 0 to 100 percent where that is known, and what it does now.
 extern void runwright_plugin_log_progress(uint8_t *maybe_percent, plugin_string_t *note);
 
 // Imported Functions from `runwright:plugin/clock@0.1.0`
-// milliseconds since 1970
+// The wall clock: milliseconds since 1970, UTC.
 extern uint64_t runwright_plugin_clock_now_ms(void);
-// false: the step was cancelled while sleeping
+// Sleeps. False: the step was cancelled or its deadline came; it should answer at once, `cancelled` if nothing
+// happened.
 extern bool runwright_plugin_clock_sleep_ms(uint32_t ms);
+// Whether the step was cancelled or its deadline came.
 extern bool runwright_plugin_clock_cancelled(void);
 
 // Exported Functions from `runwright:plugin/actions@0.1.0`

@@ -2,7 +2,7 @@
 //
 // This code was generated from the following packages:
 //     runwright:plugin@0.1.0
-//     author:hello
+//     author:guest
 
 package runwright_plugin_checkpoint
 
@@ -14,8 +14,10 @@ import (
 )
 
 const (
+	// A key has more than 128 bytes, a value more than 4 KiB, or the step more than 64 keys.
 	CheckpointErrorTooLarge uint8 = 0
-	CheckpointErrorFailed   uint8 = 1
+	// It could not be kept. For people. The plugin should not go on as if it were.
+	CheckpointErrorFailed uint8 = 1
 )
 
 type CheckpointError struct {

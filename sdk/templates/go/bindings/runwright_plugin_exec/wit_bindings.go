@@ -2,7 +2,7 @@
 //
 // This code was generated from the following packages:
 //     runwright:plugin@0.1.0
-//     author:hello
+//     author:guest
 
 package runwright_plugin_exec
 
@@ -14,26 +14,36 @@ import (
 )
 
 type Command struct {
-	Program   string
-	Args      []string
-	Env       []witTypes.Tuple2[string, string]
-	Cwd       witTypes.Option[string]
-	Input     []uint8
+	// Its absolute path.
+	Program string
+	Args    []string
+	// Variables that the grant names. It gets `PATH` and `LANG` anyway, and no others.
+	Env []witTypes.Tuple2[string, string]
+	// Where it runs; none: `/`. The grant must name it.
+	Cwd witTypes.Option[string]
+	// Its standard input.
+	Input []uint8
+	// Milliseconds until it is killed; none: the call's own deadline.
 	TimeoutMs witTypes.Option[uint32]
 }
 
 type Output struct {
-	// none: killed by a signal
+	// Its exit status; none: killed by a signal.
 	Status witTypes.Option[int32]
-	// standard output and standard error (not named so: `stdout` is a C macro)
-	Out       []uint8
-	Err       []uint8
+	// Its standard output (not named so: `stdout` is a C macro).
+	Out []uint8
+	// Its standard error.
+	Err []uint8
+	// Whether more came than is kept of either: 1 MiB, unless `body-bytes` under `[limits]` says otherwise.
 	Truncated bool
 }
 
 const (
-	ExecErrorDenied   uint8 = 0
+	// No grant fits. The text says which line would.
+	ExecErrorDenied uint8 = 0
+	// There is no such program.
 	ExecErrorNotFound uint8 = 1
+	// Its time was over; it and its children were killed. What it did until then remains.
 	ExecErrorTimedOut uint8 = 2
 	ExecErrorFailed   uint8 = 3
 )
@@ -73,6 +83,7 @@ func MakeExecErrorFailed(value string) ExecError {
 	return ExecError{ExecErrorFailed, value}
 }
 
+// A program that was left running.
 type Process struct {
 	Pid uint32
 	// Clock ticks since boot at which it was started (field 22 of /proc/PID/stat): with the pid it names one process.

@@ -2,7 +2,7 @@
 //
 // This code was generated from the following packages:
 //     runwright:plugin@0.1.0
-//     author:hello
+//     author:guest
 
 package runwright_plugin_http
 
@@ -14,25 +14,35 @@ import (
 )
 
 type Request struct {
-	Method    string
-	Url       string
-	Headers   []witTypes.Tuple2[string, string]
-	Body      []uint8
+	// In capitals.
+	Method string
+	// http:// or https://, with a host. Its addresses are checked before a connection is made.
+	Url     string
+	Headers []witTypes.Tuple2[string, string]
+	// At most 1 MiB, unless `body-bytes` under `[limits]` says otherwise.
+	Body []uint8
+	// Milliseconds for all of it; none: the call's own deadline.
 	TimeoutMs witTypes.Option[uint32]
 }
 
 type Response struct {
-	Status  uint16
+	Status uint16
+	// Names in lower case, in the server's order.
 	Headers []witTypes.Tuple2[string, string]
 	Body    []uint8
 }
 
 const (
-	HttpErrorDenied   uint8 = 0
-	HttpErrorInvalid  uint8 = 1
+	// No grant fits; nothing was sent. The text says which line would.
+	HttpErrorDenied uint8 = 0
+	// The request is none; nothing was sent.
+	HttpErrorInvalid uint8 = 1
+	// No answer in time. Whether the server acted is not known.
 	HttpErrorTimedOut uint8 = 2
+	// A body is larger than it may be. The server may have acted.
 	HttpErrorTooLarge uint8 = 3
-	HttpErrorFailed   uint8 = 4
+	// The connection could not be made, or broke. The text begins with `could not connect: ` where nothing was sent.
+	HttpErrorFailed uint8 = 4
 )
 
 type HttpError struct {

@@ -2,7 +2,7 @@
 //
 // This code was generated from the following packages:
 //     runwright:plugin@0.1.0
-//     author:hello
+//     author:guest
 
 package runwright_plugin_secrets
 
@@ -14,9 +14,12 @@ import (
 )
 
 const (
-	SecretErrorDenied  uint8 = 0
+	// No grant has this name.
+	SecretErrorDenied uint8 = 0
+	// The place that the grant names has no value now.
 	SecretErrorMissing uint8 = 1
-	SecretErrorFailed  uint8 = 2
+	// It could not be read. For people; no part of the value is in it.
+	SecretErrorFailed uint8 = 2
 )
 
 type SecretError struct {

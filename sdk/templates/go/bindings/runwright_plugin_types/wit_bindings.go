@@ -2,7 +2,7 @@
 //
 // This code was generated from the following packages:
 //     runwright:plugin@0.1.0
-//     author:hello
+//     author:guest
 
 package runwright_plugin_types
 
@@ -15,83 +15,111 @@ const (
 	EffectRead uint8 = 0
 	// Writes; repeating with the same idempotency key is safe.
 	EffectIdempotent uint8 = 1
-	// Writes; repeating may act twice: never repeated blindly.
+	// Writes; repeating may act twice: never repeated unless `verify` or a person says that it did not happen.
 	EffectUnsafe uint8 = 2
 )
 
-// What one attempt of an action may do to the outside world.
+// What one attempt of an action may do to the outside world. It decides what the engine does when an answer is lost:
+// after a crash of the engine, a trap of the plugin, or a deadline.
 type Effect = uint8
 
+// What an action is, told once.
 type ActionInfo struct {
-	Name    string
+	// Within the plugin: a-z, 0-9, `-` and `_`; unique in it.
+	Name string
+	// One sentence for people, at most 1024 bytes, without control characters.
 	Summary string
-	// JSON: JSON Schema 2020-12 of the input and of the output.
-	InputSchema  string
+	// JSON: JSON Schema 2020-12 of the input, at most 64 KiB, without references to other documents. The engine checks
+	// inputs of `plan` and `run` against it before the plugin sees them.
+	InputSchema string
+	// JSON: the same of the output. An output that does not fit is a lost outcome: the plugin has acted, and nobody
+	// knows what came of it.
 	OutputSchema string
 	Effect       Effect
 	// Loses something that undo cannot bring back (deletes, reprovisions).
 	Destructive bool
-	HasPlan     bool
-	HasVerify   bool
-	HasUndo     bool
-	// Undo is safe when the action never happened (so an unknown outcome can be undone at once).
+	// Whether `plan` answers for this action.
+	HasPlan bool
+	// Whether `verify` answers for it.
+	HasVerify bool
+	// Whether `undo` takes it back.
+	HasUndo bool
+	// Whether undo is safe when the action never happened, so that an unknown outcome can be undone at once.
 	UndoSafeIfNotRun bool
-	// Suggested defaults, e.g. {"timeout-ms": 30000, "attempts": 3}.
+	// JSON: an object of suggested defaults, for example {"timeout-ms": 30000, "attempts": 3}.
 	Defaults witTypes.Option[string]
 }
 
+// What a plugin is, told once.
 type PluginInfo struct {
-	Name    string
+	// What stands before the slash in `uses: name/action`: a-z, 0-9, `-` and `_`.
+	Name string
+	// For people, at most 64 bytes. Runs are pinned to the binary's digest, not to this.
 	Version string
+	// One sentence for people, at most 1024 bytes.
 	Summary string
+	// 1 to 256.
 	Actions []ActionInfo
 }
 
+// Of which run, step and attempt a call is.
 type Context struct {
-	Run  string
+	// The run's id.
+	Run string
+	// The step's path in its runbook.
 	Step string
 	// Counts from 1.
 	Attempt uint32
-	// The same for every attempt of this step in this run.
+	// The same for every attempt of this step in this run, also after a crash; another one for undo.
 	IdempotencyKey string
-	// Milliseconds left when the call starts.
+	// Milliseconds left when the call starts. A call that is still running a second later is dropped, and its outcome
+	// is lost.
 	DeadlineMs witTypes.Option[uint32]
-	Target     witTypes.Option[string]
+	// What the step is about, where the engine knows it.
+	Target witTypes.Option[string]
 	// JSON: the plugin's own configuration from runwright.toml, for example an inventory; no secrets.
 	Config witTypes.Option[string]
 	// W3C trace context.
 	Traceparent witTypes.Option[string]
 }
 
+// What went wrong.
 type ErrorInfo struct {
-	// For people; never a secret in it.
+	// For people: one line, cut at 4096 bytes; never a secret in it.
 	Message string
-	// For machines, e.g. "http.429".
-	Code    witTypes.Option[string]
+	// For machines, for example "http.429"; cut at 128 bytes.
+	Code witTypes.Option[string]
+	// More for people, cut at 4096 bytes.
 	Details witTypes.Option[string]
 }
 
 type TransientError struct {
-	Error        ErrorInfo
+	Error ErrorInfo
+	// Milliseconds until it may work.
 	RetryAfterMs witTypes.Option[uint32]
 }
 
 const (
+	// Nothing happened: the plugin has no such action.
 	PluginErrorUnknownAction uint8 = 0
-	PluginErrorInvalidInput  uint8 = 1
-	// A capability that this call needs was refused.
+	// Nothing happened: the input is wrong in a way that its schema can't say.
+	PluginErrorInvalidInput uint8 = 1
+	// Nothing happened: a capability that this call needs was refused. The engine adds the line that would grant it.
 	PluginErrorDenied uint8 = 2
-	// Nothing happened; may work later.
+	// Nothing happened; it may work later, and is tried again as often as the step allows.
 	PluginErrorTransient uint8 = 3
-	// Nothing happened; will not work later.
+	// Nothing happened, and it will not work later.
 	PluginErrorPermanent uint8 = 4
 	// Failed on the way; effects may remain: undo applies.
 	PluginErrorPartial uint8 = 5
-	// The effect may or may not have happened.
+	// The effect may or may not have happened: the engine asks `verify`, or a person.
 	PluginErrorUnknownOutcome uint8 = 6
-	PluginErrorCancelled      uint8 = 7
+	// Nothing happened: the call was asked to stop before it acted.
+	PluginErrorCancelled uint8 = 7
 )
 
+// How an action failed: above all, what remains of the attempt. A trap, a missed deadline and an answer that breaks
+// this contract count as `unknown-outcome`.
 type PluginError struct {
 	tag   uint8
 	value any
@@ -179,34 +207,50 @@ const (
 
 type ChangeKind = uint8
 
+// One change outside that `run` would make.
 type Change struct {
-	Kind    ChangeKind
+	Kind ChangeKind
+	// What changes, for example a path.
 	Subject string
+	// How, for people.
 	Summary string
-	Before  witTypes.Option[string]
-	After   witTypes.Option[string]
+	// What it is now.
+	Before witTypes.Option[string]
+	// What it would be.
+	After witTypes.Option[string]
 }
 
+// What `run` would do.
 type Preview struct {
+	// One sentence for people.
 	Summary string
+	// At most 1000.
 	Changes []Change
-	// What `run` would answer, as far as it can be known; fields that can't are left out.
+	// JSON: what `run` would answer, as far as it can be known; fields that can't are left out.
 	Output witTypes.Option[string]
 }
 
+// What came of an action.
 type Outcome struct {
-	Output  string
+	// JSON: fits the action's output schema; at most 1 MiB unless `output-bytes` under `[limits]` says otherwise. It
+	// stands in the journal, so no secrets.
+	Output string
+	// Whether anything outside is different now.
 	Changed bool
-	// Given back to `undo`; stands in the journal, so no secrets.
+	// Given back to `undo` as it is; stands in the journal, so no secrets. The same limit as the output's.
 	UndoData witTypes.Option[string]
 }
 
 const (
-	VerdictHappened    uint8 = 0
+	// It did, with this outcome: the step goes on as if `run` had answered so.
+	VerdictHappened uint8 = 0
+	// It did not, and it will not any more: it is run again.
 	VerdictNotHappened uint8 = 1
-	VerdictCannotTell  uint8 = 2
+	// Why nobody can tell. A person is asked.
+	VerdictCannotTell uint8 = 2
 )
 
+// Whether an attempt whose answer was lost happened.
 type Verdict struct {
 	tag   uint8
 	value any

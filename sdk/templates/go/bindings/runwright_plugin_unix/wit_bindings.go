@@ -2,7 +2,7 @@
 //
 // This code was generated from the following packages:
 //     runwright:plugin@0.1.0
-//     author:hello
+//     author:guest
 
 package runwright_plugin_unix
 
@@ -14,8 +14,11 @@ import (
 )
 
 const (
-	UnixErrorDenied   uint8 = 0
+	// No grant fits. The text says which line would.
+	UnixErrorDenied uint8 = 0
+	// There is no such socket, or nobody listens.
 	UnixErrorNotFound uint8 = 1
+	// The other side is gone.
 	UnixErrorClosed   uint8 = 2
 	UnixErrorTimedOut uint8 = 3
 	UnixErrorFailed   uint8 = 4
@@ -62,6 +65,7 @@ func MakeUnixErrorFailed(value string) UnixError {
 //go:wasmimport runwright:plugin/unix@0.1.0 [resource-drop]connection
 func resourceDropConnection(handle int32)
 
+// One connection; dropping it closes it. It never outlives the call.
 type Connection struct {
 	handle *witRuntime.Handle
 }
