@@ -191,13 +191,84 @@ fn assemblyscript() {
     whole_way("assemblyscript");
 }
 
+/// Plugins that answer everything that there is, and where each belongs in a project of its language.
+const EVERY: [(&str, &str, &str); 7] = [
+    ("c", "every.c", "src/plugin.c"),
+    ("go", "every.go", "plugin.go"),
+    ("javascript", "every.js", "src/plugin.js"),
+    ("typescript", "every.ts", "src/plugin.ts"),
+    ("python", "every.py", "plugin.py"),
+    ("zig", "every.zig", "src/plugin.zig"),
+    ("assemblyscript", "every.as.ts", "assembly/plugin.ts"),
+];
+
+/// The template's helper carries every verb, outcome and failure to the engine.
+fn every_answer(language: &'static str) {
+    let every = root().join("tests/plugins/every");
+    let (_, source, place) = EVERY.iter().find(|(of, ..)| *of == language).expect("such a language");
+    let made = Made::new(language);
+    fs::copy(every.join(source), made.project.path("hello").join(place)).unwrap();
+    made.build();
+    fs::copy(every.join("every.yaml"), made.project.path("every.yaml")).unwrap();
+    succeed(&mut made.runwright(&["plugin", "test", "hello/dist/hello.wasm", "every.yaml"]));
+    let inspected = json(&succeed(&mut made.runwright(&["plugin", "inspect", "hello/dist/hello.wasm", "-o", "json"])));
+    let actions = &inspected["plugin"]["actions"];
+    let told = |action: usize| {
+        let of = |name: &str| actions[action][name].clone();
+        ["name", "effect", "destructive", "has-plan", "has-verify", "has-undo", "undo-safe-if-not-run"].map(of)
+    };
+    let (yes, no) = (Value::from(true), Value::from(false));
+    let [every, plain] = [told(0), told(1)];
+    assert_eq!(every[..2], ["every", "unsafe"].map(Value::from));
+    assert!(every[2..].iter().all(|fact| *fact == yes), "{actions:#}");
+    assert_eq!(plain[0], "plain");
+    assert!(plain[2..].iter().all(|fact| *fact == no), "{actions:#}");
+}
+
+#[test]
+fn the_helper_for_c() {
+    every_answer("c");
+}
+
+#[test]
+fn the_helper_for_go() {
+    every_answer("go");
+}
+
+#[test]
+fn the_helper_for_javascript() {
+    every_answer("javascript");
+}
+
+#[test]
+fn the_helper_for_typescript() {
+    every_answer("typescript");
+}
+
+#[test]
+fn the_helper_for_python() {
+    every_answer("python");
+}
+
+#[test]
+fn the_helper_for_zig() {
+    every_answer("zig");
+}
+
+#[test]
+fn the_helper_for_assemblyscript() {
+    every_answer("assemblyscript");
+}
+
 #[test]
 fn no_template_is_without_a_test() {
     let languages: BTreeSet<String> =
         fs::read_dir(templates()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let tests = fs::read_to_string(root().join("tests/plugins/templates.rs")).unwrap();
     for language in languages.iter().filter(|language| *language != "rust") {
-        assert!(tests.contains(&format!("whole_way(\"{language}\")")), "no test for the template of {language}");
+        for way in ["whole_way", "every_answer"] {
+            assert!(tests.contains(&format!("{way}(\"{language}\")")), "no test for the template of {language}");
+        }
     }
 }
 

@@ -68,6 +68,11 @@ export class Answer {
     return new Answer(`{"error":{"kind":"${kind}","message":${JSON.stringify(message)},"code":${name}}}`);
   }
 
+  /** Plan's answer: what would be done, in a line. */
+  static preview(summary: string): Answer {
+    return new Answer(`{"ok":{"summary":${JSON.stringify(summary)}}}`);
+  }
+
   /** Verify's answer: the lost attempt did nothing. */
   static notHappened(): Answer {
     return new Answer(`{"ok":"not-happened"}`);
@@ -102,6 +107,7 @@ export class Call {
 
 /** One action. Its effect is "read", "idempotent" or "unsafe"; its schemas are JSON Schemas that the engine checks. */
 export class Action {
+  plan: ((call: Call) => Answer) | null = null;
   verify: ((call: Call) => Answer) | null = null;
   undo: ((call: Call) => Answer) | null = null;
   destructive: bool = false;
@@ -120,7 +126,7 @@ export class Action {
     return (
       `{"name":"${this.name}","summary":${JSON.stringify(this.summary)},"effect":"${this.effect}",` +
       `"input-schema":${this.input},"output-schema":${this.output},"destructive":${this.destructive},` +
-      `"has-verify":${this.verify !== null},"has-undo":${this.undo !== null},` +
+      `"has-plan":${this.plan !== null},"has-verify":${this.verify !== null},"has-undo":${this.undo !== null},` +
       `"undo-safe-if-not-run":${this.undoSafeIfNotRun}}`
     );
   }
@@ -148,9 +154,11 @@ function respond(request: Request, name: string, version: string, summary: strin
     if (action.name != request.action) continue;
     const undo = request.undoData.toString();
     const call = new Call(request.context, request.input.toString(), undo == "null" ? "" : JSON.parse<string>(undo));
+    const plan = action.plan;
     const verify = action.verify;
     const take = action.undo;
     if (request.op == "run") return action.run(call).response;
+    if (request.op == "plan" && plan !== null) return plan(call).response;
     if (request.op == "verify" && verify !== null) return verify(call).response;
     if (request.op == "undo" && take !== null) return take(call).response;
   }

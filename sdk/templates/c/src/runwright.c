@@ -146,8 +146,10 @@ static bool read_call(call *made, plugin_string_t *action, plugin_string_t *inpu
     return true;
 }
 
-static bool lacks(const char *verb, error_t *err) {
-    *err = failure(rw_answer_of(RW_PERMANENT, "the action has no %s", verb));
+/* An action without the verb is unknown for it. */
+static bool lacks(const rw_action *action, error_t *err) {
+    err->tag = RUNWRIGHT_PLUGIN_TYPES_PLUGIN_ERROR_UNKNOWN_ACTION;
+    err->val.unknown_action = copy(action->name);
     return false;
 }
 
@@ -163,6 +165,7 @@ void exports_runwright_plugin_actions_describe(exports_runwright_plugin_actions_
             .output_schema = copy(action->output_schema),
             .effect = (runwright_plugin_types_effect_t)action->effect,
             .destructive = action->destructive,
+            .has_plan = action->plan != NULL,
             .has_verify = action->verify != NULL,
             .has_undo = action->undo != NULL,
             .undo_safe_if_not_run = action->undo_safe_if_not_run,
@@ -174,8 +177,11 @@ void exports_runwright_plugin_actions_describe(exports_runwright_plugin_actions_
 
 bool exports_runwright_plugin_actions_plan(plugin_string_t *action, plugin_string_t *input, context_t *ctx,
                                            exports_runwright_plugin_actions_preview_t *ret, error_t *err) {
-    (void)action, (void)input, (void)ctx, (void)ret;
-    return lacks("plan", err);
+    call made = {0};
+    if (!read_call(&made, action, input, ctx, err)) return false;
+    if (made.action->plan == NULL) return lacks(made.action, err);
+    *ret = (exports_runwright_plugin_actions_preview_t){.summary = copy(made.action->plan(made.input, &made.context))};
+    return true;
 }
 
 bool exports_runwright_plugin_actions_run(plugin_string_t *action, plugin_string_t *input, context_t *ctx,
@@ -189,7 +195,7 @@ bool exports_runwright_plugin_actions_verify(plugin_string_t *action, plugin_str
                                              exports_runwright_plugin_actions_verdict_t *ret, error_t *err) {
     call made = {0};
     if (!read_call(&made, action, input, ctx, err)) return false;
-    if (made.action->verify == NULL) return lacks("verify", err);
+    if (made.action->verify == NULL) return lacks(made.action, err);
     rw_answer answer = made.action->verify(made.input, &made.context);
     if (succeeded(answer)) {
         ret->tag = RUNWRIGHT_PLUGIN_TYPES_VERDICT_HAPPENED;
@@ -211,8 +217,7 @@ bool exports_runwright_plugin_actions_undo(plugin_string_t *action, plugin_strin
                                            error_t *err) {
     call made = {0};
     if (!read_call(&made, action, input, ctx, err)) return false;
-    if (made.action->undo == NULL) return lacks("undo", err);
-    const json *data = NULL;
-    if (maybe_undo_data != NULL) data = json_parse((const char *)maybe_undo_data->ptr, maybe_undo_data->len);
+    if (made.action->undo == NULL) return lacks(made.action, err);
+    const char *data = maybe_undo_data == NULL ? NULL : text_of(*maybe_undo_data);
     return settle(made.action->undo(made.input, data, &made.context), ret, err);
 }

@@ -43,20 +43,22 @@ typedef enum {
 typedef struct {
     rw_end end;
     const char *text;
-    const char *undo_data;   /* of a success: JSON that undo gets back, or NULL; no secrets */
+    const char *undo_data;   /* of a success: text that undo gets back, or NULL; no secrets */
     const char *code;        /* of a failure: for machines, e.g. "http.429", or NULL */
     const char *details;     /* of a failure: JSON, or NULL */
     uint32_t retry_after_ms; /* of RW_TRANSIENT: 0 leaves it to the runbook */
 } rw_answer;
 
-/* An action. `run` is needed; `verify` and `undo` are NULL where there are none. */
+/* An action. `run` is needed; `plan`, `verify` and `undo` are NULL where there are none. `plan` says in a line what would
+ * be done, and changes nothing. */
 typedef struct {
     const char *name, *summary;
     rw_effect effect;
     const char *input_schema, *output_schema; /* JSON Schema 2020-12 */
     rw_answer (*run)(const json *input, const rw_context *context);
+    const char *(*plan)(const json *input, const rw_context *context);
     rw_answer (*verify)(const json *input, const rw_context *context);
-    rw_answer (*undo)(const json *input, const json *undo_data, const rw_context *context);
+    rw_answer (*undo)(const json *input, const char *undo_data, const rw_context *context);
     bool destructive, undo_safe_if_not_run;
 } rw_action;
 

@@ -42,6 +42,8 @@ pub const Outcome = struct { output: json.Value, changed: bool, @"undo-data": ?[
 /// How an action ended. An error that a function returns instead counts as unknown-outcome.
 pub const Answer = union(enum) {
     ok: Outcome,
+    /// Only of plan: what would be done.
+    preview: struct { summary: []const u8 },
     /// Only of verify: what is known of the attempt whose answer was lost.
     verdict: union(enum) { happened: Outcome, @"not-happened", @"cannot-tell": []const u8 },
     @"error": struct {
@@ -118,6 +120,8 @@ pub const Action = struct {
     input: []const u8,
     output: []const u8,
     run: *const Function,
+    /// Answers a preview, and changes nothing.
+    plan: ?*const Function = null,
     /// Answers a verdict.
     verify: ?*const Function = null,
     undo: ?*const Function = null,
@@ -176,6 +180,7 @@ pub const Plugin = struct {
         const answered = function(call, request.input) catch |fault|
             try call.fail(.@"unknown-outcome", "a fault of the plugin: {t}", .{fault});
         return switch (answered) {
+            .preview => |preview| json.Stringify.valueAlloc(memory, .{ .ok = preview }, .{}),
             .verdict => |verdict| switch (verdict) {
                 .@"not-happened" =>
                 \\{"ok":"not-happened"}
@@ -193,7 +198,8 @@ pub const Plugin = struct {
                 .run => action.run,
                 .verify => action.verify,
                 .undo => action.undo,
-                .describe, .plan => null,
+                .plan => action.plan,
+                .describe => null,
             };
         }
         return null;
@@ -207,6 +213,7 @@ pub const Plugin = struct {
             @"input-schema": json.Value,
             @"output-schema": json.Value,
             destructive: bool,
+            @"has-plan": bool,
             @"has-verify": bool,
             @"has-undo": bool,
             @"undo-safe-if-not-run": bool,
@@ -219,6 +226,7 @@ pub const Plugin = struct {
             .@"input-schema" = try json.parseFromSliceLeaky(json.Value, memory, action.input, .{}),
             .@"output-schema" = try json.parseFromSliceLeaky(json.Value, memory, action.output, .{}),
             .destructive = action.destructive,
+            .@"has-plan" = action.plan != null,
             .@"has-verify" = action.verify != null,
             .@"has-undo" = action.undo != null,
             .@"undo-safe-if-not-run" = action.undo_safe_if_not_run,
