@@ -14,6 +14,7 @@ mod runbooks;
 mod schemas;
 mod secrets;
 mod service;
+mod templates;
 
 use crate::support::Project;
 

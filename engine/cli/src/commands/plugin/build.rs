@@ -21,6 +21,9 @@ Runs the commands of the project's runwright-plugin.toml, makes a component of w
 checks that it loads and says what it should of itself, and writes dist/NAME.wasm. No other tool is needed than those \
 that the commands name.";
 
+/// How a core module of WebAssembly begins; a component has another version.
+const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
 /// Build the plugin of a project
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -39,7 +42,7 @@ impl Build {
         let manifest = Manifest::read(&self.folder)?;
         self.make(context, &manifest)?;
         let output = self.folder.join(&manifest.build.output);
-        let bytes = packed(&output, manifest.abi)?;
+        let bytes = self.packed(&output, &manifest)?;
         let file = self.folder.join("dist").join(format!("{}.wasm", manifest.name));
         let bench = Workbench::load_bytes(context, &file, bytes.clone(), Limits::default()).await?;
         agree(&manifest, &bench).map_err(|what| Error::new(exit::INVALID, what))?;
@@ -86,6 +89,31 @@ impl Build {
         if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder }
     }
 
+    /// The plugin that the commands left: what is no component is made one.
+    fn packed(&self, output: &Path, manifest: &Manifest) -> Result<Vec<u8>, Error> {
+        let what = || format!("could not use {}", output.display());
+        let bytes = read(output).map_err(|error| {
+            Error::because(exit::FAILED, what(), &error)
+                .hint("build.output in runwright-plugin.toml says where it should be")
+        })?;
+        let wrong = |why: String| Error::new(exit::FAILED, format!("{}: {why}", what()));
+        let bytes = match &manifest.world {
+            Some(world) if is_untold(&bytes, manifest.abi) => {
+                host::embed(bytes, &self.folder.join("wit"), world).map_err(wrong)?
+            }
+            _ => bytes,
+        };
+        match (host::form(&bytes).map_err(wrong)?, manifest.abi) {
+            (Form::Command, Abi::Component) => {
+                Err(wrong("it is a program for WASI, but runwright-plugin.toml says abi = \"component\"".to_owned()))
+            }
+            (Form::Typed, Abi::Command) => {
+                Err(wrong("it is a component's module, but runwright-plugin.toml says abi = \"command\"".to_owned()))
+            }
+            _ => host::pack(bytes).map_err(wrong),
+        }
+    }
+
     /// What it says goes to standard error: standard output is ours.
     fn command(&self, argv: &[String]) -> Command {
         let program = &argv[0];
@@ -100,23 +128,9 @@ impl Build {
     }
 }
 
-/// The plugin that the commands left: what is no component is made one.
-fn packed(output: &Path, abi: Abi) -> Result<Vec<u8>, Error> {
-    let what = || format!("could not use {}", output.display());
-    let bytes = read(output).map_err(|error| {
-        Error::because(exit::FAILED, what(), &error)
-            .hint("build.output in runwright-plugin.toml says where it should be")
-    })?;
-    let wrong = |why: String| Error::new(exit::FAILED, format!("{}: {why}", what()));
-    match (host::form(&bytes).map_err(wrong)?, abi) {
-        (Form::Command, Abi::Component) => {
-            Err(wrong("it is a program for WASI, but runwright-plugin.toml says abi = \"component\"".to_owned()))
-        }
-        (Form::Typed, Abi::Command) => {
-            Err(wrong("it is a component's module, but runwright-plugin.toml says abi = \"command\"".to_owned()))
-        }
-        _ => host::pack(bytes).map_err(wrong),
-    }
+/// Whether it is a module for a component that does not know its type: the compilers of Go and C can't tell it.
+fn is_untold(bytes: &[u8], abi: Abi) -> bool {
+    abi == Abi::Component && bytes.starts_with(CORE_MODULE) && host::form(bytes).is_err()
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

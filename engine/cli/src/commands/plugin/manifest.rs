@@ -25,9 +25,9 @@ pub(super) struct Manifest {
     pub(super) language: String,
     #[serde(default)]
     pub(super) abi: Abi,
-    /// The world in `wit/` that it is built for; for people and for the commands.
-    #[serde(default, rename = "world")]
-    pub(super) _world: Option<String>,
+    /// The world in `wit/` that it is built for: a module that does not know its type gets the type of this.
+    #[serde(default)]
+    pub(super) world: Option<String>,
     pub(super) build: Build,
 }
 
