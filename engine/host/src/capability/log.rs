@@ -21,6 +21,8 @@ pub(crate) struct Log {
 struct Taken {
     lines: usize,
     bytes: usize,
+    /// Bytes of messages that were looked at, also those that were cut.
+    seen: usize,
     full: bool,
     progress: usize,
     /// The last lines that came over standard error: where languages say why they trap.
@@ -41,7 +43,8 @@ impl Log {
 
     /// Logs each line of `message`, until the call's limit is reached.
     pub(crate) fn write(&self, level: Level, message: &str) {
-        if self.taken().full {
+        let seen_max = self.limits.log_bytes.saturating_mul(4);
+        if self.full(message.len(), seen_max) {
             return;
         }
         // A secret may have several lines. What is beyond all that a call may log need not be looked at.
@@ -49,6 +52,27 @@ impl Log {
         for line in message.lines() {
             self.line(level, line);
         }
+    }
+
+    /// Is there no room for more? Looking for secrets takes time, so what is looked at is bounded too.
+    fn full(&self, bytes: usize, seen_max: usize) -> bool {
+        let (full, told) = {
+            let mut taken = self.taken();
+            let before = taken.full;
+            taken.seen = taken.seen.saturating_add(bytes);
+            taken.full |= taken.seen > seen_max && taken.lines > 0;
+            (taken.full, before)
+        };
+        if full && !told {
+            self.tell_full();
+        }
+        full
+    }
+
+    fn tell_full(&self) {
+        let (lines, bytes) = (self.limits.log_lines, size(self.limits.log_bytes));
+        let note = format!("further log lines of this call are dropped: its limit is {lines} lines or {bytes}");
+        self.notes.log(Level::Warn, &note);
     }
 
     fn line(&self, level: Level, line: &str) {
@@ -65,9 +89,7 @@ impl Log {
             taken.full
         };
         if full {
-            let (lines, bytes) = (self.limits.log_lines, size(self.limits.log_bytes));
-            let note = format!("further log lines of this call are dropped: its limit is {lines} lines or {bytes}");
-            self.notes.log(Level::Warn, &note);
+            self.tell_full();
         } else {
             self.notes.log(level, &line);
         }
@@ -108,7 +130,7 @@ impl Log {
     }
 
     /// The first `bytes` of `text` at most, on one clean line and without secrets.
-    fn plain(&self, text: &str, bytes: usize) -> String {
+    pub(crate) fn plain(&self, text: &str, bytes: usize) -> String {
         // Cleaning only takes away, so what is cut off here could not have fitted (an escape sequence aside).
         let cleaned = clean(&self.tainted.hide_head(text, bytes));
         // What was taken away may have stood within a secret.

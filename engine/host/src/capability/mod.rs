@@ -70,8 +70,7 @@ impl Refusals {
 
     fn refuse(&self, why: String) -> String {
         // What is refused is text of the plugin, and may be long or hold a secret.
-        let why = self.log.hide(&log::clean(&why));
-        let why = log::cut(&why, REFUSAL_BYTES_MAX).to_owned();
+        let why = self.log.plain(&why, REFUSAL_BYTES_MAX);
         self.log.write(Level::Warn, &why);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
         why

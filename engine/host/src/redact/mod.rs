@@ -111,7 +111,7 @@ impl Tainted {
     /// The name of a secret that stands in `text`.
     pub(crate) fn found(&self, text: &str) -> Option<Arc<str>> {
         let finder = self.finder()?;
-        views(text.as_bytes()).iter().find_map(|view| {
+        views(text.as_bytes(), |view| {
             let found = finder.automaton.find(&view.bytes[..])?;
             Some(Arc::clone(&finder.patterns[found.pattern().as_usize()].name))
         })
@@ -144,11 +144,18 @@ impl Finder {
 
     /// Where secrets stand, in order and apart from each other, each with what is shown instead.
     fn places(&self, bytes: &[u8]) -> Vec<(Range<usize>, &str)> {
-        let mut found = Vec::new();
-        for view in views(bytes) {
-            let matches = self.automaton.find_overlapping_iter(&view.bytes[..]);
-            found.extend(matches.map(|found| (view.place(found.range()), found.pattern().as_usize())));
-        }
+        let mut found: Vec<(Range<usize>, usize)> = Vec::new();
+        views(bytes, |view| {
+            for one in self.automaton.find_overlapping_iter(&view.bytes[..]) {
+                let (range, pattern) = (view.place(one.range()), one.pattern().as_usize());
+                match found.last_mut().filter(|(last, _)| last.start <= range.start && range.start < last.end) {
+                    // There may be as many as bytes.
+                    Some((last, _)) => last.end = last.end.max(range.end),
+                    None => found.push((range, pattern)),
+                }
+            }
+            None::<()>
+        });
         found.sort_unstable_by_key(|(range, pattern)| (range.start, usize::MAX - range.end, *pattern));
         let mut places: Vec<(Range<usize>, &str)> = Vec::new();
         for (range, pattern) in found {
@@ -204,7 +211,11 @@ impl Finder {
 
     fn settled(&self, bytes: &[u8]) -> usize {
         let whole = view::without_begun_escape(bytes);
-        let begun = views(whole).iter().map(|view| self.begun(view)).min().unwrap_or(whole.len());
+        let mut begun = whole.len();
+        views(whole, |view| {
+            begun = begun.min(self.begun(view));
+            None::<()>
+        });
         // A secret that is whole already is not cut in two.
         let places = self.places(whole);
         let within = places.iter().find(|(range, _)| range.start < begun && begun < range.end);

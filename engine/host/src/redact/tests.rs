@@ -209,3 +209,11 @@ fn whatever_the_secret_is_every_spelling_of_two_is_found() {
         }
     }
 }
+
+#[test]
+fn a_text_made_of_escapes_is_looked_at_too() {
+    let tainted = tainted(&[("token", "hunter22"), ("letters", "aaaa")]);
+    let hidden = tainted.hide(&format!("{}hunter22", "%5c\\u0025\u{1b}[0m\n".repeat(10_000))).into_owned();
+    assert!(hidden.ends_with("\n[secret token]"), "{}", &hidden[hidden.len() - 40..]);
+    assert_eq!(tainted.hide(&"a".repeat(100_000)), "[secret letters]");
+}

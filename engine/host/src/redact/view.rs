@@ -8,7 +8,7 @@ use std::ops::Range;
 pub(super) struct View<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
     /// What part of the text each byte stands for; none: every byte stands for itself.
-    spans: Option<Vec<Range<usize>>>,
+    spans: Option<Vec<(u32, u32)>>,
     /// Bytes of the text.
     length: usize,
 }
@@ -16,33 +16,40 @@ pub(super) struct View<'a> {
 /// What a decoder found: so many bytes of the text stand for these.
 type Decoded = (usize, [u8; 4], usize);
 
-/// All ways in which `text` is looked at: as it is, and with its percent-encoding, its backslash escapes, its line
-/// ends and what a terminal would not show taken away, up to twice, as in JSON that stands in JSON.
-pub(super) fn views(text: &[u8]) -> Vec<View<'_>> {
-    let mut views = vec![View { bytes: Cow::Borrowed(text), spans: None, length: text.len() }];
-    let mut from = 0;
-    for _ in 0..2 {
-        let until = views.len();
-        for at in from..until {
-            let view = &views[at];
-            let decoded = [
-                view.decoded(|byte| byte == b'%', percent),
-                view.decoded(|byte| byte == b'\\', backslash),
-                view.decoded(|byte| matches!(byte, ..0x20 | 0x7f | 0xc2 | 0xe2) && !byte.is_ascii_whitespace(), unseen),
-                view.decoded(|byte| matches!(byte, b'\n' | b'\r'), folded),
-            ];
-            views.extend(decoded.into_iter().flatten());
-        }
-        from = until;
+/// A way to look behind escapes: which bytes begin one, and what one stands for.
+type Way = (fn(u8) -> bool, fn(&[u8]) -> Option<Decoded>);
+
+const WAYS: [Way; 4] = [
+    (|byte| byte == b'%', percent),
+    (|byte| byte == b'\\', backslash),
+    (|byte| matches!(byte, 0..=8 | 0xb | 0xc | 0xe..0x20 | 0x7f | 0xc2 | 0xe2), unseen),
+    (|byte| matches!(byte, b'\n' | b'\r'), folded),
+];
+
+/// Looks at `text` in all ways: as it is, and with its percent-encoding, its backslash escapes, its line ends and what a
+/// terminal would not show taken away, up to twice, as in JSON that stands in JSON. No more than two views are held at a
+/// time: a view is larger than what it is of. Ends with the first answer.
+pub(super) fn views<T>(text: &[u8], mut look: impl FnMut(&View<'_>) -> Option<T>) -> Option<T> {
+    let plain = View { bytes: Cow::Borrowed(text), spans: None, length: text.len() };
+    if let found @ Some(_) = look(&plain) {
+        return found;
     }
-    views
+    for way in WAYS {
+        let Some(once) = plain.decoded(way) else { continue };
+        let twice = |way| once.decoded(way);
+        let found = look(&once).or_else(|| WAYS.into_iter().filter_map(twice).find_map(|view| look(&view)));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }
 
-impl<'a> View<'a> {
+impl View<'_> {
     /// Where byte `at` begins in the text.
     pub(super) fn start(&self, at: usize) -> usize {
         match &self.spans {
-            Some(spans) => spans.get(at).map_or(self.length, |span| span.start),
+            Some(spans) => spans.get(at).map_or(self.length, |span| span.0 as usize),
             None => at,
         }
     }
@@ -50,13 +57,13 @@ impl<'a> View<'a> {
     /// What part of the text `range`, which is not empty, is.
     pub(super) fn place(&self, range: Range<usize>) -> Range<usize> {
         match &self.spans {
-            Some(spans) => self.start(range.start)..spans[range.end - 1].end,
+            Some(spans) => self.start(range.start)..spans[range.end - 1].1 as usize,
             None => range,
         }
     }
 
-    /// The view behind the escapes of which each begins with a byte that `begins` one; none, where there are none.
-    fn decoded(&self, begins: fn(u8) -> bool, decode: fn(&[u8]) -> Option<Decoded>) -> Option<View<'a>> {
+    /// The view behind the escapes; none, where there are none.
+    fn decoded(&self, (begins, decode): Way) -> Option<View<'static>> {
         self.bytes.iter().any(|byte| begins(*byte)).then_some(())?;
         let (mut bytes, mut spans) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.bytes.len()));
         let mut at = 0;
@@ -67,7 +74,10 @@ impl<'a> View<'a> {
                 None => (1, [rest[0], 0, 0, 0], 1),
             };
             bytes.extend_from_slice(&stands[..length]);
-            spans.extend(std::iter::repeat_n(self.place(at..at + read), length));
+            let place = self.place(at..at + read);
+            // Texts of plugins are far smaller than 4 GiB.
+            let span = (u32::try_from(place.start).ok()?, u32::try_from(place.end).ok()?);
+            spans.extend(std::iter::repeat_n(span, length));
             at += read;
         }
         let decoded = bytes.len() < self.bytes.len();
