@@ -28,6 +28,8 @@ const LEAKING: &str = r#"
 name: leaking
 on-failure: stop
 steps:
+  # Nobody has asked for the secret yet; another way leads to it.
+  - { id: reads, uses: fixture/touch, with: { what: read, path: FOLDER/token } }
   - { id: answers, uses: fixture/leak, with: { secret: token, note: true } }
   - { id: fails, uses: fixture/leak, with: { secret: token, how: error, note: true }, on-failure: continue }
   - { id: unknown, uses: fixture/leak, with: { secret: token, how: unknown }, on-unknown: fail, on-failure: continue }
@@ -73,7 +75,7 @@ fn search(folder: &Path) -> usize {
 #[test]
 fn a_secret_that_a_plugin_prints_is_found_nowhere() {
     let project = Project::new();
-    let grants = "state-dir = \"state\"\ngrace = 2\n[plugin.fixture.grants]\n\
+    let grants = "state-dir = \"state\"\ngrace = 2\n[plugin.fixture.grants]\nfiles = [{ path = \"FOLDER\" }]\n\
                   secrets = { token = { file = \"FOLDER/token\" }, variable = { env = \"RUNWRIGHT_TEST_TOKEN\" } }\n";
     project.write("runwright.toml", grants);
     project.write("token", &format!("{SECRET}\n"));
@@ -135,6 +137,10 @@ fn a_secret_that_a_plugin_prints_is_found_nowhere() {
         assert!(found >= times, "{what} has only {found}: {text}");
     }
     assert!(of("run").contains("[secret variable]") && of("run").contains("it is [secret token]"));
+    let alone =
+        shown.iter().find(|(what, ..)| what == "alone: runs show latest --history -o json").expect("it was called");
+    let alone: serde_json::Value = serde_json::from_slice(&alone.1).expect("JSON");
+    assert_eq!(alone["steps"][0]["output"], serde_json::json!({"text": "[secret token]\n"}), "{alone:#}");
     assert!(search(&project.path("state")) > 3);
     let exported = project.call(&["journal", "export"]);
     assert!(exported.out.contains("[secret token]"), "{exported:?}");
