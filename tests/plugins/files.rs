@@ -201,8 +201,8 @@ fn a_file_whose_mode_cannot_be_kept_is_left_as_it_is() {
     assert_eq!(fs::read_to_string(bench.path("app.conf")).unwrap(), "new");
 }
 
-#[test]
-fn a_run_that_fails_puts_the_files_back() {
+/// A project whose runbook changes two files and then fails.
+fn failing() -> Project {
     let project = Project::with_plugins(&["files"]);
     let folder = project.folder().display().to_string();
     let grants = GRANTS.replace("FOLDER", &format!("{folder}/data"));
@@ -215,10 +215,49 @@ fn a_run_that_fails_puts_the_files_back() {
         "name: change\non-failure: rollback\nsteps:\n  \
          - { id: write, uses: files/write, with: { path: FOLDER/data/kept, text: new } }\n  \
          - { id: remove, uses: files/remove, with: { path: FOLDER/data/gone } }\n  \
+         - { id: make, uses: files/write, with: { path: FOLDER/data/made, text: made } }\n  \
          - { id: fail, uses: files/read, with: { path: FOLDER/data/none } }\n",
     );
+    project
+}
+
+fn assert_as_before(project: &Project, when: &str) {
+    assert_eq!(
+        (project.lines("data/kept"), project.lines("data/gone")),
+        (vec!["old".into()], vec!["here".into()]),
+        "{when}"
+    );
+    assert_eq!(fs::read_dir(project.path("data")).unwrap().count(), 2, "{when}: nothing lies about");
+}
+
+#[test]
+fn a_run_that_fails_puts_the_files_back() {
+    let project = failing();
     let ran = project.call(&["run", "change.yaml"]);
     assert_eq!(ran.exit, Some(5), "rolled back: {ran:?}");
-    assert_eq!(project.lines("data/kept"), ["old"]);
-    assert_eq!(project.lines("data/gone"), ["here"]);
+    assert_as_before(&project, "at the end");
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_puts_the_files_back() {
+    let killed_at = |at: &str| {
+        let project = failing();
+        let killed = project.command(&["run", "change.yaml"]).env("RUNWRIGHT_KILL_AT", at).output().unwrap();
+        if killed.status.code().is_some() {
+            assert_eq!(killed.status.code(), Some(5), "there is no such record: {killed:?}");
+            return false;
+        }
+        let show = || project.call(&["runs", "show", "latest", "-o", "json"]);
+        if show().exit == Some(0) {
+            let resumed = project.call(&["runs", "resume", "latest"]);
+            assert_eq!(show().json()["outcome"], "rolled-back", "{at}: {resumed:?}");
+        }
+        assert_as_before(&project, at);
+        true
+    };
+    let records = (1..100).find(|nth| !killed_at(&format!("before:{nth}"))).unwrap();
+    assert!(records > 20, "{records} records");
+    for nth in 1..records {
+        assert!(killed_at(&format!("after:{nth}")));
+    }
 }
