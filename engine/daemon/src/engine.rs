@@ -41,7 +41,7 @@ impl Engine {
         let workshop = Workshop::open(settings).await?;
         let journal = Arc::new(opened.await.map_err(|error| Error::Internal(error.to_string()))??);
         let kept = settings.state_dir.join("plugins");
-        workshop.keep_plugins(&kept)?;
+        workshop.files.keep_in(&kept)?;
         let driver = Driver::new(
             Arc::clone(&journal) as Arc<dyn Journal>,
             Arc::new(Hosted { host: Arc::clone(&workshop.host), kept }),
@@ -105,6 +105,20 @@ impl Engine {
                 false
             }
         }
+    }
+
+    /// Looks at the folders of plugins; where new runs use another one now, every runbook is checked again. True: something
+    /// is still changing, look again soon.
+    pub(crate) async fn scan_plugins(&self) -> bool {
+        let scanned = self.workshop.files.scan(true).await;
+        if scanned.changed {
+            let plugins = self.workshop.host.plugins();
+            let names: Vec<String> = plugins.iter().map(|facts| format!("{} {}", facts.name, facts.version)).collect();
+            tracing::info!(plugins = names.join(", "), "plugins changed: new runs use these");
+            self.library.lock().unwrap_or_else(PoisonError::into_inner).forget_looks();
+            tokio::task::block_in_place(|| self.scan_runbooks());
+        }
+        scanned.unsettled
     }
 
     /// The runbooks that new runs can use, by name.
@@ -242,7 +256,7 @@ impl Engine {
     pub fn status(&self) -> Result<StatusView, Error> {
         let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         let mut problems = library.problems();
-        problems.extend(self.workshop.problems.iter().cloned());
+        problems.extend(self.workshop.problems());
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use runwright_core::{Catalog, Runbook};
 use rustix::fs::OFlags;
 
+use crate::look::{Look, SCANS_UNTIL_GONE};
 use crate::view::{Problem, RunbookView};
 
 /// A runbook that new runs can use.
@@ -42,14 +42,6 @@ struct Known {
     missing_scans: u32,
 }
 
-/// What tells that a file has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Look {
-    bytes: u64,
-    modified: SystemTime,
-    inode: u64,
-}
-
 /// What a scan found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Scan {
@@ -58,12 +50,6 @@ pub struct Scan {
     /// Some file is still changing: look again soon.
     pub unsettled: bool,
 }
-
-/// A file that did not change for so long is taken to be whole.
-const SETTLED: Duration = Duration::from_millis(300);
-
-/// A file that is not there in so many scans in a row is gone: editors rename and write anew.
-const SCANS_UNTIL_GONE: u32 = 2;
 
 /// Files that are looked at in the folder, at most.
 const FILES_MAX: usize = 10_000;
@@ -117,8 +103,7 @@ impl Library {
         if known.read == Some(look) {
             return;
         }
-        let old_enough = look.modified.elapsed().is_ok_and(|age| age >= SETTLED);
-        if !old_enough && known.changing != Some(look) {
+        if !look.is_settled() && known.changing != Some(look) {
             known.changing = Some(look);
             scan.unsettled = true;
             return;
@@ -226,11 +211,7 @@ fn open(folder: &Path, path: &Path) -> Result<(File, Look), String> {
     if !meta.is_file() {
         return Err("is not a regular file".to_owned());
     }
-    let look = Look {
-        bytes: meta.len(),
-        modified: meta.modified().map_err(wrong)?,
-        inode: std::os::unix::fs::MetadataExt::ino(&meta),
-    };
+    let look = Look::of(&meta).map_err(wrong)?;
     Ok((file, look))
 }
 

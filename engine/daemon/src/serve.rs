@@ -33,7 +33,10 @@ pub async fn serve(
     let watching = async {
         match safe_mode {
             true => std::future::pending().await,
-            false => watch::watch(engine.clone()).await,
+            false => tokio::select! {
+                ended = watch::watch(engine.clone()) => ended,
+                ended = watch::watch_plugins(engine.clone()) => ended,
+            },
         }
     };
     let forgetting = forget(&engine);

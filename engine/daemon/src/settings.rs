@@ -38,6 +38,8 @@ pub struct Settings {
     pub alarms: PathBuf,
     /// Folders of plugins.
     pub plugins: Vec<PathBuf>,
+    /// The file that says which binary each plugin's name means: `plugins.lock` beside the configuration.
+    pub plugin_lock: PathBuf,
     /// What each plugin is given, by its name.
     pub plugin: BTreeMap<String, PluginEntry>,
     /// The bounds on plugins and calls.
@@ -119,6 +121,7 @@ impl Settings {
             runbooks: at(file.runbooks),
             alarms: at(file.alarms),
             plugins: file.plugins.into_iter().map(at).collect(),
+            plugin_lock: at(PathBuf::from("plugins.lock")),
             plugin: plugin.collect(),
             limits: file.limits,
             grace: Duration::from_secs(file.grace.into()),

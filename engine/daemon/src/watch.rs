@@ -22,26 +22,60 @@ const ALARM_BYTES_MAX: u64 = 1 << 20;
 
 /// Watches the folders of runbooks and alarms for ever. Folders that are not there are made.
 pub(crate) async fn watch(engine: Engine) -> Result<(), Error> {
-    let (hint, mut hints) = mpsc::channel::<()>(1);
-    let mut watcher = notify::recommended_watcher(move |_| {
-        // A full channel means that a scan is due already.
-        let _ = hint.try_send(());
-    })
-    .map_err(|error| Error::Internal(format!("files can't be watched: {error}")))?;
-    for folder in [&engine.settings.runbooks, &engine.settings.alarms] {
+    let folders = [engine.settings.runbooks.clone(), engine.settings.alarms.clone()];
+    for folder in &folders {
         std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-        if let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) {
-            tracing::warn!(folder = %folder.display(), %error, "can't be watched: it is looked at every 30 s");
-        }
     }
+    let mut hints = Hints::of(&folders, RecursiveMode::Recursive)?;
     let mut alarms = AlarmFiles::default();
     loop {
         let unsettled = tokio::task::block_in_place(|| engine.scan_runbooks());
         let unsettled = alarms.scan(&engine).await? || unsettled;
+        hints.next(unsettled).await;
+    }
+}
+
+/// Watches the folders of plugins, and `plugins.lock`, for ever. Compiling a plugin holds up nothing else.
+pub(crate) async fn watch_plugins(engine: Engine) -> Result<(), Error> {
+    let lock = engine.settings.plugin_lock.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut folders = engine.settings.plugins.clone();
+    folders.push(lock.unwrap_or(Path::new(".")).to_owned());
+    folders.retain(|folder| folder.is_dir());
+    let mut hints = Hints::of(&folders, RecursiveMode::NonRecursive)?;
+    loop {
+        let unsettled = engine.scan_plugins().await;
+        hints.next(unsettled).await;
+    }
+}
+
+/// What the file system tells of folders.
+struct Hints {
+    heard: mpsc::Receiver<()>,
+    _watcher: notify::RecommendedWatcher,
+}
+
+impl Hints {
+    fn of(folders: &[PathBuf], mode: RecursiveMode) -> Result<Self, Error> {
+        let (hint, heard) = mpsc::channel::<()>(1);
+        let mut watcher = notify::recommended_watcher(move |_| {
+            // A full channel means that a scan is due already.
+            let _ = hint.try_send(());
+        })
+        .map_err(|error| Error::Internal(format!("files can't be watched: {error}")))?;
+        for folder in folders {
+            if let Err(error) = watcher.watch(folder, mode) {
+                tracing::warn!(folder = %folder.display(), %error, "can't be watched: it is looked at every 30 s");
+            }
+        }
+        Ok(Self { heard, _watcher: watcher })
+    }
+
+    /// Waits until it is time to look again.
+    async fn next(&mut self, unsettled: bool) {
         let wait = if unsettled { UNSETTLED } else { RESCAN };
-        if let Ok(Some(())) = tokio::time::timeout(wait, hints.recv()).await {
+        if let Ok(Some(())) = tokio::time::timeout(wait, self.heard.recv()).await {
             tokio::time::sleep(CALM).await;
-            while hints.try_recv().is_ok() {}
+            while self.heard.try_recv().is_ok() {}
         }
     }
 }

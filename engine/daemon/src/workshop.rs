@@ -1,16 +1,14 @@
 //! What checking and previewing need: plugins and expressions, without a journal.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use ::driver::Hosted;
 use host::Host;
 use lang::Parsed;
-use runwright_core::{Catalog, Digest, Map, Runbook, Value};
+use runwright_core::{Catalog, Map, Runbook, Value};
 
+use crate::plugins::PluginFiles;
 use crate::view::{PluginView, Problem};
 use crate::{Error, Settings};
 
@@ -21,19 +19,16 @@ pub struct Workshop {
     pub host: Arc<Host>,
     /// The expressions' engine.
     pub scripts: Arc<script::Engine>,
-    /// Plugins that can't be used, each with the reason.
-    pub problems: Vec<Problem>,
-    /// The files that the plugins came from.
-    files: Vec<(Digest, PathBuf)>,
+    pub(crate) files: PluginFiles,
 }
 
 impl Workshop {
-    /// Loads the plugins of these settings. One that can't be loaded is told in [`problems`](Self::problems).
+    /// Loads the plugins of these settings. One that can't be loaded is told in [`problems`](Self::problems); of two with one name the
+    /// first in the order of their paths counts.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let cache = settings.state_dir.join("cache");
         let host = Arc::new(Host::new(host::Settings { cache, limits: settings.limits.clone() })?);
         let scripts = Arc::new(script::Engine::new(script::Limits::default()));
-        let (mut problems, mut files) = (Vec::new(), Vec::new());
         for (name, entry) in &settings.plugin {
             let config = match &entry.config_file {
                 Some(path) => Some(read_config(path, &scripts)?),
@@ -41,47 +36,19 @@ impl Workshop {
             };
             host.set_grants(name, entry, config.as_ref())?;
         }
-        for folder in &settings.plugins {
-            for path in wasm_files(folder) {
-                match host.load(&path).await {
-                    Ok(facts) => files.push((facts.digest, path)),
-                    Err(error) => {
-                        problems.push(Problem { subject: path.display().to_string(), problem: error.to_string() });
-                    }
-                }
-            }
-        }
-        Ok(Self { host, scripts, problems, files })
+        let files = PluginFiles::new(Arc::clone(&host), settings);
+        files.scan(false).await;
+        Ok(Self { host, scripts, files })
+    }
+
+    /// Plugins that can't be used as they are now, each with the reason.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.files.problems()
     }
 
     /// The actions that new runs can use.
     pub fn catalog(&self) -> Catalog {
         self.host.catalog()
-    }
-
-    /// Keeps a copy of every plugin in `folder`, so that runs which are pinned to one can go on when its file is gone.
-    pub(crate) fn keep_plugins(&self, folder: &Path) -> Result<(), Error> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-        for (digest, path) in &self.files {
-            let kept = folder.join(Hosted::kept_name(*digest));
-            if kept.exists() {
-                continue;
-            }
-            let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-            if Digest::of(&bytes) != *digest {
-                // It was replaced since it was loaded: what was loaded can't be kept, so no run may be pinned to it.
-                return Err(Error::Internal(format!("{} changed while it was being loaded", path.display())));
-            }
-            let whole = folder.join(format!("{}.new", Hosted::kept_name(*digest)));
-            let written = File::create(&whole).and_then(|mut file| {
-                file.write_all(&bytes)?;
-                file.sync_all()?;
-                std::fs::rename(&whole, &kept)?;
-                File::open(folder)?.sync_all()
-            });
-            written.map_err(|error| Error::io("write", kept, error))?;
-        }
-        Ok(())
     }
 
     /// Reads a runbook, with everything that is wrong with it.
@@ -129,15 +96,6 @@ pub fn inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Error> {
         problems.entry(problem.input.clone()).or_insert_with(|| problem.to_string());
     }
     Err(Error::Inputs { problems: problems.into_values().collect() })
-}
-
-/// The `*.wasm` files of a folder, sorted; none where there is no folder.
-fn wasm_files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
-    files.sort();
-    files
 }
 
 /// A plugin's own configuration: YAML, of which JSON is a part.

@@ -54,6 +54,7 @@ pub struct Grants {
     /// Folders.
     pub files: Vec<FileGrant>,
     /// Environment variables of the engine that it sees, by name: for programs that read their settings there.
+    /// No secrets: nothing hides their values in what the plugin says.
     pub env: Vec<String>,
     /// Secrets by the name that the plugin asks for.
     pub secrets: BTreeMap<String, SecretSource>,

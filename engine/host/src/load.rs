@@ -38,8 +38,13 @@ impl Host {
     /// Loads a plugin from its bytes, for example those that a run is pinned to; `name` is for errors.
     pub async fn load_bytes(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<PluginFacts>, Error> {
         let digest = self.prepare(name, bytes).await?;
+        self.offer(digest).ok_or_else(|| no_plugin(name, "it was forgotten"))
+    }
+
+    /// Lets new runs use the plugin with this digest in place of one with its name; none if it is not loaded.
+    pub fn offer(&self, digest: Digest) -> Option<Arc<PluginFacts>> {
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
-        let loaded = plugins.by_digest.get(&digest).cloned().ok_or_else(|| no_plugin(name, "it was forgotten"))?;
+        let loaded = plugins.by_digest.get(&digest).cloned()?;
         let place = plugins
             .current
             .iter()
@@ -48,7 +53,18 @@ impl Host {
             Some(place) => plugins.current[place] = digest,
             None => plugins.current.push(digest),
         }
-        Ok(Arc::clone(&loaded.facts))
+        Some(Arc::clone(&loaded.facts))
+    }
+
+    /// Lets no new run use the plugin with this digest; it stays loaded for those that are pinned to it.
+    pub fn withdraw(&self, digest: Digest) {
+        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+        plugins.current.retain(|current| *current != digest);
+    }
+
+    /// What the plugin with this digest says of itself, if it is loaded.
+    pub fn facts_of(&self, digest: Digest) -> Option<Arc<PluginFacts>> {
+        self.plugin(digest).map(|loaded| Arc::clone(&loaded.facts))
     }
 
     /// Loads a plugin for the runs that are pinned to it, without offering it to new ones.

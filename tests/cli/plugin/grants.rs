@@ -40,7 +40,7 @@ fn a_table_that_is_there_is_not_begun_again() {
       has    unix     /vms/*/qmp.sock
       lacks  http     send HTTP requests
       lacks  env      read environment variables of the engine (all programs for WASI import this)
-      has    secrets  token, which it does not import
+      has    secrets  token (from the environment variable TOKEN), which it does not import
 
     To grant what it lacks, narrow these down and add them to runwright.toml under [plugin.vm.grants]:
       exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]

@@ -4,5 +4,6 @@ mod build;
 mod grants;
 mod inspect;
 mod list;
+mod lock;
 mod new;
 mod test;

@@ -52,7 +52,7 @@ impl Check {
             find(path, &mut files)?;
         }
         let workshop = Workshop::open(&context.settings()?).await?;
-        for problem in &workshop.problems {
+        for problem in &workshop.problems() {
             tracing::warn!("plugin {} can't be used: {}", problem.subject, problem.problem);
         }
         let mut checked = Vec::with_capacity(files.len());

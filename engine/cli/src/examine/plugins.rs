@@ -8,7 +8,7 @@ use host::{missing, reach, withheld};
 
 pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for problem in &workshop.problems {
+    for problem in &workshop.problems() {
         let mend = "build it again, or take it out of the folder";
         findings.push(Finding::fail("plugin", format!("{}: {}", problem.subject, one_line(&problem.problem)), mend));
     }
@@ -28,7 +28,7 @@ pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> 
             }
         });
     }
-    if loaded.is_empty() && workshop.problems.is_empty() {
+    if loaded.is_empty() && workshop.problems().is_empty() {
         let folders: Vec<String> = settings.plugins.iter().map(|path| path.display().to_string()).collect();
         let found = format!("none in {}", folders.join(", "));
         findings.push(Finding::warn(

@@ -50,16 +50,16 @@ impl List {
             context.screen.lines(kept(&pinned.by));
             older.push(json!({ "name": pinned.name, "digest": digest, "kept-by": pinned.by }));
         }
-        for problem in &workshop.problems {
+        for problem in &workshop.problems() {
             let mark = context.screen.paint(Tone::Bad, "can't be used:");
             context.screen.line(format!("{} {mark} {}", clean(&problem.subject), one_line(&problem.problem)));
         }
-        if shown.is_empty() && older.is_empty() && workshop.problems.is_empty() {
+        if shown.is_empty() && older.is_empty() && workshop.problems().is_empty() {
             let folders: Vec<String> = settings.plugins.iter().map(|path| path.display().to_string()).collect();
             context.screen.line(format!("no plugins in {}", folders.join(", ")));
         }
-        context.screen.json(&json!({ "plugins": shown, "older": older, "problems": workshop.problems }));
-        Ok(if workshop.problems.is_empty() { exit::SUCCEEDED } else { exit::FAILED })
+        context.screen.json(&json!({ "plugins": shown, "older": older, "problems": workshop.problems() }));
+        Ok(if workshop.problems().is_empty() { exit::SUCCEEDED } else { exit::FAILED })
     }
 }
 

@@ -4,6 +4,7 @@ mod build;
 mod grants;
 mod inspect;
 mod list;
+mod lock;
 mod manifest;
 mod new;
 mod pins;
@@ -21,7 +22,8 @@ Examples:
   runwright plugin inspect hello.wasm          what a file does and can ask for, before it is used
   runwright plugin new --lang rust disk-check  begin one
   runwright plugin build                       build the project in this folder
-  runwright plugin test hello.wasm cases.yaml  call its actions and compare what comes back";
+  runwright plugin test hello.wasm cases.yaml  call its actions and compare what comes back
+  runwright plugin lock                        refuse other binaries from now on";
 
 /// Look at plugins, make them, test them
 #[derive(Debug, clap::Args)]
@@ -39,6 +41,7 @@ enum Command {
     New(new::New),
     Build(build::Build),
     Test(test::Test),
+    Lock(lock::Lock),
 }
 
 impl Plugin {
@@ -50,6 +53,7 @@ impl Plugin {
             Command::New(new) => new.run(context).await,
             Command::Build(build) => build.run(context).await,
             Command::Test(test) => test.run(context).await,
+            Command::Lock(lock) => lock.run(context).await,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{Context, Error, exit};
 const EXAMPLES: &str = "\
 Examples:
   runwright plugin new --lang rust disk-check
-  runwright plugin new --lang rust disk-check -o json
+  runwright plugin new --lang python disk-check
 
 Writes a project into a new folder of that name: two actions, a helper for the language, the contract where it is \
 needed, and cases for `runwright plugin test`. Everything comes out of this program; nothing is fetched.";
