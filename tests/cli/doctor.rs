@@ -76,7 +76,7 @@ fn a_configuration_that_can_not_be_read_is_the_first_thing_told() {
               |
             1 | state-dri = 'state'
               | ^^^^^^^^^
-            unknown field `state-dri`, expected one of `state-dir`, `runbooks`, `alarms`, `plugins`, `plugin`, `limits`, `grace`, `keep-days`
+            unknown field `state-dri`, expected one of `state-dir`, `runbooks`, `alarms`, `plugins`, `plugin`, `limits`, `grace`, `keep-days`, `registry`
           → mend the file; the rest is looked at when it can be read
     ");
     assert_eq!(project.call(&["runs", "list"]).exit, Some(3));

@@ -68,6 +68,14 @@ pub enum Error {
         /// Why.
         what: String,
     },
+    /// A plugin could not be pulled.
+    #[error("could not pull {plugin}: {what}")]
+    Pull {
+        /// What was asked for.
+        plugin: String,
+        /// Why not.
+        what: String,
+    },
     /// The driver refused.
     #[error(transparent)]
     Driver(#[from] driver::Error),

@@ -65,7 +65,7 @@ impl PluginLock {
     }
 
     /// Why this binary may not be used under its name; none if it may.
-    pub(crate) fn refuses(&self, facts: &PluginFacts) -> Option<String> {
+    pub fn refuses(&self, facts: &PluginFacts) -> Option<String> {
         let pinned = self.plugin.get(&facts.name).filter(|pinned| pinned.digest != facts.digest)?;
         let now = Pinned::of(facts, None);
         let new: Vec<&str> =

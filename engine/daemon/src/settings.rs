@@ -21,6 +21,9 @@ use crate::Error;
 /// grace     = 10               # seconds that steps in flight get when the engine stops
 /// keep-days = 90               # `runwright serve` forgets runs that were over before that; without it none
 ///
+/// [registry]
+/// public-key = "RWQ..."        # pulled plugins must be signed by this minisign key
+///
 /// [plugin.vm]
 /// config-file = "inventory.yaml"
 /// [plugin.vm.grants]           # what the plugin may reach; nothing else
@@ -48,6 +51,8 @@ pub struct Settings {
     pub grace: Duration,
     /// For how long runs that are over are kept; for ever where there is none.
     pub keep: Option<Duration>,
+    /// The minisign key that must have signed plugins that are pulled.
+    pub public_key: Option<String>,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -63,6 +68,13 @@ struct File {
     limits: Limits,
     grace: u32,
     keep_days: Option<NonZeroU32>,
+    registry: RegistryTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct RegistryTable {
+    public_key: Option<String>,
 }
 
 impl Default for File {
@@ -76,6 +88,7 @@ impl Default for File {
             limits: Limits::default(),
             grace: 10,
             keep_days: None,
+            registry: RegistryTable::default(),
         }
     }
 }
@@ -126,6 +139,7 @@ impl Settings {
             limits: file.limits,
             grace: Duration::from_secs(file.grace.into()),
             keep: file.keep_days.map(|days| DAY * days.get()),
+            public_key: file.registry.public_key,
         }
     }
 

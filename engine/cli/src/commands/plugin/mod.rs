@@ -8,6 +8,7 @@ mod lock;
 mod manifest;
 mod new;
 mod pins;
+mod pull;
 mod test;
 mod workbench;
 
@@ -42,6 +43,7 @@ enum Command {
     Build(build::Build),
     Test(test::Test),
     Lock(lock::Lock),
+    Pull(pull::Pull),
 }
 
 impl Plugin {
@@ -54,6 +56,7 @@ impl Plugin {
             Command::Build(build) => build.run(context).await,
             Command::Test(test) => test.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
+            Command::Pull(pull) => pull.run(context).await,
         }
     }
 }
