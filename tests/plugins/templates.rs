@@ -10,8 +10,13 @@ use serde_json::Value;
 
 use crate::support::Project;
 
-/// What decides how a project becomes a plugin, besides the project.
-const BUILDERS: [&str; 2] = ["engine/host/src", "engine/cli/src/commands/plugin"];
+/// What decides how a project becomes a plugin, besides the project; testing and running it are never left out.
+const BUILDERS: [&str; 4] = [
+    "engine/host/src/pack.rs",
+    "engine/host/src/embed.rs",
+    "engine/cli/src/commands/plugin/build.rs",
+    "engine/cli/src/commands/plugin/manifest.rs",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -99,18 +104,18 @@ impl Made {
     /// What the plugin is built from and by, as a number.
     fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for folder in [self.project.path("hello")].into_iter().chain(BUILDERS.map(|folder| root().join(folder))) {
-            for file in files(&folder) {
-                file.strip_prefix(&folder).unwrap().hash(&mut hasher);
-                fs::read(&file).unwrap().hash(&mut hasher);
-            }
+        let project = self.project.path("hello");
+        for file in files(&project).into_iter().chain(BUILDERS.map(|file| root().join(file))) {
+            file.strip_prefix(&project).unwrap_or(&file).hash(&mut hasher);
+            fs::read(&file).unwrap().hash(&mut hasher);
         }
         hasher.finish()
     }
 
-    /// Builds it, or takes what the same files were built to before.
-    fn build(&self) {
-        let kept = kept().join(format!("{}-{:016x}.wasm", self.language, self.fingerprint()));
+    /// Builds it, or takes what the same files were built to before. `what` tells the plugins of a language apart.
+    fn build(&self, what: &str) {
+        let folder = kept().join(self.language).join(what);
+        let kept = folder.join(format!("{:016x}.wasm", self.fingerprint()));
         let built = self.project.path("hello/dist/hello.wasm");
         if kept.is_file() {
             fs::create_dir_all(built.parent().unwrap()).unwrap();
@@ -118,7 +123,8 @@ impl Made {
             return;
         }
         succeed(&mut self.runwright(&["plugin", "build", "hello"]));
-        fs::create_dir_all(kept.parent().unwrap()).unwrap();
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
         let part = kept.with_extension(format!("{}.part", std::process::id()));
         fs::copy(&built, &part).unwrap();
         fs::rename(&part, &kept).unwrap();
@@ -135,7 +141,7 @@ impl Made {
 /// The way from nothing to a run, as the README of the template tells it. Gives what the plugin asks for.
 fn whole_way(language: &'static str) -> BTreeSet<String> {
     let made = Made::new(language);
-    made.build();
+    made.build("hello");
     let tested = succeed(&mut made.runwright(&["plugin", "test", "hello/dist/hello.wasm", "hello/cases.yaml"]));
     let said = String::from_utf8(tested.stdout).unwrap();
     assert!(said.contains("says when effects may remain"), "{said}");
@@ -208,7 +214,7 @@ fn every_answer(language: &'static str) {
     let (_, source, place) = EVERY.iter().find(|(of, ..)| *of == language).expect("such a language");
     let made = Made::new(language);
     fs::copy(every.join(source), made.project.path("hello").join(place)).unwrap();
-    made.build();
+    made.build("every");
     fs::copy(every.join("every.yaml"), made.project.path("every.yaml")).unwrap();
     succeed(&mut made.runwright(&["plugin", "test", "hello/dist/hello.wasm", "every.yaml"]));
     let inspected = json(&succeed(&mut made.runwright(&["plugin", "inspect", "hello/dist/hello.wasm", "-o", "json"])));
