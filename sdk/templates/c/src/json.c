@@ -76,8 +76,12 @@ static bool escape_unicode(reader *in, char **out) {
 
 static const char *string(reader *in) {
     if (!take(in, "\"")) return NULL;
+    const char *close = in->at;
+    for (; close < in->end && *close != '"'; close++)
+        if (*close == '\\' && ++close == in->end) return NULL;
+    if (close == in->end) return NULL;
     /* No escape becomes longer than it is written. */
-    char *text = malloc((size_t)(in->end - in->at) + 1);
+    char *text = malloc((size_t)(close - in->at) + 1);
     if (text == NULL) abort();
     char *to = text;
     while (in->at < in->end) {

@@ -18,7 +18,8 @@ typedef struct json {
     struct json *next;  /* the next element or member beside this one */
 } json;
 
-/* The value that `length` bytes hold; NULL if they are no JSON, are nested deeper than 64, or a text holds a NUL. */
+/* The value that `length` bytes hold; NULL if they are no JSON, are nested deeper than 64, a text holds a NUL, or a
+ * number has more than 63 characters. */
 const json *json_parse(const char *bytes, size_t length);
 
 /* The member with this key; NULL if `object` is no object or has none. */
