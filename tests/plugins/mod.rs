@@ -10,6 +10,7 @@ mod files;
 mod notify;
 mod older;
 mod package;
+mod registry;
 mod runbooks;
 mod schemas;
 mod secrets;
