@@ -144,6 +144,7 @@ fn at_work(report: &mut Report, folder: &Path) {
     place.until(restart::AT_WORK, 4);
     drop(served);
     let (mut ready, mut back, mut floor, mut ratios) = (vec![], vec![], vec![], vec![]);
+    let mut calls = 0;
     // Three deaths with a step in flight would put it into quarantine.
     for death in 1..=2 {
         let read = place.read_once().0;
@@ -151,6 +152,7 @@ fn at_work(report: &mut Report, folder: &Path) {
         let served = place.serve();
         place.until(restart::AT_WORK, 4 + 2 * death);
         let took = began.elapsed();
+        calls = served.memory();
         ready.push(served.ready);
         back.push(took);
         floor.push(read);
@@ -161,6 +163,8 @@ fn at_work(report: &mut Report, folder: &Path) {
     let back = report.times("restart: 1000 unfinished runs, all at work again", &mut back);
     report.target(Target::at_most("e: 1000 unfinished runs at work again", back.as_secs_f64() * 1e3, 1_000.0, "ms"));
     report.rate("restart: at work again / files read once", median(&mut ratios));
+    let memory = calls as f64 / f64::from(1 << 20);
+    report.target(Target::at_most("g: memory of an engine with 1000 calls in flight", memory, 1_024.0, "MiB"));
 }
 
 /// What ten thousand runs hold that only wait.
