@@ -1,4 +1,5 @@
-//! What dnf and rpm print, read. The samples of the tests are recorded from dnf 4.14.
+//! What dnf and rpm print, read. The samples of the tests follow what dnf 4.14
+//! printed; rows that a small repository does not give were added by hand.
 
 use std::collections::BTreeMap;
 
