@@ -24,6 +24,9 @@ use crate::notes::Silent;
 use crate::pack::loadable;
 use crate::state::Setup;
 
+/// After compiling for so long, people are told why they wait.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 impl Host {
     /// Loads the plugin at `path`: reads it, compiles it or takes it from the cache, asks it to describe itself with
     /// every capability refused, and checks what it says.
@@ -114,7 +117,15 @@ impl Host {
             return Ok(component);
         }
         let engine = self.sandbox.engine.clone();
-        let compiled = spawn_blocking(move || compile(&engine, bytes)).await.map_err(Error::engine)?;
+        let mut compiling = spawn_blocking(move || compile(&engine, bytes));
+        let compiled = tokio::select! {
+            compiled = &mut compiling => compiled,
+            () = tokio::time::sleep(PATIENCE) => {
+                tracing::warn!("compiling {name}: a large plugin takes a while, once");
+                compiling.await
+            }
+        };
+        let compiled = compiled.map_err(Error::engine)?;
         let (component, code) = compiled.map_err(|error| no_plugin(name, error))?;
         if let Err(error) = self.cache.put(digest, &code) {
             tracing::warn!(plugin = name, %error, "a compiled plugin cannot be kept and will be compiled again");

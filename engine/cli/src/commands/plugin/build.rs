@@ -44,7 +44,7 @@ impl Build {
         let output = self.folder.join(&manifest.build.output);
         let bytes = self.packed(&output, &manifest)?;
         let file = self.folder.join("dist").join(format!("{}.wasm", manifest.name));
-        let bench = Workbench::load_bytes(context, &file, bytes.clone(), Limits::default()).await?;
+        let bench = Workbench::load_bytes(&file, bytes.clone(), Limits::default()).await?;
         agree(&manifest, &bench).map_err(|what| Error::new(exit::INVALID, what))?;
         write(&file, &bytes)
             .map_err(|error| Error::because(exit::INTERNAL, format!("could not write {}", file.display()), &error))?;

@@ -32,7 +32,7 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let bench = Workbench::load(context, &self.file, context.limits()).await?;
+        let bench = Workbench::load(&self.file, context.limits()).await?;
         let kind = bench.host.kind(bench.facts.digest).unwrap_or(Kind::Component);
         let exports = bench.host.exports(bench.facts.digest);
         let asks = asks(&bench.facts);

@@ -51,7 +51,7 @@ impl Pull {
         let pulled = registry.pull(&self.source).await.map_err(Error::from)?;
         let folder = settings.plugins.first().cloned().unwrap_or_else(|| PathBuf::from("plugins"));
         let named = PathBuf::from(clean(&self.source));
-        let bench = Workbench::load_bytes(context, &named, pulled.bytes.clone(), settings.limits.clone()).await?;
+        let bench = Workbench::load_bytes(&named, pulled.bytes.clone(), settings.limits.clone()).await?;
         let facts = &bench.facts;
         let mut lock = PluginLock::read(&settings.plugin_lock).map_err(Error::from)?;
         if let Some(why) = lock.refuses(facts).filter(|_| !self.accept) {

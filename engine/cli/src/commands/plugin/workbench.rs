@@ -1,17 +1,12 @@
 //! A plugin host for one file, without an engine: what inspecting, building and testing a plugin need.
 
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use host::{Host, Limits, Settings};
 use runwright_core::PluginFacts;
 
-use crate::{Context, Error, exit};
-
-/// After this long, people are told why they wait.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::{Error, exit};
 
 /// A plugin that is loaded, and the host that it is loaded in. Nothing is granted to it.
 pub(super) struct Workbench {
@@ -23,44 +18,26 @@ pub(super) struct Workbench {
 
 impl Workbench {
     /// Loads the plugin of this file.
-    pub(super) async fn load(context: &Context, file: &Path, limits: Limits) -> Result<Self, Error> {
+    pub(super) async fn load(file: &Path, limits: Limits) -> Result<Self, Error> {
         let failed = |error: host::Error| unusable(file, &error);
         let host = host(limits).map_err(failed)?;
-        let facts = waiting(context, file, host.load(file)).await.map_err(failed)?;
+        let facts = host.load(file).await.map_err(failed)?;
         let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
         Ok(Self { host, facts, size })
     }
 
     /// Loads a plugin that is to become this file.
-    pub(super) async fn load_bytes(
-        context: &Context,
-        file: &Path,
-        bytes: Vec<u8>,
-        limits: Limits,
-    ) -> Result<Self, Error> {
+    pub(super) async fn load_bytes(file: &Path, bytes: Vec<u8>, limits: Limits) -> Result<Self, Error> {
         let failed = |error: host::Error| unusable(file, &error);
         let (size, name) = (bytes.len() as u64, file.display().to_string());
         let host = host(limits).map_err(failed)?;
-        let loading = host.load_bytes(&name, bytes);
-        let facts = waiting(context, file, loading).await.map_err(failed)?;
+        let facts = host.load_bytes(&name, bytes).await.map_err(failed)?;
         Ok(Self { host, facts, size })
     }
 }
 
 fn unusable(file: &Path, error: &host::Error) -> Error {
     Error::because(exit::INVALID, format!("could not load the plugin {}", file.display()), error)
-}
-
-/// Waits for `loading` and says so when it takes long.
-async fn waiting<T>(context: &Context, file: &Path, loading: impl Future<Output = T>) -> T {
-    let mut loading = pin!(loading);
-    tokio::select! {
-        loaded = &mut loading => loaded,
-        () = tokio::time::sleep(PATIENCE) => {
-            context.screen.remark(format!("compiling {}: a large plugin takes a while, once", file.display()));
-            loading.await
-        }
-    }
 }
 
 fn host(limits: Limits) -> Result<Arc<Host>, host::Error> {

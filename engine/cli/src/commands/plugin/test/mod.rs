@@ -68,7 +68,7 @@ impl Test {
         if cases.is_empty() {
             return Err(Error::new(exit::INVALID, format!("{} has no cases", self.cases.display())));
         }
-        let bench = Workbench::load(context, &self.file, limits).await?;
+        let bench = Workbench::load(&self.file, limits).await?;
         let scratch = Scratch::new(&secrets)
             .map_err(|error| Error::because(exit::INTERNAL, "could not make a folder for the cases", &error))?;
         let invalid = |what: String| Error::new(exit::INVALID, format!("{}: {what}", self.cases.display()));
