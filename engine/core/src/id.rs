@@ -94,6 +94,17 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of all these bytes, one after the other: for what is too large to be held at once.
+    pub fn of_parts<E>(mut next: impl FnMut(&mut [u8]) -> Result<usize, E>) -> Result<Self, E> {
+        let (mut hash, mut part) = (Sha256::new(), vec![0; 64 * 1024]);
+        loop {
+            match next(&mut part)? {
+                0 => return Ok(Self(hash.finalize().into())),
+                length => hash.update(&part[..length]),
+            }
+        }
+    }
+
     /// The 32 bytes.
     pub fn bytes(self) -> [u8; 32] {
         self.0

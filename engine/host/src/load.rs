@@ -34,8 +34,8 @@ impl Host {
     /// New runs use it from now on in place of one with its name. Older ones stay loaded, by their digest, until
     /// [`forget`](Self::forget). A file that fails to load changes nothing.
     pub async fn load(&self, path: &Path) -> Result<Arc<PluginFacts>, Error> {
-        let bytes = self.read(path).await?;
-        self.load_bytes(&shown(path), bytes).await
+        let digest = self.load_pinned(path).await?;
+        self.offer(digest).ok_or_else(|| no_plugin(&shown(path), "it was forgotten"))
     }
 
     /// Loads a plugin from its bytes, for example those that a run is pinned to; `name` is for errors.
@@ -72,15 +72,28 @@ impl Host {
 
     /// Loads a plugin for the runs that are pinned to it, without offering it to new ones.
     pub async fn load_pinned(&self, path: &Path) -> Result<Digest, Error> {
-        let bytes = self.read(path).await?;
-        self.prepare(&shown(path), bytes).await
+        let name = shown(path);
+        let digest = self.read(path, digest).await?;
+        {
+            let _alone = self.loading.lock().await;
+            if self.is_loaded(digest) {
+                return Ok(digest);
+            }
+            // What is compiled already need not be held in memory.
+            if let Some(component) = self.cache.get(&self.sandbox.engine, digest) {
+                return self.link(&name, digest, component).await;
+            }
+        }
+        let bytes = self.read(path, read).await?;
+        self.prepare(&name, bytes).await
     }
 
-    async fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
+    /// What `read` makes of the file.
+    async fn read<T: Send + 'static>(&self, path: &Path, read: Reading<T>) -> Result<T, Error> {
         let (file, limit) = (path.to_owned(), self.sandbox.limits.component_bytes);
         let read = spawn_blocking(move || read(&file, limit)).await.map_err(Error::engine)?;
-        let bytes = read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        bytes.ok_or_else(|| Error::TooLarge { plugin: shown(path), limit: size(limit) })
+        let read = read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        read.ok_or_else(|| Error::TooLarge { plugin: shown(path), limit: size(limit) })
     }
 
     async fn prepare(&self, name: &str, bytes: Vec<u8>) -> Result<Digest, Error> {
@@ -93,6 +106,11 @@ impl Host {
             return Ok(digest);
         }
         let component = self.compiled(name, digest, bytes).await?;
+        self.link(name, digest, component).await
+    }
+
+    /// Makes a compiled plugin one that can be called.
+    async fn link(&self, name: &str, digest: Digest, component: Component) -> Result<Digest, Error> {
         let imports = component.component_type();
         let imports = imports.imports(&self.sandbox.engine).map(|(import, _)| import.to_owned()).collect();
         let linked = self.sandbox.link(&component).map_err(|reason| no_plugin(name, reason))?;
@@ -190,6 +208,16 @@ fn describing(time: Duration, exchange: Option<Exchange>) -> Setup {
         read_only: true,
         exchange,
     }
+}
+
+/// Reads a file of no more than so many bytes; none where it has more.
+type Reading<T> = fn(&Path, usize) -> io::Result<Option<T>>;
+
+/// The digest of the file, if it has no more than `limit` bytes.
+fn digest(path: &Path, limit: usize) -> io::Result<Option<Digest>> {
+    let (mut file, mut length) = (File::open(path)?.take(limit as u64 + 1), 0);
+    let digest = Digest::of_parts(|part| file.read(part).inspect(|read| length += read))?;
+    Ok((length <= limit).then_some(digest))
 }
 
 /// The file's bytes, if they are no more than `limit`.
