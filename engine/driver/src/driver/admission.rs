@@ -1,0 +1,189 @@
+//! Starting runs: what is admitted exists, durably, in one commit, and has its claim on its lock.
+
+use std::sync::Arc;
+
+use journal::Batch;
+use runwright_core::{ActionName, By, Cause, Digest, Event, Map, OnBusy, Pin, Record, Run, RunId, Runbook, Value};
+use tokio::sync::oneshot;
+
+use super::{Driver, Error};
+use crate::locks::Turn;
+
+/// What a new run is made of.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// The checked runbook.
+    pub runbook: Arc<Runbook>,
+    /// The checked inputs, with defaults filled in.
+    pub inputs: Map,
+    /// Who or what starts it.
+    pub cause: Cause,
+}
+
+/// What became of an admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admitted {
+    /// The run exists; it may wait for its lock.
+    Started(RunId),
+    /// Nothing was started: its lock is held, and its runbook says `on-busy: skip`.
+    Skipped {
+        /// The lock.
+        key: String,
+        /// The run that holds it.
+        holder: RunId,
+    },
+}
+
+/// A run that is made, but not durable yet.
+struct Created {
+    run: Run,
+    record: Record,
+    source: Option<(Digest, Vec<u8>)>,
+    turn: Option<Turn>,
+    /// The run that is to be cancelled for it.
+    replaces: Option<RunId>,
+}
+
+/// A lock's key, in bytes.
+const LOCK_BYTES_MAX: usize = 256;
+
+impl Driver {
+    /// Starts a run. It exists, durably, when this returns.
+    ///
+    /// A run that would wait for a lock whose holder does not live here is refused: nothing says when that goes on.
+    pub async fn start(&self, admission: Admission) -> Result<RunId, Error> {
+        if admission.runbook.lock.as_ref().is_some_and(|lock| lock.on_busy == OnBusy::Queue)
+            && let Some(key) = self.lock_key(&admission.runbook, &admission.inputs)?
+        {
+            self.would_get(&key)?;
+        }
+        let id = self.new_id()?;
+        match self.admit(vec![(id, admission)], |_| Batch::default()).await?.pop() {
+            Some(Admitted::Skipped { key, holder }) => Err(Error::Busy { key, holder }),
+            _ => Ok(id),
+        }
+    }
+
+    /// A fresh id, for [`Driver::admit`].
+    pub fn new_id(&self) -> Result<RunId, Error> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|error| Error::Internal(format!("no random bytes: {error}")))?;
+        Ok(RunId::new(self.world.clock.now(), random))
+    }
+
+    /// Starts these runs and writes what `with` makes of that, for example that an alarm was handled, in one commit:
+    /// after a crash all of it happened or none.
+    pub async fn admit(
+        &self,
+        admissions: Vec<(RunId, Admission)>,
+        with: impl FnOnce(&[Admitted]) -> Batch,
+    ) -> Result<Vec<Admitted>, Error> {
+        self.may_start()?;
+        let (mut created, mut records, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        let mut admitted = Vec::with_capacity(admissions.len());
+        for (id, admission) in admissions {
+            match self.created(id, admission) {
+                Ok(Ok(new)) => {
+                    records.push(new.record.clone());
+                    sources.extend(new.source.clone());
+                    admitted.push(Admitted::Started(id));
+                    created.push(new);
+                }
+                Ok(Err(skipped)) => admitted.push(skipped),
+                Err(error) => {
+                    created.iter().for_each(|new| self.let_go(&new.run));
+                    return Err(error);
+                }
+            }
+        }
+        let batch = with(&admitted);
+        let batch = Batch { records, sources, ..batch };
+        let replaced = created.iter().filter_map(|new| Some((new.replaces?, new.run.id()))).collect::<Vec<_>>();
+        self.commit(created, batch).await?;
+        for (holder, by) in replaced {
+            let by = By { who: "the engine".into(), why: format!("run {by} replaces it") };
+            // It may have ended by itself meanwhile.
+            if let Err(error) = self.cancel(holder, by, false).await {
+                tracing::debug!(run = %holder, %error, "a run that was to be replaced");
+            }
+        }
+        Ok(admitted)
+    }
+
+    async fn commit(&self, mut created: Vec<Created>, mut batch: Batch) -> Result<(), Error> {
+        if created.len() == 1
+            && let Some(Created { run, turn, .. }) = created.pop()
+        {
+            // The first step of a single run starts in the commit that creates it.
+            let (created, durable) = oneshot::channel();
+            self.spawn(run, turn, batch, vec![created])?;
+            return durable.await.map_err(|_| Error::Stopped)?;
+        }
+        batch.heads.extend(created.iter().map(|new| new.run.head()));
+        if let Err(error) = self.world.journal.append(batch).await {
+            created.iter().for_each(|new| self.let_go(&new.run));
+            return Err(error.into());
+        }
+        for Created { run, turn, .. } in created {
+            self.spawn(run, turn, Batch::default(), Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Whether the lock is free, or will be in the course of things.
+    pub(super) fn would_get(&self, key: &str) -> Result<(), Error> {
+        match self.world.locks.holder(key) {
+            Some(holder) if !self.lives().handles.contains_key(&holder) => {
+                Err(Error::Busy { key: key.to_owned(), holder })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn let_go(&self, run: &Run) {
+        run.lock().inspect(|key| self.world.locks.release(key, run.id()));
+    }
+
+    /// The run that an admission makes, with its claim on its lock; or that it is skipped.
+    fn created(&self, id: RunId, admission: Admission) -> Result<Result<Created, Admitted>, Error> {
+        let Admission { runbook, inputs, cause } = admission;
+        let catalog = self.world.plugins.catalog();
+        let pin = |action: &ActionName| -> Result<(ActionName, Pin), Error> {
+            let pin = catalog.pin(action).ok_or_else(|| Error::NoSuchAction(action.clone()))?;
+            Ok((action.clone(), pin))
+        };
+        let pins = runbook.actions().into_iter().map(pin).collect::<Result<_, _>>()?;
+        let (digest, source) = runbook.source();
+        let source = self.world.journal.source(digest)?.is_none().then_some((digest, source));
+        let (name, on_busy) = (runbook.name.clone(), runbook.lock.as_ref().map(|lock| lock.on_busy));
+        let lock = self.lock_key(&runbook, &inputs)?;
+        let event = Event::Created { runbook: digest, name, inputs, pins, cause, lock: lock.clone() };
+        let record = Record { run: id, seq: 1, at: self.world.clock.now(), event };
+        let run = Run::create(runbook, &record)?;
+        let (mut turn, mut replaces) = (None, None);
+        if let (Some(key), Some(on_busy)) = (lock, on_busy) {
+            let holder = self.world.locks.holder(&key);
+            match (self.world.locks.claim(&key, id), on_busy) {
+                (Turn::Waits(_), OnBusy::Skip) => {
+                    self.world.locks.release(&key, id);
+                    let Some(holder) = holder else { return Err(Error::Stopped) };
+                    return Ok(Err(Admitted::Skipped { key, holder }));
+                }
+                (waits @ Turn::Waits(_), OnBusy::Replace) => (turn, replaces) = (Some(waits), holder),
+                (claim, _) => turn = Some(claim),
+            }
+        }
+        Ok(Ok(Created { run, record, source, turn, replaces }))
+    }
+
+    /// The key of the lock that a run with these inputs claims.
+    fn lock_key(&self, runbook: &Runbook, inputs: &Map) -> Result<Option<String>, Error> {
+        let Some(lock) = &runbook.lock else { return Ok(None) };
+        let scope = serde_json::json!({ "inputs": inputs });
+        let key = self.world.scripts.resolve(&Value::String(lock.key.clone()), &scope);
+        match key.map_err(|error| Error::Lock(error.to_string()))? {
+            Value::String(key) if !key.is_empty() && key.len() <= LOCK_BYTES_MAX => Ok(Some(key)),
+            other => Err(Error::Lock(format!("{other} is no text of 1 to {LOCK_BYTES_MAX} bytes"))),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Taking runs over from engines that are gone, and up again when they are over.
+
+use journal::{Batch, Query};
+use runwright_core::{By, Event, Exit, Head, Phase, Record, Run, RunId, RunStatus, StepRun};
+use tokio::sync::oneshot;
+
+use super::{Driver, Error};
+use crate::children;
+
+impl Driver {
+    /// Takes an unfinished run over from an engine that is gone. Does nothing for one that lives here already.
+    ///
+    /// Processes that its attempts in flight had started are ended first; then the recovery table decides.
+    pub async fn resume(&self, id: RunId) -> Result<(), Error> {
+        if let Some(Head { status: RunStatus::Queued, lock: Some(key), .. }) = self.world.journal.head(id)? {
+            self.would_get(&key)?;
+        }
+        self.take_over(id, true).await
+    }
+
+    /// What a person wants of a run is done also where its plugins are gone: their calls fail then, or nobody can tell.
+    pub(super) async fn take_over(&self, id: RunId, with_plugins: bool) -> Result<(), Error> {
+        self.may_start()?;
+        if self.lives().handles.contains_key(&id) {
+            return Ok(());
+        }
+        let run = self.load(id)?;
+        let status = run.status();
+        if status.is_finished() {
+            return Err(Error::Over { run: id, status });
+        }
+        match self.ready(&run).await {
+            Err(error) if !with_plugins => tracing::warn!(%error, "going on without it"),
+            ready => ready?,
+        }
+        self.world.clock.not_before(run.updated());
+        let turn = run.lock().map(|key| self.world.locks.claim(key, id));
+        let (run, batch) = self.interrupted(run).await?;
+        self.spawn(run, turn, batch, Vec::new())
+    }
+
+    /// Makes the plugins ready that the run is pinned to.
+    async fn ready(&self, run: &Run) -> Result<(), Error> {
+        for plugin in run.plugins() {
+            let ready = self.world.plugins.ready(plugin).await;
+            ready.map_err(|reason| Error::PluginGone { run: run.id(), plugin, reason })?;
+        }
+        Ok(())
+    }
+
+    /// Adds that the attempts in flight lost their answer, if there are any.
+    async fn interrupted(&self, mut run: Run) -> Result<(Run, Batch), Error> {
+        let mut batch = Batch::default();
+        let calling = |step: &StepRun| step.active().is_some_and(|attempt| attempt.phase == Phase::Calling);
+        let in_flight = run.attempts().filter(|step| calling(step));
+        let children: Vec<Vec<(u32, u64)>> = in_flight.map(|step| step.children.clone()).collect();
+        if children.is_empty() {
+            return Ok((run, batch));
+        }
+        let children = children.concat();
+        if !children.is_empty() {
+            let end = || children.into_iter().filter(|(pid, started)| children::end(*pid, *started)).count();
+            let ended = tokio::task::spawn_blocking(end).await;
+            let ended = ended.map_err(|error| Error::Internal(error.to_string()))?;
+            if ended > 0 {
+                tracing::warn!(run = %run.id(), ended, "processes had outlived the engine that started them");
+            }
+        }
+        let event = Event::Interrupted { engine: Exit::Died };
+        let record = Record { run: run.id(), seq: run.seq() + 1, at: self.world.clock.now(), event };
+        run.apply(&record)?;
+        batch.records.push(record);
+        Ok((run, batch))
+    }
+
+    /// Fills the table of locks: what an unfinished run holds in the journal it holds here, whether it can go on or not.
+    pub fn remember_locks(&self) -> Result<(), Error> {
+        for head in self.world.journal.runs(&Query::unfinished())? {
+            if let Some(key) = head.lock.filter(|_| head.status != RunStatus::Queued) {
+                let _held = self.world.locks.claim(&key, head.run);
+            }
+        }
+        Ok(())
+    }
+
+    /// Resumes every unfinished run; returns how many, and those that can't be, each with the reason. One run that can't
+    /// go on holds up no other.
+    pub async fn resume_all(&self) -> Result<(usize, Vec<(RunId, Error)>), Error> {
+        let mut unfinished = self.world.journal.runs(&Query::unfinished())?;
+        // Those that hold their lock first; then those that wait for one, in the order in which they came.
+        unfinished.sort_by_key(|head| (head.status == RunStatus::Queued, head.run));
+        let (mut resumed, mut left) = (0, Vec::new());
+        for head in unfinished {
+            match self.take_over(head.run, true).await {
+                Ok(()) => resumed += 1,
+                Err(error) => left.push((head.run, error)),
+            }
+        }
+        Ok((resumed, left))
+    }
+
+    /// Rolls back a run that is over.
+    pub(super) async fn reopen(&self, id: RunId, by: By) -> Result<(), Error> {
+        self.may_start()?;
+        let mut run = self.load(id)?;
+        let record =
+            Record { run: id, seq: run.seq() + 1, at: self.world.clock.now(), event: Event::RollbackRequested { by } };
+        run.apply(&record)?;
+        self.ready(&run).await?;
+        if let Some(key) = run.lock()
+            && let Some(holder) = self.world.locks.holder(key).filter(|holder| *holder != id)
+        {
+            return Err(Error::Busy { key: key.to_owned(), holder });
+        }
+        let turn = run.lock().map(|key| self.world.locks.claim(key, id));
+        let (reopened, durable) = oneshot::channel();
+        self.spawn(run, turn, Batch { records: vec![record], ..Batch::default() }, vec![reopened])?;
+        durable.await.map_err(|_| Error::Stopped)?
+    }
+}
