@@ -22,7 +22,7 @@ use crate::{Clock, Error, Plugins, Progress};
 
 pub(crate) use command::Command;
 use perform::NoteRequest;
-use scripts::{Answered, Question, Sessions};
+use scripts::{AnswerTo, Answered, Question, Sessions};
 
 /// The world, as all tasks share it.
 pub(crate) struct World {
@@ -45,7 +45,7 @@ pub(crate) struct Task {
     batch: Batch,
     replies: Vec<Reply>,
     /// Answers to scripts, due when what was added is durable.
-    answers: Vec<(oneshot::Sender<Answered>, Answered)>,
+    answers: Vec<(AnswerTo, Answered)>,
     sessions: Sessions,
     // Boxed, all three: a channel has room for 32 messages from its start, and most runs are never sent one.
     questions: (mpsc::Sender<Box<Question>>, mpsc::Receiver<Box<Question>>),

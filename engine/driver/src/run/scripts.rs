@@ -1,13 +1,15 @@
 //! Scripts in flight: what they ask of the world is journaled, and answered from the journal when they are run again.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use runwright_core::{
     ActionName, Direction, Event, Failure, FailureKind, Note, Outcome, ScriptCall, StepRun, StepState, Value,
 };
 use script::{Outside, Refusal};
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::Task;
 use crate::Error;
@@ -15,12 +17,18 @@ use crate::Error;
 /// What a script gets of a call.
 pub(super) type Answered = Result<Value, Refusal>;
 
+/// Where an answer goes: to the thread of the script, which waits for this one.
+pub(super) type AnswerTo = SyncSender<Answered>;
+
+/// How often a script that waits for its answer looks whether its run still lives.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Something that a script asks, from the thread that it runs on.
 pub(super) struct Question {
     step: String,
     attempt: u32,
     ask: Ask,
-    answer: oneshot::Sender<Answered>,
+    answer: AnswerTo,
 }
 
 /// What a script asks.
@@ -49,10 +57,18 @@ pub(super) struct Line {
 impl Line {
     fn ask(&self, ask: Ask) -> Result<Value, Refusal> {
         let stopped = || Refusal::Halt("the engine stops".to_owned());
-        let (answer, answered) = oneshot::channel();
+        let (answer, answered) = sync_channel(1);
         let question = Box::new(Question { step: self.step.clone(), attempt: self.attempt, ask, answer });
         self.questions.blocking_send(question).map_err(|_| stopped())?;
-        answered.blocking_recv().unwrap_or_else(|_| Err(stopped()))
+        loop {
+            match answered.recv_timeout(LOOK) {
+                Ok(answered) => return answered,
+                // A question that came while its run went away lies in the channel for as long as somebody may ask: nobody
+                // takes it out, and nobody drops the answer's other end.
+                Err(RecvTimeoutError::Timeout) if !self.questions.is_closed() => {}
+                Err(_) => return Err(stopped()),
+            }
+        }
     }
 }
 
@@ -90,7 +106,7 @@ struct Session {
     /// Calls that it made in this execution.
     asked: usize,
     /// The call whose end it waits for.
-    waits: Option<(String, oneshot::Sender<Answered>)>,
+    waits: Option<(String, AnswerTo)>,
 }
 
 impl Sessions {
@@ -180,7 +196,7 @@ impl Task {
         Ok(())
     }
 
-    fn waits(&mut self, step: &str, path: String, answer: oneshot::Sender<Answered>) {
+    fn waits(&mut self, step: &str, path: String, answer: AnswerTo) {
         if let Some(session) = self.sessions.0.get_mut(step) {
             session.waits = Some((path, answer));
         }
@@ -212,5 +228,24 @@ fn ended(call: &StepRun) -> Option<Answered> {
             Some(Err(Refusal::Failed { kind: failure.kind.as_str().to_owned(), message: failure.message }))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_nobody_will_take_out_is_given_up() {
+        let (questions, mut asked) = mpsc::channel(4);
+        let mut line = Line { step: "fix".into(), attempt: 1, questions };
+        let script = std::thread::spawn(move || line.act("x/read", json!({})));
+        while asked.is_empty() {
+            std::thread::yield_now();
+        }
+        // The question lies in the channel, as where it comes at the moment at which the run goes away.
+        asked.close();
+        let refused = script.join().unwrap();
+        assert!(matches!(refused, Err(Refusal::Halt(_))), "{refused:?}");
     }
 }
