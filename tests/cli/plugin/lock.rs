@@ -89,3 +89,35 @@ fn new_runs_use_a_plugin_that_changed_while_an_engine_serves() {
     fs::remove_file(project.path("plugins/hello.wasm")).expect("it is there");
     until("its end", &|| digest().is_none());
 }
+
+#[test]
+fn a_run_in_flight_keeps_its_plugin_when_the_file_changes() {
+    let project = Project::with_plugins(&["hello"]);
+    let greet = "uses: hello/greet, with: { name: Ada }";
+    let steps = format!("  - {{ id: a, {greet} }}\n  - {{ id: pause, wait: 3s }}\n  - {{ id: b, {greet} }}\n");
+    project.write("slow.yaml", &format!("name: slow\nsteps:\n{steps}"));
+    let served = project.start(&["serve"]);
+    let _served = served.wait_until("serving", || project.path("state/api.sock").exists());
+    let status = || project.call(&["status", "-o", "json"]).json();
+    let plugin_now = || status()["plugins"][0]["digest"].clone();
+    let first = plugin_now();
+    assert_eq!(project.call(&["run", "slow.yaml", "--detach"]).exit, Some(0));
+    let mut changed = fs::read(plugin("hello")).expect("a plugin");
+    changed.extend([0, 5, 4, b'm', b'o', b'r', b'e']);
+    fs::write(project.path("plugins/hello.wasm"), &changed).expect("it is written");
+    let began = Instant::now();
+    while plugin_now() == first {
+        assert!(began.elapsed() < Duration::from_secs(60), "the changed plugin is not taken");
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(project.call(&["runs", "watch", "latest"]).exit, Some(0));
+    let called = || {
+        let shown = project.call(&["runs", "show", "latest", "--history", "-o", "json"]).json();
+        let history = shown["history"].as_array().expect("a list").clone();
+        let plugins = history.iter().map(|record| record["event"]["plugin"].clone()).filter(|plugin| !plugin.is_null());
+        plugins.collect::<Vec<_>>()
+    };
+    assert_eq!(called(), [first.clone(), first], "both steps ran in the plugin that the run began with");
+    assert_eq!(project.call(&["run", "slow.yaml"]).exit, Some(0));
+    assert_eq!(called(), [plugin_now(), plugin_now()], "a new run uses the new one");
+}
