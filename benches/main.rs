@@ -152,6 +152,8 @@ fn at_work(report: &mut Report, folder: &Path) {
         let served = place.serve();
         place.until(restart::AT_WORK, 4 + 2 * death);
         let took = began.elapsed();
+        // The last calls may still be on their way into their sandboxes.
+        std::thread::sleep(Duration::from_secs(3));
         calls = served.memory();
         ready.push(served.ready);
         back.push(took);
