@@ -9,7 +9,7 @@ use runwright_core::Value;
 use crate::cache::Cache;
 use crate::compile::{Compiled, compile};
 use crate::explain::{explain, kind};
-use crate::guard::{Bounds, Watched, watched};
+use crate::guard::{Bounds, Watched, watched, within};
 use crate::outside::{Outside, World};
 use crate::resolve::Room;
 use crate::{Error, Limits, Names, Reason, convert, functions};
@@ -102,6 +102,11 @@ impl Engine {
     /// What an expression gives is never looked at again: `${{` in it stays as it is.
     pub fn resolve(&self, template: &Value, scope: &Value) -> Result<Value, Error> {
         self.resolve_in(template, scope, &mut Room(self.limits.data_bytes))
+    }
+
+    /// Calls `work`, whose evaluations on this thread take at most `time` together, whatever each may take alone.
+    pub fn within<T>(&self, time: Duration, work: impl FnOnce() -> T) -> T {
+        within(time, work)
     }
 
     /// Runs a script until it ends, `deadline` is over, `cancel` becomes true, or `outside` halts it.

@@ -3,7 +3,7 @@
 //! One [`rhai::Engine`] serves every thread, and an evaluation stays on one thread; so what belongs to one evaluation is
 //! in a thread-local that lives exactly as long.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +16,26 @@ use crate::outside::World;
 
 thread_local! {
     static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
+    /// When everything that is evaluated [within](within) some time must have ended.
+    static TOGETHER: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Calls `work`; whatever it evaluates on this thread takes at most `time` together.
+pub(crate) fn within<T>(time: Duration, work: impl FnOnce() -> T) -> T {
+    /// Puts back what was there, also after a panic.
+    struct Restore(Option<Instant>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TOGETHER.set(self.0);
+        }
+    }
+    let before = Restore(TOGETHER.get());
+    TOGETHER.set(Some(soonest(Instant::now() + time, before.0)));
+    work()
+}
+
+fn soonest(end: Instant, other: Option<Instant>) -> Instant {
+    other.map_or(end, |other| end.min(other))
 }
 
 /// What one evaluation may still use.
@@ -73,7 +93,7 @@ pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOn
     }
     let watch = Watch {
         operations: bounds.operations,
-        deadline: Instant::now() + bounds.time,
+        deadline: soonest(Instant::now() + bounds.time, TOGETHER.get()),
         cancel: bounds.cancel,
         data_bytes: bounds.data_bytes,
         levels: Vec::new(),
