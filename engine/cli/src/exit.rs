@@ -4,7 +4,7 @@ use runwright_core::RunStatus;
 
 /// The run succeeded, or the command did what it should.
 pub const SUCCEEDED: u8 = 0;
-/// The run failed; `doctor` or `journal verify` found something that is wrong.
+/// The run failed; `doctor` or `journal verify` found something that is wrong; an alarm could not start what it calls for.
 pub const FAILED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
@@ -16,6 +16,8 @@ pub const BLOCKED: u8 = 4;
 pub const ROLLED_BACK: u8 = 5;
 /// The run was cancelled.
 pub const CANCELLED: u8 = 6;
+/// Only a part of what was sent was taken, for example because one alert of many can't be read.
+pub const PARTLY: u8 = 7;
 /// Something that should not be so: the disk, the network, or a defect.
 pub const INTERNAL: u8 = 70;
 /// The run is not over, but this command or its engine was ended; the run can be resumed.
@@ -25,12 +27,13 @@ pub const LEFT: u8 = 75;
 pub(crate) const HELP: &str = "\
 Exit codes:
    0  the run succeeded, or the command did what it should
-   1  the run failed, or a check found something wrong
+   1  the run failed, a check found something wrong, or an alarm could not start what it calls for
    2  the command line is wrong
    3  a runbook, an input, a name or the configuration is wrong; nothing was started
    4  the run is blocked: a person must decide, with `runwright settle`
    5  the run was rolled back
    6  the run was cancelled
+   7  only a part of what was sent was taken
   70  something that should not be so: the disk, the network, or a defect
   75  the run is not over, but this command was ended; the run can be resumed";
 
@@ -52,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_help_has_every_code_once() {
-        let codes = [SUCCEEDED, FAILED, USAGE, INVALID, BLOCKED, ROLLED_BACK, CANCELLED, INTERNAL, LEFT];
+        let codes = [SUCCEEDED, FAILED, USAGE, INVALID, BLOCKED, ROLLED_BACK, CANCELLED, PARTLY, INTERNAL, LEFT];
         let listed: Vec<u8> = HELP.lines().skip(1).map(|line| line[..4].trim().parse().unwrap()).collect();
         assert_eq!(listed, codes);
     }

@@ -8,7 +8,10 @@ use tokio::sync::mpsc;
 
 use crate::api::Client;
 use crate::engine::{LOCK_LOOK, PATIENCE};
-use crate::view::{Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale, find_run};
+use crate::view::{
+    Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale, UnstartedAlarm, UnstartedRequest,
+    find_run,
+};
 use crate::{Engine, Error, Settings};
 
 /// An engine to ask: one that serves the state directory, or, where none does, one in this process.
@@ -137,6 +140,22 @@ impl Access {
         match self {
             Self::Here(engine) => engine.alarm(body).await,
             Self::There(client) => client.alarm(body).await,
+        }
+    }
+
+    /// Tries again to start what could not be started for these alarms; for all where none is named.
+    pub async fn retry_unstarted(&self, request: &UnstartedRequest) -> Result<Accepted, Error> {
+        match self {
+            Self::Here(engine) => engine.retry_unstarted(&request.keys, &request.by).await,
+            Self::There(client) => client.retry_unstarted(request).await,
+        }
+    }
+
+    /// Takes these alarms out of the list of those that could not start; all of them where none is named.
+    pub async fn dismiss_unstarted(&self, request: &UnstartedRequest) -> Result<Vec<UnstartedAlarm>, Error> {
+        match self {
+            Self::Here(engine) => engine.dismiss_unstarted(&request.keys, &request.by).await,
+            Self::There(client) => client.dismiss_unstarted(request).await,
         }
     }
 

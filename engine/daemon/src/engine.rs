@@ -10,6 +10,7 @@ use runwright_core::{Cause, Record, RunId, RunStatus, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::intake::{Candidate, Intake};
 use crate::library::{Library, Loaded};
 use crate::view::{RunbookRef, StartRequest, StatusView, Tale};
 use crate::{Error, Settings, Workshop, workshop};
@@ -27,6 +28,7 @@ pub struct Engine {
     pub(crate) workshop: Workshop,
     pub(crate) driver: Driver,
     pub(crate) library: Arc<Mutex<Library>>,
+    pub(crate) intake: Arc<Intake>,
     journal: Arc<SledJournal>,
     since: Timestamp,
 }
@@ -50,8 +52,8 @@ impl Engine {
         );
         let library = Arc::new(Mutex::new(Library::new(&settings.runbooks)));
         driver.remember_locks()?;
-        let since = driver.now();
-        Ok(Self { settings: Arc::new(settings.clone()), workshop, driver, library, journal, since })
+        let (intake, since) = (Intake::of(journal.as_ref())?, driver.now());
+        Ok(Self { settings: Arc::new(settings.clone()), workshop, driver, library, intake, journal, since })
     }
 
     /// The same, but waits a little while another process holds the directory: most hold it only for a moment.
@@ -125,6 +127,17 @@ impl Engine {
     pub(crate) fn runbooks(&self) -> BTreeMap<String, Loaded> {
         let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         library.runbooks().into_iter().map(|(name, loaded)| (name.to_owned(), loaded)).collect()
+    }
+
+    /// The runbooks that an alarm may call for, and how many files can't be asked because of their errors.
+    pub(crate) fn candidates(&self) -> (Vec<Candidate>, usize) {
+        let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        let (unusable, unread) = library.unusable();
+        let usable = library.runbooks().into_values();
+        let mut all: Vec<Candidate> =
+            usable.map(|loaded| Candidate { runbook: loaded.runbook, unusable: None }).collect();
+        all.extend(unusable.into_iter().map(|(runbook, why)| Candidate { runbook, unusable: Some(why) }));
+        (all, unread)
     }
 
     /// Starts a run. It exists, durably, when this returns.
@@ -257,6 +270,7 @@ impl Engine {
         let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         let mut problems = library.problems();
         problems.extend(self.workshop.problems());
+        problems.extend(self.intake.problems(self.driver.now()));
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -266,6 +280,7 @@ impl Engine {
             runbooks: library.views(),
             problems,
             plugins: self.workshop.plugin_views(),
+            alarms: self.intake.unstarted(),
         })
     }
 

@@ -54,6 +54,26 @@ pub enum Error {
     /// An alarm can't be understood.
     #[error(transparent)]
     Alarm(#[from] trigger::Error),
+    /// An alarm is not in the list of those that could not start.
+    #[error("no alarm {0:?} is in the list of those that could not start; `runwright alarm list` shows it")]
+    NoAlarm(String),
+    /// What was sent is larger than what is read.
+    #[error("it is larger than {} KiB", bytes_max / 1024)]
+    TooLarge {
+        /// The bytes that are read at most.
+        bytes_max: usize,
+    },
+    /// The engine has too much to do at the moment.
+    #[error("the engine is busy: {0}; try again in a moment")]
+    Busy(&'static str),
+    /// The API has nothing there, or the request is not one.
+    #[error("{message}")]
+    Request {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        message: String,
+    },
     /// No run fits what was asked for.
     #[error("there is no run {0:?}; `runwright runs list` shows those that there are")]
     NoRun(String),

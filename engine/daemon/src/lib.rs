@@ -29,4 +29,6 @@ pub use plugin_lock::{Pinned, PluginLock};
 pub use registry::{Pulled, Registry};
 pub use serve::serve;
 pub use settings::Settings;
+/// What is read of alarms that are sent at once, in bytes at most.
+pub use trigger::limits::BODY_BYTES as ALARMS_BYTES_MAX;
 pub use workshop::{Workshop, inputs};

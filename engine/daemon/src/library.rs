@@ -38,6 +38,8 @@ struct Known {
     /// Its look at the last scan, if it had changed: it is read when it keeps that look.
     changing: Option<Look>,
     good: Option<Arc<Runbook>>,
+    /// What it would be if the plugins were there that it names; only where it can't be used.
+    without_plugins: Option<Arc<Runbook>>,
     problem: Option<String>,
     missing_scans: u32,
 }
@@ -110,14 +112,18 @@ impl Library {
         }
         (known.read, known.changing) = (Some(look), None);
         let read = opened.and_then(|(file, _)| read(file));
+        let read = read.map_err(|problem| Unusable { problem, without_plugins: None });
         let parsed = read.and_then(|bytes| check(path, &bytes, catalog, scripts));
         scan.changed.push(path.to_owned());
         match parsed {
             Ok(runbook) => {
                 known.good = Some(Arc::new(runbook));
-                known.problem = None;
+                (known.problem, known.without_plugins) = (None, None);
             }
-            Err(problem) => known.problem = Some(problem),
+            Err(Unusable { problem, without_plugins }) => {
+                known.problem = Some(problem);
+                known.without_plugins = without_plugins.map(Arc::new);
+            }
         }
     }
 
@@ -137,6 +143,24 @@ impl Library {
     /// The runbook with this name.
     pub fn get(&self, name: &str) -> Option<Loaded> {
         self.runbooks().remove(name)
+    }
+
+    /// Runbooks that can't be used, of which no earlier version can be used either, but whose triggers can be read; each
+    /// with the first line of what is wrong. Then how many files can't even be read so far.
+    pub(crate) fn unusable(&self) -> (Vec<(Arc<Runbook>, String)>, usize) {
+        let usable = self.runbooks();
+        let (mut unusable, mut unread) = (Vec::new(), 0);
+        for known in self.files.values().filter(|known| known.good.is_none()) {
+            match (&known.without_plugins, &known.problem) {
+                (Some(runbook), Some(problem)) if !usable.contains_key(runbook.name.as_str()) => {
+                    let first = problem.lines().next().unwrap_or_default().to_owned();
+                    unusable.push((Arc::clone(runbook), first));
+                }
+                (None, Some(_)) => unread += 1,
+                _ => {}
+            }
+        }
+        (unusable, unread)
     }
 
     /// What people are shown of the runbooks.
@@ -223,8 +247,17 @@ fn read(file: File) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn check(path: &Path, bytes: &[u8], catalog: &Catalog, scripts: &script::Engine) -> Result<Runbook, String> {
+/// Why a file can't be used.
+struct Unusable {
+    problem: String,
+    without_plugins: Option<Runbook>,
+}
+
+fn check(path: &Path, bytes: &[u8], catalog: &Catalog, scripts: &script::Engine) -> Result<Runbook, Unusable> {
     let name = path.display().to_string();
     let parsed = lang::parse(&name, bytes, Some(catalog), scripts);
-    parsed.runbook.ok_or_else(|| lang::render(&parsed.diagnostics, bytes))
+    parsed.runbook.ok_or_else(|| Unusable {
+        problem: lang::render(&parsed.diagnostics, bytes),
+        without_plugins: lang::parse(&name, bytes, None, scripts).runbook,
+    })
 }

@@ -4,14 +4,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use crate::view::StatusView;
-use crate::{Engine, Error, Settings, api, starts, watch};
+use crate::{Engine, Error, Settings, api, intake, starts, watch};
 
 /// How often old runs are looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Serves until `shutdown` is done: resumes what is unfinished, watches the folders and answers the API. `ready` is called
-/// once, when all of that is in place.
+/// Serves until `shutdown` is done: resumes what is unfinished, handles the inbox, watches the folders and answers the
+/// API. `ready` is called once, when all of that is in place.
 ///
 /// **A crash** at any moment is what the journal is for: the next `serve` goes on. After many of them in a short time the
 /// engine only answers: it resumes, watches and starts nothing (safe mode) until it was stopped cleanly.
@@ -40,14 +42,27 @@ pub async fn serve(
         }
     };
     let forgetting = forget(&engine);
-    let answering = api::answer(engine.clone(), listener);
+    // On tasks of their own, so that a look at a large folder holds up neither.
+    let mut tasks = JoinSet::new();
+    if !safe_mode {
+        tasks.spawn(intake::consume(&engine));
+    }
+    tasks.spawn(api::answer(engine.clone(), listener, std::future::pending()));
+    let working = async {
+        match tasks.join_next().await {
+            Some(Ok(ended)) => ended,
+            Some(Err(error)) => Err(Error::Internal(error.to_string())),
+            None => Ok(()),
+        }
+    };
     ready(&engine.status()?);
     let ended = tokio::select! {
         () = shutdown => Ok(()),
         ended = watching => ended,
-        ended = answering => ended,
+        ended = working => ended,
         () = forgetting => Ok(()),
     };
+    tasks.abort_all();
     tracing::info!("stopping: steps in flight may take {} s more", settings.grace.as_secs());
     // Nobody can ask for anything any more; the socket goes first, so that commands do not wait for an answer.
     let _ = std::fs::remove_file(settings.socket());
@@ -65,10 +80,6 @@ async fn resume(engine: &Engine) -> Result<(), Error> {
     }
     for (run, error) in left {
         tracing::error!(%run, %error, "an unfinished run can't go on");
-    }
-    let waiting = engine.handle_waiting().await?;
-    if waiting > 0 {
-        tracing::info!(waiting, "alarms that were accepted before are dealt with");
     }
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! What people and programs are shown: the JSON forms of the API and of `-o json`. They are stable.
 
+mod alarms;
+
 use journal::Journal;
 use runwright_core::{
     Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, ScriptCall, Step,
     StepRun, StepState, Timestamp, Value,
 };
 use serde::{Deserialize, Serialize};
+
+pub use alarms::{Accepted, AcceptedAlarm, RefusedAlert, StartFailure, UnstartedAlarm, UnstartedRequest};
 
 /// One run, as `runs show` and `run -o json` show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -170,6 +174,9 @@ pub struct StatusView {
     pub problems: Vec<Problem>,
     /// The plugins that new runs can use.
     pub plugins: Vec<PluginView>,
+    /// Alarms that call for something which could not be started, the newest first.
+    #[serde(default)]
+    pub alarms: Vec<UnstartedAlarm>,
 }
 
 /// A runbook that new runs can use.
@@ -208,30 +215,6 @@ pub struct Problem {
     pub subject: String,
     /// What is wrong with it and how to mend it.
     pub problem: String,
-}
-
-/// What became of alarms that were sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Accepted {
-    /// One entry for each alarm, in their order.
-    pub alarms: Vec<AcceptedAlarm>,
-}
-
-/// What became of one alarm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct AcceptedAlarm {
-    /// Its name.
-    pub name: String,
-    /// Its key in the inbox.
-    pub key: String,
-    /// It was here before, so nothing was started for it.
-    pub duplicate: bool,
-    /// The runs that it started.
-    pub runs: Vec<RunId>,
-    /// Why these.
-    pub note: String,
 }
 
 /// What `POST /v1/runs` takes.
@@ -287,11 +270,18 @@ pub struct SettleRequest {
 
 /// The run that `text` means: an id, the beginning of one, `latest`, or the last characters of one.
 pub fn find_run(journal: &dyn Journal, text: &str) -> Result<RunId, crate::Error> {
-    let heads = journal.runs(&journal::Query::default())?;
     let wanted = text.to_ascii_lowercase();
-    if wanted == "latest" {
-        return heads.iter().map(|head| head.run).max().ok_or_else(|| crate::Error::NoRun(text.to_owned()));
+    // A whole id needs no look at the other runs.
+    if let Ok(run) = wanted.parse()
+        && journal.head(run)?.is_some()
+    {
+        return Ok(run);
     }
+    if wanted == "latest" {
+        let newest = journal.runs(&journal::Query { limit: Some(1), ..journal::Query::default() })?;
+        return newest.first().map(|head| head.run).ok_or_else(|| crate::Error::NoRun(text.to_owned()));
+    }
+    let heads = journal.runs(&journal::Query::default())?;
     let fits = |id: &String| id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted));
     let mut found = heads.iter().map(|head| head.run).filter(|run| fits(&run.to_string()));
     match (found.next(), found.next()) {

@@ -161,9 +161,16 @@ impl Driver {
 
     /// Asks a run to take back what it did, while it lasts or after its end. Accepted, durably, when this returns.
     pub async fn roll_back(&self, run: RunId, by: By) -> Result<(), Error> {
-        match self.command(run, Command::RollBack(by.clone())).await {
-            Err(Error::Over { .. }) => self.reopen(run, by).await,
-            other => other,
+        loop {
+            match self.command(run, Command::RollBack(by.clone())).await {
+                Err(Error::Over { .. }) => {}
+                other => return other,
+            }
+            self.until_gone(run).await;
+            if self.reopen(run, by.clone()).await? {
+                return Ok(());
+            }
+            // Somebody else was quicker to take it up again.
         }
     }
 
@@ -188,6 +195,13 @@ impl Driver {
                 let status = self.load(run)?.status();
                 Err(if status.is_finished() { Error::Over { run, status } } else { Error::Stopped })
             }
+        }
+    }
+
+    /// Waits until the task of a run that is over is gone, which is a moment after its last record.
+    async fn until_gone(&self, run: RunId) {
+        while self.lives().handles.get(&run).is_some_and(|handle| handle.status.borrow().is_finished()) {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -219,14 +233,15 @@ impl Driver {
         while tasks.join_next().await.is_some() {}
     }
 
-    fn spawn(&self, run: Run, turn: Option<Turn>, batch: Batch, replies: Vec<Reply>) -> Result<(), Error> {
+    /// Gives the run a task. False: it has one already.
+    fn spawn(&self, run: Run, turn: Option<Turn>, batch: Batch, replies: Vec<Reply>) -> Result<bool, Error> {
         let id = run.id();
         let mut lives = self.lives();
         if self.stop.borrow().is_some() {
             return Err(Error::Stopped);
         }
         if lives.handles.contains_key(&id) {
-            return Ok(());
+            return Ok(false);
         }
         let (task, handle) = Task::new(Arc::clone(&self.world), run, turn, batch, replies, self.stop.subscribe());
         lives.handles.insert(id, handle);
@@ -238,7 +253,7 @@ impl Driver {
             }
             lock(&of_all).handles.remove(&id);
         });
-        Ok(())
+        Ok(true)
     }
 
     fn lives(&self) -> MutexGuard<'_, Lives> {

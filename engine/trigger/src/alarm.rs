@@ -15,7 +15,7 @@ pub struct Alarm {
     pub source: String,
     /// One alarm while it lasts: the fingerprint and the second at which it began, for people and logs.
     pub id: String,
-    /// Its name: the label `alertname`.
+    /// Its name: the label `alertname`; empty where there is none, which is legal.
     pub name: String,
     /// Whether it is still so.
     pub status: Status,
@@ -25,13 +25,17 @@ pub struct Alarm {
     pub labels: BTreeMap<String, String>,
     /// What people should know of it.
     pub annotations: BTreeMap<String, String>,
-    /// When it began.
-    pub starts: Timestamp,
+    /// When it began; none where the sender does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Timestamp>,
     /// When it ended, or will be taken to have ended if nothing more is heard; none where nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<Timestamp>,
     /// The same for the same labels: what the sender says, or else a digest of the sorted labels.
     pub fingerprint: String,
+    /// What was changed of it so that it fits, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Whether an alarm is still so.
@@ -56,13 +60,19 @@ impl Status {
 
 impl Alarm {
     /// What tells this notice apart from every other: source, fingerprint, begin and status. A notice that is sent again
-    /// has the same key.
+    /// has the same key. Where nobody says when it began, one that is over counts by its end, and all that are firing are
+    /// one.
     pub fn key(&self) -> String {
-        format!("{}/{}/{}/{}", self.source, self.fingerprint, self.starts.as_millisecond(), self.status.as_str())
+        let begin = match (self.starts, self.ends) {
+            (Some(starts), _) => starts.as_millisecond().to_string(),
+            (None, Some(ends)) if self.status == Status::Resolved => format!("until-{}", ends.as_millisecond()),
+            (None, _) => "unknown".to_owned(),
+        };
+        format!("{}/{}/{begin}/{}", self.source, self.fingerprint, self.status.as_str())
     }
 
     /// The value of `alarm` in expressions: `name`, `status`, `firing`, `resolved`, `severity`, `labels`, `annotations`,
-    /// `source`, `id`, `starts`, `ends` and `fingerprint`. Times are text (RFC 3339, UTC).
+    /// `source`, `id`, `starts`, `ends` and `fingerprint`. Times are text (RFC 3339, UTC), or null where nobody says.
     pub fn scope(&self) -> Value {
         json!({
             "source": self.source,
@@ -74,7 +84,7 @@ impl Alarm {
             "severity": self.severity,
             "labels": self.labels,
             "annotations": self.annotations,
-            "starts": self.starts.to_string(),
+            "starts": self.starts.map(|starts| starts.to_string()),
             "ends": self.ends.map(|ends| ends.to_string()),
             "fingerprint": self.fingerprint,
         })

@@ -5,18 +5,22 @@
 //!     "status": "firing", "labels": {"alertname": "VmDown", "vm": "web-1"}, "annotations": {},
 //!     "startsAt": "2026-08-04T10:00:00Z", "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "c0ffee00c0ffee00"
 //! }]}"#;
-//! let alarms = trigger::alertmanager(body).unwrap();
-//! assert_eq!(alarms[0].name, "VmDown");
-//! assert_eq!(alarms[0].scope()["firing"], true);
+//! let parts = trigger::read(trigger::Format::Alertmanager, body).unwrap();
+//! assert_eq!(parts.alarms[0].name, "VmDown");
+//! assert_eq!(parts.alarms[0].scope()["firing"], true);
 //! ```
 //!
+//! **Invariant:** one bad alert in a body costs the others nothing.
 //! **Invariant:** nothing here reads a clock or remembers anything; whether an alarm was seen before is the caller's to
 //! know, by [`Alarm::key`].
 
 mod alarm;
-mod alertmanager;
 mod error;
+mod fields;
+mod grafana;
+mod read;
+mod webhook;
 
 pub use alarm::{Alarm, Status};
-pub use alertmanager::{alertmanager, limits};
 pub use error::Error;
+pub use read::{Format, Parts, Refused, limits, read};

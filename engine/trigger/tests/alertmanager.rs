@@ -1,7 +1,33 @@
 //! Bodies as Alertmanager sends them, and bodies that are wrong.
 
 use serde_json::{Value, json};
-use trigger::{Alarm, Status, alertmanager, limits};
+use trigger::{Alarm, Error, Format, Parts, Status, limits, read};
+
+fn parts(body: &str) -> Result<Parts, Error> {
+    read(Format::Alertmanager, body.as_bytes())
+}
+
+/// The alarms of a body in which all is good.
+fn alarms(body: &str) -> Vec<Alarm> {
+    let Parts { alarms, refused, left_out, warnings } = parts(body).unwrap();
+    assert_eq!((refused, left_out, warnings), (vec![], 0, vec![]));
+    alarms
+}
+
+/// A webhook's body with these alerts.
+fn webhook(alerts: &[Value]) -> String {
+    json!({"version": "4", "status": "firing", "receiver": "pager", "truncatedAlerts": 0, "alerts": alerts}).to_string()
+}
+
+fn alert(name: &str) -> Value {
+    json!({"labels": {"alertname": name}, "startsAt": "2026-08-04T10:00:00Z"})
+}
+
+fn with(field: &str, value: Value) -> Value {
+    let mut alert = alert("A");
+    alert[field] = value;
+    alert
+}
 
 /// What Alertmanager 0.28 sends to a webhook, with made-up hosts.
 const WEBHOOK: &str = r#"{
@@ -39,7 +65,7 @@ const WEBHOOK: &str = r#"{
 
 #[test]
 fn a_webhook_gives_its_alarms() {
-    let alarms = alertmanager(WEBHOOK.as_bytes()).unwrap();
+    let alarms = alarms(WEBHOOK);
     assert_eq!(
         alarms.iter().map(Alarm::key).collect::<Vec<_>>(),
         ["alertmanager/ecd3edbd55dd82f1/1785838530123/firing", "alertmanager/0badc0de0badc0de/1785837600000/resolved",]
@@ -58,21 +84,21 @@ fn a_webhook_gives_its_alarms() {
 #[test]
 fn a_list_and_one_alert_alone_are_accepted() {
     let alert = json!({"labels": {"alertname": "VmDown", "vm": "a"}, "startsAt": "2026-08-04T10:00:00Z"});
-    let [alone] = alertmanager(alert.to_string().as_bytes()).unwrap().try_into().unwrap();
-    let [listed] = alertmanager(json!([alert]).to_string().as_bytes()).unwrap().try_into().unwrap();
+    let [alone] = alarms(&alert.to_string()).try_into().unwrap();
+    let [listed] = alarms(&json!([alert]).to_string()).try_into().unwrap();
     assert_eq!(alone, listed);
     assert_eq!(alone.status, Status::Firing);
     // As in the answers of Alertmanager's API.
     let mut api = alert;
     api["status"] = json!({"state": "active", "silencedBy": [], "inhibitedBy": []});
-    assert_eq!(alertmanager(api.to_string().as_bytes()), Ok(vec![alone]));
+    assert_eq!(alarms(&api.to_string()), [alone]);
 }
 
 #[test]
 fn a_missing_fingerprint_follows_the_labels_alone() {
     let of = |labels: Value, starts: &str| {
         let body = json!({"labels": labels, "startsAt": starts, "fingerprint": ""});
-        alertmanager(body.to_string().as_bytes()).unwrap().remove(0).fingerprint
+        alarms(&body.to_string()).remove(0).fingerprint
     };
     let one = of(json!({"alertname": "A", "b": "c"}), "2026-08-04T10:00:00Z");
     assert_eq!(one, of(json!({"b": "c", "alertname": "A"}), "2026-08-04T11:00:00Z"));
@@ -84,59 +110,152 @@ fn a_missing_fingerprint_follows_the_labels_alone() {
 fn a_group_gives_its_status_to_alerts_without() {
     let alert = json!({"labels": {"alertname": "A"}, "startsAt": "2026-08-04T10:00:00Z"});
     let body = json!({"version": "4", "status": "resolved", "alerts": [alert]});
-    assert_eq!(alertmanager(body.to_string().as_bytes()).unwrap()[0].status, Status::Resolved);
+    assert_eq!(alarms(&body.to_string())[0].status, Status::Resolved);
 }
 
 #[test]
 fn wrong_bodies_say_where_and_what_to_do() {
-    let good = json!({"labels": {"alertname": "A"}, "startsAt": "2026-08-04T10:00:00Z"});
-    let with = |field: &str, value: Value| {
-        let mut alert = good.clone();
-        alert[field] = value;
-        json!({"version": "4", "alerts": [good, alert]}).to_string()
-    };
     let bodies = [
         String::new(),
         "{\"alerts\": [\n  {\"labels\": }]}".to_owned(),
         "7".to_owned(),
         "{}".to_owned(),
         json!({"version": "3", "alerts": []}).to_string(),
-        json!({"version": "4", "status": "on", "alerts": []}).to_string(),
+        json!({"version": "1", "alerts": []}).to_string(),
         json!({"alerts": {}}).to_string(),
-        json!([1]).to_string(),
-        with("labels", json!({"vm": "a"})),
-        with("labels", json!({"alertname": "A", "port": 80})),
-        with("labels", json!([])),
-        with("labels", json!({"alertname": "A", "x": "y".repeat(5_000)})),
-        with("startsAt", json!("yesterday")),
-        with("startsAt", json!("0001-01-01T00:00:00Z")),
-        with("endsAt", json!(17)),
-        with("status", json!("FIRING")),
-        with("fingerprint", json!("../../etc/passwd")),
-        json!(vec![good.clone(); limits::ALARMS + 1]).to_string(),
         " ".repeat(limits::BODY_BYTES + 1),
     ];
-    let errors: Vec<String> =
-        bodies.iter().map(|body| alertmanager(body.as_bytes()).unwrap_err().to_string()).collect();
+    let errors: Vec<String> = bodies.iter().map(|body| parts(body).unwrap_err().to_string()).collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
     line 1, column 0: no JSON: EOF while parsing a value
     line 2, column 14: no JSON: expected value
     expected an object, found a number
     there is neither `alerts` nor `labels` in it; send what Alertmanager's webhook sends, or one alert with `labels`
-    version: expected "4", found "3"; only version 4 of the webhook is known, which Alertmanager sends since 0.6
-    status: expected "firing" or "resolved", found "on"
+    version: expected "4", found "3"; only version 4 of the webhook is known, which Alertmanager sends since 0.6, and Grafana's
+    version: expected "4", found "1"; only version 4 of the webhook is known, which Alertmanager sends since 0.6, and Grafana's
     alerts: expected a list, found an object
-    [0]: expected an object, found a number
-    alerts[1].labels: there is no `alertname` in it; every alarm needs a name: the label `alertname`, with text that is not empty
-    alerts[1].labels.port: expected text, found a number; put it in quotes
-    alerts[1].labels: expected an object, found a list
-    alerts[1].labels.x: 5000 bytes, more than 4096
-    alerts[1].startsAt: expected a time, found "yesterday"; times look like this: "2026-01-31T12:00:00Z"
-    alerts[1].startsAt: it is missing; write when it began, for example "2026-01-31T12:00:00Z"
-    alerts[1].endsAt: expected a time, found a number
-    alerts[1].status: expected "firing" or "resolved", found "FIRING"
-    alerts[1].fingerprint: expected up to 64 letters and digits; leave it out: it is then worked out from the labels
-    1001 alarms, more than 1000; set `max_alerts` in Alertmanager's webhook_config
-    it is 1025 KiB, more than 1024; set `max_alerts` in Alertmanager's webhook_config
+    it is 4097 KiB, more than 4096; set `max_alerts` in the webhook's configuration
     "#);
+    assert_eq!(parts(&format!("[]{}", " ".repeat(limits::BODY_BYTES - 2))), Ok(Parts::default()));
+}
+
+#[test]
+fn a_bad_alert_is_named_and_costs_the_others_nothing() {
+    let many: Value =
+        (0..=limits::LABELS).map(|n| (format!("l{n}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
+    let bad = [
+        json!(1),
+        with("labels", json!({})),
+        with("labels", Value::Null),
+        with("labels", json!([])),
+        with("labels", json!({"alertname": "A", "port": 1.5})),
+        with("labels", json!({"alertname": "A", "port": [80]})),
+        with("labels", json!({"alertname": "A", "x": "y".repeat(limits::LABEL_BYTES + 1)})),
+        with("labels", json!({"y".repeat(limits::NAME_BYTES + 1): "x"})),
+        with("labels", many),
+        with("annotations", json!("text")),
+        with("startsAt", json!("yesterday")),
+        with("endsAt", json!(17)),
+        with("status", json!("FIRING")),
+        with("fingerprint", json!("../../etc/passwd")),
+        with("fingerprint", json!("f".repeat(limits::FINGERPRINT_BYTES + 1))),
+    ];
+    for bad in &bad {
+        let Parts { alarms, refused, .. } = parts(&webhook(&[alert("one"), bad.clone(), alert("two")])).unwrap();
+        assert_eq!(alarms.iter().map(|alarm| alarm.name.as_str()).collect::<Vec<_>>(), ["one", "two"], "{bad}");
+        assert_eq!(refused.iter().map(|refused| &refused.alert).collect::<Vec<_>>(), [bad]);
+    }
+    let refused = parts(&webhook(&bad)).unwrap().refused;
+    let errors: Vec<String> = refused.iter().map(|refused| refused.error.to_string()).collect();
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    alerts[0]: expected an object, found a number
+    alerts[1].labels: there is none; labels tell one alert apart from another: send at least one, for example `alertname`
+    alerts[2].labels: there is none; labels tell one alert apart from another: send at least one, for example `alertname`
+    alerts[3].labels: expected an object, found a list
+    alerts[4].labels.port: expected text, found a number with a fraction or of many digits; put it in quotes: 1.30 and 1.3 are the same number, but not the same text
+    alerts[5].labels.port: expected text, found a list; put it in quotes
+    alerts[6].labels.x: 4097 bytes, more than 4096
+    alerts[7].labels: a name of 257 bytes, more than 256
+    alerts[8].labels: 65 labels, more than 64
+    alerts[9].annotations: expected an object, found text
+    alerts[10].startsAt: expected a time, found "yesterday"; times look like this: "2026-01-31T12:00:00Z"
+    alerts[11].endsAt: expected a time, found a number
+    alerts[12].status: expected "firing" or "resolved", found "FIRING"
+    alerts[13].fingerprint: expected up to 64 letters, digits, `-`, `_`, `.` and `:`; leave it out: it is then worked out from the labels
+    alerts[14].fingerprint: expected up to 64 letters, digits, `-`, `_`, `.` and `:`; leave it out: it is then worked out from the labels
+    "#);
+}
+
+#[test]
+fn a_bad_status_of_the_group_costs_only_alerts_without_their_own() {
+    let own = with("status", json!("resolved"));
+    let Parts { alarms, refused, .. } =
+        parts(&json!({"status": "on", "alerts": [own, alert("A")]}).to_string()).unwrap();
+    assert_eq!((alarms.len(), alarms[0].status), (1, Status::Resolved));
+    assert_eq!(refused[0].error.to_string(), r#"status: expected "firing" or "resolved", found "on""#);
+}
+
+#[test]
+fn what_is_at_a_bound_is_good() {
+    let labels: Value =
+        (0..limits::LABELS).map(|n| (format!("l{n}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
+    for alert in [
+        with("labels", labels),
+        with("labels", json!({"x": "y".repeat(limits::LABEL_BYTES)})),
+        with("labels", json!({"y".repeat(limits::NAME_BYTES): "x"})),
+        with("fingerprint", json!("0d1f-aa:77_x.y")),
+        with("fingerprint", json!("f".repeat(limits::FINGERPRINT_BYTES))),
+        with("annotations", Value::Null),
+    ] {
+        assert_eq!(alarms(&webhook(&[alert.clone()])).len(), 1, "{alert}");
+    }
+}
+
+#[test]
+fn what_alertmanager_calls_legal_is_taken() {
+    let nameless = with("labels", json!({"vm": "a", "code": 500, "up": false, "gone": null}));
+    let body = webhook(&[nameless, with("startsAt", json!("0001-01-01T00:00:00Z")), with("startsAt", Value::Null)]);
+    let alarms = alarms(&format!("\u{feff}{body}"));
+    assert_eq!((alarms[0].name.as_str(), alarms[0].labels["code"].as_str()), ("", "500"));
+    assert_eq!(alarms[0].labels.keys().collect::<Vec<_>>(), ["code", "up", "vm"]);
+    assert_eq!((alarms[1].starts, alarms[1].scope()["starts"].clone()), (None, Value::Null));
+    assert_eq!(alarms[1].key(), alarms[2].key(), "without a begin all that fire are one");
+    let ended = |at: &str| {
+        let mut alert = with("startsAt", json!("0001-01-01T00:00:00Z"));
+        (alert["status"], alert["endsAt"]) = (json!("resolved"), json!(at));
+        self::alarms(&webhook(&[alert])).remove(0).key()
+    };
+    assert_ne!(ended("2026-01-31T11:59:00Z"), ended("2026-01-31T12:59:00Z"));
+}
+
+#[test]
+fn annotations_are_cut_and_not_refused() {
+    let of = |annotations: Value| alarms(&webhook(&[with("annotations", annotations)])).remove(0);
+    let whole = of(json!({"d": "é".repeat(limits::ANNOTATION_BYTES / 2), "n": 7}));
+    assert_eq!((whole.annotations["d"].len(), whole.annotations["n"].as_str()), (limits::ANNOTATION_BYTES, "7"));
+    assert_eq!(whole.notes, [""; 0]);
+    let cut = of(json!({"d": "é".repeat(limits::ANNOTATION_BYTES / 2 + 1)}));
+    assert!(cut.annotations["d"].len() <= limits::ANNOTATION_BYTES);
+    assert!(cut.annotations["d"].ends_with("é… [cut: 16386 bytes]"));
+    assert_eq!(cut.notes, ["alerts[0].annotations.d: cut, it has 16386 bytes, more than 16384"]);
+    let names = (0..=limits::ANNOTATIONS).map(|n| (format!("{n:03}"), json!("x")));
+    let many = of(names.collect::<serde_json::Map<_, _>>().into());
+    assert_eq!((many.annotations.len(), many.notes.len()), (limits::ANNOTATIONS, 1));
+}
+
+#[test]
+fn of_a_storm_the_first_are_taken_and_it_is_said() {
+    let storm = |count: usize| parts(&webhook(&vec![alert("A"); count])).unwrap();
+    assert_eq!(storm(limits::ALERTS).warnings, [""; 0]);
+    let Parts { alarms, left_out, warnings, .. } = storm(limits::ALERTS + 200);
+    assert_eq!((alarms.len(), left_out), (limits::ALERTS, 200));
+    insta::assert_snapshot!(warnings.join("\n"), @"1200 alerts came in one body: the first 1000 were taken, 200 were left out; set `max_alerts: 1000` in the webhook's configuration, or group alerts into smaller notifications");
+}
+
+#[test]
+fn what_the_sender_left_out_is_a_warning() {
+    let body = webhook(&[alert("A")]).replace("\"truncatedAlerts\":0", "\"truncatedAlerts\":9998");
+    let Parts { alarms, warnings, .. } = parts(&body).unwrap();
+    assert_eq!(alarms.len(), 1);
+    insta::assert_snapshot!(warnings.join("\n"), @r#"alertmanager left 9998 alerts out of a notification of the receiver "pager" (`truncatedAlerts`): nothing was started for them; raise `max_alerts` of that webhook, or group alerts into smaller notifications"#);
 }

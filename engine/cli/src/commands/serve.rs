@@ -74,6 +74,10 @@ fn greeting(status: &StatusView, folder: &str) -> String {
     if let Some(why) = &status.safe_mode {
         text.push_str(&format!(", in safe mode: nothing is started, because {why}"));
     }
+    if !status.alarms.is_empty() {
+        let alarms = count(status.alarms.len(), "alarm");
+        text.push_str(&format!(", {alarms} could not start what they call for: see `runwright alarm list`"));
+    }
     if !status.problems.is_empty() {
         text.push_str(&format!(", {}: see `runwright status`", count(status.problems.len(), "problem")));
     }

@@ -5,6 +5,7 @@ use daemon::view::StatusView;
 use runwright_core::RunStatus;
 use serde_json::json;
 
+use super::alarm::unstarted;
 use crate::human::{clean, duration, now, table, time};
 use crate::screen::Tone;
 use crate::{Context, Error, exit};
@@ -13,6 +14,9 @@ const EXAMPLES: &str = "\
 Examples:
   runwright status
   runwright status -o json";
+
+/// Alarms that could not start what they call for, as far as they are shown.
+const ALARMS_SHOWN: usize = 20;
 
 /// Show where the engine stands: runs, runbooks, plugins, and files that can't be used
 #[derive(Debug, clap::Args)]
@@ -73,6 +77,16 @@ fn text(context: &Context, status: &StatusView, serves: bool) -> Vec<String> {
         vec![plugin.name.clone(), plugin.version.clone(), plugin.actions.join(", ")]
     };
     part("plugins", plugins.map(row).collect());
+    if !status.alarms.is_empty() {
+        let title =
+            "alarms that could not start what they call for: `runwright alarm retry KEY`, or `alarm dismiss KEY`";
+        lines.push(strong(title));
+        let shown = status.alarms.iter().take(ALARMS_SHOWN).flat_map(unstarted);
+        lines.extend(shown.map(|line| format!("  {line}")));
+        if status.alarms.len() > ALARMS_SHOWN {
+            lines.push(format!("  … and {} more: `runwright alarm list`", status.alarms.len() - ALARMS_SHOWN));
+        }
+    }
     for problem in &status.problems {
         lines.push(format!("{} {}:", context.screen.paint(Tone::Bad, "problem:"), clean(&problem.subject)));
         lines.extend(problem.problem.lines().map(|line| format!("  {}", clean(line))));

@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 
 use super::{ErrorBody, RunRef};
 use crate::Error;
-use crate::view::{Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale};
+use crate::view::{
+    Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale, UnstartedAlarm, UnstartedRequest,
+};
 
 /// Talks to the engine that serves a state directory.
 #[derive(Debug, Clone)]
@@ -92,6 +94,16 @@ impl Client {
     /// Sends alarms in Alertmanager's form.
     pub async fn alarm(&self, body: &[u8]) -> Result<Accepted, Error> {
         self.post("/v1/alarms/alertmanager", body).await
+    }
+
+    /// Tries again to start what could not be started for these alarms; for all where none is named.
+    pub async fn retry_unstarted(&self, request: &UnstartedRequest) -> Result<Accepted, Error> {
+        self.post("/v1/alarms/unstarted/retry", &json(request)?).await
+    }
+
+    /// Takes these alarms out of the list of those that could not start; all of them where none is named.
+    pub async fn dismiss_unstarted(&self, request: &UnstartedRequest) -> Result<Vec<UnstartedAlarm>, Error> {
+        self.post("/v1/alarms/unstarted/dismiss", &json(request)?).await
     }
 
     /// Follows a run from its first record on, until it is over or a person must decide, or the engine is gone.

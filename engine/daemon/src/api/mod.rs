@@ -12,13 +12,20 @@
 //! | `POST /v1/runs/RUN/rollback` | [`By`](runwright_core::By) | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/resume` | | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/settle` | [`SettleRequest`](crate::view::SettleRequest) | 200 `{"run": ID}` |
-//! | `POST /v1/alarms/alertmanager` | Alertmanager's webhook body | 202 [`Accepted`](crate::view::Accepted) |
+//! | `POST /v1/alarms/alertmanager`, `…/grafana` | the webhook's body | 202 [`Accepted`](crate::view::Accepted); 207 where some alerts were not taken |
+//! | `POST /v1/alarms/unstarted/retry` | [`UnstartedRequest`](crate::view::UnstartedRequest) | [`Accepted`](crate::view::Accepted) |
+//! | `POST /v1/alarms/unstarted/dismiss` | [`UnstartedRequest`](crate::view::UnstartedRequest) | list of [`UnstartedAlarm`](crate::view::UnstartedAlarm) |
 //!
-//! `RUN` is an id, the beginning of one, or `latest`. Errors are `{"error": {"message": …}}` with 400 (not understood),
-//! 404 (no such thing), 409 (does not fit the state), 422 (a runbook or inputs with errors) or 503 (the engine is in
-//! trouble).
+//! `RUN` is an id, the beginning of one, or `latest`. Errors, all of them, are `{"error": {"message": …}}` with 400 (not
+//! understood), 404 (no such thing), 405 (no such method there), 408 (the body took too long), 409 (does not fit the
+//! state), 413 (too large), 422 (a runbook or inputs with errors) or 503 (the engine is in trouble or busy).
+//!
+//! A request that may write comes to its end though its client hangs up. There are bounds on connections, on bodies, on
+//! the memory of all bodies together, and on the time that heads and bodies take: see `connections` and `request`.
 
 mod client;
+mod connections;
+mod request;
 mod server;
 
 pub use client::Client;

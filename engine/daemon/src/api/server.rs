@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path as Segment, Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path as Segment, Query, State};
+use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,13 +15,17 @@ use journal::Journal;
 use runwright_core::{By, Head, Record, RunStatus};
 use serde::Deserialize;
 use tokio::net::UnixListener;
+use trigger::Format;
 
-use super::{ErrorBody, ErrorText, RunRef};
-use crate::view::{Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, find_run};
+use super::request::{self, Named, Posted, Whole};
+use super::{ErrorBody, ErrorText, RunRef, connections};
+use crate::view::{
+    Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, UnstartedAlarm, UnstartedRequest,
+};
 use crate::{Engine, Error};
 
-/// A request's body, in bytes: the largest runbook, and some more.
-const BODY_BYTES_MAX: usize = 4 << 20;
+/// When whoever was told that the engine is in trouble may try again, in seconds.
+const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Binds the API's socket. The caller holds the state directory, so a socket that is there is left over.
 pub(crate) fn listen(socket: &Path) -> Result<UnixListener, Error> {
@@ -31,8 +36,12 @@ pub(crate) fn listen(socket: &Path) -> Result<UnixListener, Error> {
     Ok(listener)
 }
 
-/// Answers requests for ever.
-pub(crate) async fn answer(engine: Engine, listener: UnixListener) -> Result<(), Error> {
+/// Answers requests until `closing` is done, then those that have begun.
+pub(crate) async fn answer(
+    engine: Engine,
+    listener: UnixListener,
+    closing: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/runs", get(runs).post(start))
@@ -43,10 +52,14 @@ pub(crate) async fn answer(engine: Engine, listener: UnixListener) -> Result<(),
         .route("/v1/runs/{run}/rollback", post(roll_back))
         .route("/v1/runs/{run}/resume", post(resume))
         .route("/v1/runs/{run}/settle", post(settle))
-        .route("/v1/alarms/alertmanager", post(alarm))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route("/v1/alarms/unstarted/retry", post(retry))
+        .route("/v1/alarms/unstarted/dismiss", post(dismiss))
+        .route("/v1/alarms/{format}", post(alarm))
+        .layer(middleware::from_fn(request::to_its_end))
+        .layer(middleware::map_response(request::in_one_form))
         .with_state(engine);
-    axum::serve(listener, router).await.map_err(|error| Error::io("serve", "api.sock", error))
+    connections::serve(listener, router, closing).await;
+    Ok(())
 }
 
 type Answer<T> = Result<Json<T>, Error>;
@@ -68,23 +81,24 @@ async fn runs(State(engine): State<Engine>, Query(query): Query<RunsQuery>) -> A
     Ok(Json(engine.journal().runs(&query)?))
 }
 
-async fn start(State(engine): State<Engine>, body: Bytes) -> Result<(StatusCode, Json<RunRef>), Error> {
-    let run = engine.start(parse::<StartRequest>(&body)?).await?;
+async fn start(
+    State(engine): State<Engine>,
+    Posted(request): Posted<StartRequest>,
+) -> Result<(StatusCode, Json<RunRef>), Error> {
+    let run = engine.start(request).await?;
     Ok((StatusCode::CREATED, Json(RunRef { run })))
 }
 
-async fn show(State(engine): State<Engine>, Segment(run): Segment<String>) -> Answer<RunView> {
-    let run = find_run(engine.journal().as_ref(), &run)?;
+async fn show(State(engine): State<Engine>, Named(run): Named) -> Answer<RunView> {
     Ok(Json(RunView::of(&engine.driver().load(run)?)))
 }
 
-async fn history(State(engine): State<Engine>, Segment(run): Segment<String>) -> Answer<Vec<Record>> {
-    let run = find_run(engine.journal().as_ref(), &run)?;
+async fn history(State(engine): State<Engine>, Named(run): Named) -> Answer<Vec<Record>> {
     Ok(Json(engine.journal().history(run)?))
 }
 
-async fn watch(State(engine): State<Engine>, Segment(run): Segment<String>) -> Result<Response, Error> {
-    let tale = engine.watch(find_run(engine.journal().as_ref(), &run)?)?;
+async fn watch(State(engine): State<Engine>, Named(run): Named) -> Result<Response, Error> {
+    let tale = engine.watch(run)?;
     let lines = stream::unfold(tale, async |mut tale| {
         let mut line = serde_json::to_vec(&tale.recv().await?).ok()?;
         line.push(b'\n');
@@ -95,46 +109,60 @@ async fn watch(State(engine): State<Engine>, Segment(run): Segment<String>) -> R
 
 type Done = Result<(StatusCode, Json<RunRef>), Error>;
 
-async fn cancel(State(engine): State<Engine>, Segment(run): Segment<String>, body: Bytes) -> Done {
-    let run = find_run(engine.journal().as_ref(), &run)?;
-    let CancelRequest { by, rollback } = parse(&body)?;
-    engine.driver().cancel(run, by, rollback).await?;
+async fn cancel(State(engine): State<Engine>, Named(run): Named, Posted(request): Posted<CancelRequest>) -> Done {
+    engine.driver().cancel(run, request.by, request.rollback).await?;
     Ok((StatusCode::ACCEPTED, Json(RunRef { run })))
 }
 
-async fn roll_back(State(engine): State<Engine>, Segment(run): Segment<String>, body: Bytes) -> Done {
-    let run = find_run(engine.journal().as_ref(), &run)?;
-    engine.driver().roll_back(run, parse::<By>(&body)?).await?;
+async fn roll_back(State(engine): State<Engine>, Named(run): Named, Posted(by): Posted<By>) -> Done {
+    engine.driver().roll_back(run, by).await?;
     Ok((StatusCode::ACCEPTED, Json(RunRef { run })))
 }
 
-async fn resume(State(engine): State<Engine>, Segment(run): Segment<String>) -> Done {
-    let run = find_run(engine.journal().as_ref(), &run)?;
+async fn resume(State(engine): State<Engine>, Named(run): Named) -> Done {
     engine.driver().resume(run).await?;
     Ok((StatusCode::ACCEPTED, Json(RunRef { run })))
 }
 
-async fn settle(State(engine): State<Engine>, Segment(run): Segment<String>, body: Bytes) -> Done {
-    let run = find_run(engine.journal().as_ref(), &run)?;
-    let SettleRequest { step, settlement, by } = parse(&body)?;
+async fn settle(State(engine): State<Engine>, Named(run): Named, Posted(request): Posted<SettleRequest>) -> Done {
+    let SettleRequest { step, settlement, by } = request;
     engine.driver().settle(run, step, settlement, by).await?;
     Ok((StatusCode::OK, Json(RunRef { run })))
 }
 
-async fn alarm(State(engine): State<Engine>, body: Bytes) -> Result<(StatusCode, Json<Accepted>), Error> {
-    Ok((StatusCode::ACCEPTED, Json(engine.alarm(&body).await?)))
+async fn alarm(
+    State(engine): State<Engine>,
+    Segment(format): Segment<String>,
+    body: Whole,
+) -> Result<(StatusCode, Json<Accepted>), Error> {
+    let format: Format = format.parse().map_err(|error: trigger::Error| Error::Request {
+        status: StatusCode::NOT_FOUND.as_u16(),
+        message: error.to_string(),
+    })?;
+    let accepted = engine.take_in(format, &body.bytes).await?;
+    let status = if accepted.is_partial() { StatusCode::MULTI_STATUS } else { StatusCode::ACCEPTED };
+    Ok((status, Json(accepted)))
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
-    serde_json::from_slice(body)
-        .map_err(|error| Error::Inputs { problems: vec![format!("the body is not what it should be: {error}")] })
+async fn retry(State(engine): State<Engine>, Posted(request): Posted<UnstartedRequest>) -> Answer<Accepted> {
+    engine.retry_unstarted(&request.keys, &request.by).await.map(Json)
+}
+
+async fn dismiss(
+    State(engine): State<Engine>,
+    Posted(request): Posted<UnstartedRequest>,
+) -> Answer<Vec<UnstartedAlarm>> {
+    engine.dismiss_unstarted(&request.keys, &request.by).await.map(Json)
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::Alarm(_) => StatusCode::BAD_REQUEST,
-            Self::NoRun(_) | Self::NoRunbook { .. } | Self::Driver(driver::Error::NoSuchRun(_)) => {
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Request { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            Self::NoAlarm(_) | Self::NoRun(_) | Self::NoRunbook { .. } | Self::Driver(driver::Error::NoSuchRun(_)) => {
                 StatusCode::NOT_FOUND
             }
             Self::AmbiguousRun(_)
@@ -151,6 +179,10 @@ impl IntoResponse for Error {
             _ => None,
         };
         let error = ErrorText { message: self.to_string(), rendered };
-        (status, Json(ErrorBody { error })).into_response()
+        let mut response = (status, Json(ErrorBody { error })).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        }
+        response
     }
 }

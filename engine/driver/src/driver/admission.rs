@@ -21,7 +21,7 @@ pub struct Admission {
 }
 
 /// What became of an admission.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Admitted {
     /// The run exists; it may wait for its lock.
     Started(RunId),
@@ -32,6 +32,8 @@ pub enum Admitted {
         /// The run that holds it.
         holder: RunId,
     },
+    /// Nothing was started, because of this: its lock's key can't be used, or an action that it needs is not there.
+    Refused(Error),
 }
 
 /// A run that is made, but not durable yet.
@@ -60,6 +62,7 @@ impl Driver {
         let id = self.new_id()?;
         match self.admit(vec![(id, admission)], |_| Batch::default()).await?.pop() {
             Some(Admitted::Skipped { key, holder }) => Err(Error::Busy { key, holder }),
+            Some(Admitted::Refused(error)) => Err(error),
             _ => Ok(id),
         }
     }
@@ -72,32 +75,46 @@ impl Driver {
     }
 
     /// Starts these runs and writes what `with` makes of that, for example that an alarm was handled, in one commit:
-    /// after a crash all of it happened or none.
+    /// after a crash all of it happened or none. What is wrong with one admission costs the others nothing.
+    ///
+    /// The commit and what follows from it go on though the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where the engine or its journal is in trouble: then nothing was started.
     pub async fn admit(
         &self,
         admissions: Vec<(RunId, Admission)>,
         with: impl FnOnce(&[Admitted]) -> Batch,
     ) -> Result<Vec<Admitted>, Error> {
         self.may_start()?;
-        let (mut created, mut records, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        let mut created = Vec::new();
         let mut admitted = Vec::with_capacity(admissions.len());
         for (id, admission) in admissions {
             match self.created(id, admission) {
                 Ok(Ok(new)) => {
-                    records.push(new.record.clone());
-                    sources.extend(new.source.clone());
                     admitted.push(Admitted::Started(id));
                     created.push(new);
                 }
                 Ok(Err(skipped)) => admitted.push(skipped),
-                Err(error) => {
+                Err(error @ (Error::Journal(_) | Error::Internal(_))) => {
                     created.iter().for_each(|new| self.let_go(&new.run));
                     return Err(error);
                 }
+                Err(error) => admitted.push(Admitted::Refused(error)),
             }
         }
         let batch = with(&admitted);
-        let batch = Batch { records, sources, ..batch };
+        let driver = self.clone();
+        let committed = tokio::spawn(async move { driver.begin(created, batch).await });
+        committed.await.map_err(|error| Error::Internal(error.to_string()))??;
+        Ok(admitted)
+    }
+
+    /// Commits the runs with the rest of their batch, and cancels those that they replace.
+    async fn begin(&self, created: Vec<Created>, mut batch: Batch) -> Result<(), Error> {
+        batch.records = created.iter().map(|new| new.record.clone()).collect();
+        batch.sources = created.iter().filter_map(|new| new.source.clone()).collect();
         let replaced = created.iter().filter_map(|new| Some((new.replaces?, new.run.id()))).collect::<Vec<_>>();
         self.commit(created, batch).await?;
         for (holder, by) in replaced {
@@ -107,7 +124,7 @@ impl Driver {
                 tracing::debug!(run = %holder, %error, "a run that was to be replaced");
             }
         }
-        Ok(admitted)
+        Ok(())
     }
 
     async fn commit(&self, mut created: Vec<Created>, mut batch: Batch) -> Result<(), Error> {
@@ -118,6 +135,9 @@ impl Driver {
             let (created, durable) = oneshot::channel();
             self.spawn(run, turn, batch, vec![created])?;
             return durable.await.map_err(|_| Error::Stopped)?;
+        }
+        if batch == Batch::default() {
+            return Ok(());
         }
         batch.heads.extend(created.iter().map(|new| new.run.head()));
         if let Err(error) = self.world.journal.append(batch).await {
@@ -162,15 +182,16 @@ impl Driver {
         let run = Run::create(runbook, &record)?;
         let (mut turn, mut replaces) = (None, None);
         if let (Some(key), Some(on_busy)) = (lock, on_busy) {
-            let holder = self.world.locks.holder(&key);
-            match (self.world.locks.claim(&key, id), on_busy) {
-                (Turn::Waits(_), OnBusy::Skip) => {
+            let claim = self.world.locks.claim(&key, id);
+            // Between the two it may have become this run's turn.
+            let other = self.world.locks.holder(&key).filter(|holder| *holder != id);
+            match (other, on_busy) {
+                (Some(holder), OnBusy::Skip) => {
                     self.world.locks.release(&key, id);
-                    let Some(holder) = holder else { return Err(Error::Stopped) };
                     return Ok(Err(Admitted::Skipped { key, holder }));
                 }
-                (waits @ Turn::Waits(_), OnBusy::Replace) => (turn, replaces) = (Some(waits), holder),
-                (claim, _) => turn = Some(claim),
+                (Some(holder), OnBusy::Replace) => (turn, replaces) = (Some(claim), Some(holder)),
+                _ => turn = Some(claim),
             }
         }
         Ok(Ok(Created { run, record, source, turn, replaces }))
@@ -182,8 +203,12 @@ impl Driver {
         let scope = serde_json::json!({ "inputs": inputs });
         let key = self.world.scripts.resolve(&Value::String(lock.key.clone()), &scope);
         match key.map_err(|error| Error::Lock(error.to_string()))? {
-            Value::String(key) if !key.is_empty() && key.len() <= LOCK_BYTES_MAX => Ok(Some(key)),
-            other => Err(Error::Lock(format!("{other} is no text of 1 to {LOCK_BYTES_MAX} bytes"))),
+            Value::String(key) if key.is_empty() => Err(Error::Lock(format!("{:?} gives an empty text", lock.key))),
+            Value::String(key) if key.len() > LOCK_BYTES_MAX => {
+                Err(Error::Lock(format!("{:?} gives {} bytes, more than {LOCK_BYTES_MAX}", lock.key, key.len())))
+            }
+            Value::String(key) => Ok(Some(key)),
+            _ => Err(Error::Lock(format!("{:?} does not give text", lock.key))),
         }
     }
 }

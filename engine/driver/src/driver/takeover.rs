@@ -36,7 +36,7 @@ impl Driver {
         self.world.clock.not_before(run.updated());
         let turn = run.lock().map(|key| self.world.locks.claim(key, id));
         let (run, batch) = self.interrupted(run).await?;
-        self.spawn(run, turn, batch, Vec::new())
+        self.spawn(run, turn, batch, Vec::new()).map(drop)
     }
 
     /// Makes the plugins ready that the run is pinned to.
@@ -99,8 +99,8 @@ impl Driver {
         Ok((resumed, left))
     }
 
-    /// Rolls back a run that is over.
-    pub(super) async fn reopen(&self, id: RunId, by: By) -> Result<(), Error> {
+    /// Rolls back a run that is over. False: it was taken up again meanwhile.
+    pub(super) async fn reopen(&self, id: RunId, by: By) -> Result<bool, Error> {
         self.may_start()?;
         let mut run = self.load(id)?;
         let record =
@@ -114,7 +114,9 @@ impl Driver {
         }
         let turn = run.lock().map(|key| self.world.locks.claim(key, id));
         let (reopened, durable) = oneshot::channel();
-        self.spawn(run, turn, Batch { records: vec![record], ..Batch::default() }, vec![reopened])?;
-        durable.await.map_err(|_| Error::Stopped)?
+        if !self.spawn(run, turn, Batch { records: vec![record], ..Batch::default() }, vec![reopened])? {
+            return Ok(false);
+        }
+        durable.await.map_err(|_| Error::Stopped)?.map(|()| true)
     }
 }

@@ -79,12 +79,15 @@ async fn failed(driver: &Driver) -> bool {
 }
 
 async fn starts(world: &World, driver: &Driver, wish: &Wish, skipped: &mut BTreeSet<RunId>) -> Result<bool, Error> {
-    let admitted = driver.admit(vec![(wish.id, wish.admission())], |_| Batch::default()).await?;
-    if let Some(Admitted::Skipped { key, .. }) = admitted.first() {
-        world.books().story.push(format!("-- {} is skipped: {key} is held", wish.id));
-        skipped.insert(wish.id);
+    match driver.admit(vec![(wish.id, wish.admission())], |_| Batch::default()).await?.pop() {
+        Some(Admitted::Skipped { key, .. }) => {
+            world.books().story.push(format!("-- {} is skipped: {key} is held", wish.id));
+            skipped.insert(wish.id);
+            Ok(true)
+        }
+        Some(Admitted::Refused(error)) => Err(error),
+        _ => Ok(true),
     }
-    Ok(true)
 }
 
 /// Looks at one run; returns whether there is more to come of it.

@@ -1,0 +1,111 @@
+//! The one way in: a body in some format, taken apart.
+
+use std::fmt;
+use std::str::FromStr;
+
+use runwright_core::Value;
+
+use crate::{Alarm, Error, webhook};
+
+/// The bounds of a body.
+pub mod limits {
+    /// Bytes of a body.
+    pub const BODY_BYTES: usize = 4 * 1024 * 1024;
+    /// Alerts that are taken from one body; the others are left out, and a warning says so.
+    pub const ALERTS: usize = 1_000;
+    /// Labels of one alert; an alert with more is refused.
+    pub const LABELS: usize = 64;
+    /// Annotations of one alert that are kept; the others are left out, and a note says so.
+    pub const ANNOTATIONS: usize = 64;
+    /// Bytes of the name of a label or annotation.
+    pub const NAME_BYTES: usize = 256;
+    /// Bytes of the value of a label; an alert with a longer one is refused, as it is part of its identity.
+    pub const LABEL_BYTES: usize = 4 * 1024;
+    /// Bytes of the value of an annotation; a longer one is cut, and a note says so.
+    pub const ANNOTATION_BYTES: usize = 16 * 1024;
+    /// Bytes of a fingerprint.
+    pub const FINGERPRINT_BYTES: usize = 64;
+}
+
+/// A form in which alarms are sent. One that is new is a file beside `webhook` and a line here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus' Alertmanager. What Grafana sends to the same address is known by its own fields.
+    Alertmanager,
+    /// Grafana's unified alerting.
+    Grafana,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Alertmanager, Self::Grafana];
+
+    /// Its name, as it stands in addresses and in [`Alarm::source`].
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alertmanager => "alertmanager",
+            Self::Grafana => "grafana",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|format| format.as_str() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            Error::new("", format!("there is no alarm format {name:?}")).hint(format!("there are: {known}"))
+        })
+    }
+}
+
+/// The parts of a body: what is good, what is not, and what people should know of the whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parts {
+    /// The alarms, in their order.
+    pub alarms: Vec<Alarm>,
+    /// The alerts that can't be read, in their order.
+    pub refused: Vec<Refused>,
+    /// Alerts beyond [`limits::ALERTS`]: nobody looked at them.
+    pub left_out: usize,
+    /// Alerts are missing, in the sender's words or ours.
+    pub warnings: Vec<String>,
+}
+
+/// An alert that can't be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// Why not, and where in the body.
+    pub error: Error,
+    /// The alert as it was sent.
+    pub alert: Value,
+}
+
+/// Takes a body apart. One bad alert costs the others nothing.
+///
+/// # Errors
+///
+/// Where the body as a whole can't be read: it is too large, no JSON, or holds no alerts.
+pub fn read(format: Format, body: &[u8]) -> Result<Parts, Error> {
+    if body.len() > limits::BODY_BYTES {
+        let message = format!("it is {} KiB, more than {}", body.len().div_ceil(1024), limits::BODY_BYTES / 1024);
+        return Err(Error::new("", message).hint("set `max_alerts` in the webhook's configuration"));
+    }
+    // Editors on Windows put a byte order mark in front.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = serde_json::from_slice(body).map_err(|error| {
+        let text = error.to_string();
+        let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
+        Error::new(format!("line {}, column {}", error.line(), error.column()), format!("no JSON: {message}"))
+    })?;
+    match format {
+        Format::Alertmanager | Format::Grafana => webhook::parts(format, body),
+    }
+}
