@@ -1,11 +1,13 @@
 //! The commands as people and programs call them.
 
 mod alarm;
+mod api;
 mod bad;
 mod check;
 mod completions;
 mod doctor;
 mod help;
+mod inbox;
 mod journal;
 mod plan;
 mod plugin;

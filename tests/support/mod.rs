@@ -1,5 +1,6 @@
 //! What tests of the program need: a project in a folder of its own, and a way to call it.
 
+mod api;
 mod redact;
 
 use std::fs;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub(crate) use api::request;
 
 /// A call that takes longer than this is killed, and its test fails.
 const PATIENCE: Duration = Duration::from_secs(60);

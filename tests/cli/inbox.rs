@@ -1,0 +1,188 @@
+//! The inbox under those who send too much, hang up, or send poison, and under an engine that dies.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::alarm::{LOCKED, WRITES, alert, notification};
+use crate::support::{Project, request};
+
+const PATH: &str = "/v1/alarms/alertmanager";
+
+/// Two runbooks that each alarm starts, so that their runs begin in one commit.
+const TWICE: &str = r#"
+name: NAME
+on: { alarm: { where: 'alarm.name == "VmDown"' } }
+steps: [{ id: a, script: "1" }]
+"#;
+
+#[test]
+fn what_was_accepted_is_handled_though_its_sender_hangs_up() {
+    const SENDERS: usize = 8;
+    const EACH: usize = 100;
+    let project = Project::new();
+    for name in ["one", "two"] {
+        project.write(&format!("runbooks/{name}.yaml"), &TWICE.replace("NAME", name));
+    }
+    let served = project.serve();
+    let name = |sender: usize, n: usize| format!("{sender}-{n}");
+    std::thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            let (project, name) = (&project, &name);
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let mut stream = project.connect().expect("it serves");
+                    let body = notification(&[alert(&name(sender, n))]);
+                    stream.write_all(&request("POST", PATH, &body)).expect("it is sent");
+                    std::thread::sleep(Duration::from_micros(u64::try_from(n % 4).expect("small") * 1_000));
+                }
+            });
+        }
+    });
+    // Everything is sent once more: what was accepted before is a duplicate, and has its runs.
+    let alerts: Vec<Value> = (0..SENDERS * EACH).map(|n| alert(&name(n / EACH, n % EACH))).collect();
+    let (mut again, mut duplicates) = (json!(null), 0);
+    let served = served.wait_until("all are handled", || {
+        let (status, answer) = project.ask("POST", PATH, &notification(&alerts));
+        assert_eq!(status, 202, "{answer}");
+        again = serde_json::from_str(&answer).expect("an answer");
+        let alarms = again["alarms"].as_array().expect("a list");
+        duplicates = alarms.iter().filter(|alarm| alarm["duplicate"] == json!(true)).count();
+        alarms.iter().all(|alarm| alarm["note"].as_str().is_some_and(|note| !note.starts_with("it waits")))
+    });
+    assert!(duplicates > SENDERS * EACH / 2, "{duplicates}");
+    let alarms = again["alarms"].as_array().expect("a list");
+    let without: Vec<_> =
+        alarms.iter().filter(|alarm| alarm["runs"].as_array().is_none_or(|runs| runs.len() != 2)).collect();
+    assert!(without.is_empty(), "{} without their runs: {:?}", without.len(), without.first());
+    let _served = served.wait_until("every run has ended", || {
+        let runs = project.runs();
+        runs.len() >= 2 * SENDERS * EACH && runs.iter().all(|run| run["status"] == json!("succeeded"))
+    });
+    assert_eq!(project.runs().len(), 2 * SENDERS * EACH);
+}
+
+#[test]
+fn slow_conditions_make_no_other_request_wait() {
+    let list = format!("[{}]", "0,".repeat(100));
+    let slow = format!("{list}.map(|a| {list}.map(|b| {list}.map(|c| a + b + c).len())).len() == 0");
+    let project = Project::new();
+    for n in 0..20 {
+        let slow = TWICE.replace("NAME", &format!("slow-{n}")).replace("alarm.name == \"VmDown\"", &slow);
+        project.write(&format!("runbooks/slow-{n}.yaml"), &slow);
+    }
+    let _served = project.serve();
+    assert_eq!(project.status()["runbooks"].as_array().expect("a list").len(), 20, "{}", project.status()["problems"]);
+    std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..12)
+            .map(|n| {
+                let project = &project;
+                scope.spawn(move || project.ask("POST", PATH, &notification(&[alert(&n.to_string())])))
+            })
+            .collect();
+        let mut slowest = Duration::ZERO;
+        while !senders.iter().all(|sender| sender.is_finished()) {
+            let began = Instant::now();
+            assert_eq!(project.ask("GET", "/v1/runs?limit=1", "").0, 200);
+            slowest = slowest.max(began.elapsed());
+        }
+        assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+        assert!(senders.into_iter().all(|sender| sender.join().expect("it ends").0 == 202));
+    });
+}
+
+/// Fifty alerts, ten of them bad in different ways: eight can't be read, and two give a lock no key.
+fn storm() -> Vec<Value> {
+    let with = |field: &str, value: Value| {
+        let mut alert = alert("bad");
+        alert[field] = value;
+        alert
+    };
+    let many: serde_json::Map<String, Value> = (0..100).map(|n| (format!("l{n}"), json!("x"))).collect();
+    let bad = [
+        json!("text"),
+        with("labels", json!(["vm"])),
+        with("labels", json!({"alertname": "VmDown", "vm": "x".repeat(5_000)})),
+        with("labels", Value::Object(many)),
+        with("labels", json!({"alertname": "VmDown", "vm": 1.30})),
+        with("startsAt", json!("yesterday")),
+        with("status", json!("burning")),
+        with("fingerprint", json!("../../etc/passwd")),
+        alert(""),
+        alert(&"x".repeat(300)),
+    ];
+    let mut all: Vec<Value> = (0..40).map(|n| alert(&format!("vm-{n:02}"))).collect();
+    for (n, bad) in bad.into_iter().enumerate() {
+        all.insert(n * 5, bad);
+    }
+    all
+}
+
+/// A project with three runbooks, one of which is broken: its plugin is missing.
+fn beset() -> Project {
+    let project = Project::new();
+    project.write("runbooks/locked.yaml", LOCKED);
+    project.write("runbooks/writes.yaml", WRITES);
+    project
+        .write("runbooks/broken.yaml", &TWICE.replace("NAME", "broken").replace("script: \"1\"", "uses: nobody/has"));
+    project
+}
+
+/// How often each machine was written down.
+fn written(project: &Project) -> BTreeMap<String, usize> {
+    let mut written = BTreeMap::new();
+    for line in project.lines("effects") {
+        *written.entry(line.rsplit("vm=").next().unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    written
+}
+
+/// Nothing that was accepted is lost, and everything that could not start is listed with its reason.
+fn assert_all_told(project: &Project) {
+    let alarms = project.status()["alarms"].as_array().expect("a list").clone();
+    let reasons = |name: &str| alarms.iter().filter(|alarm| alarm.to_string().contains(name)).count();
+    assert_eq!(
+        alarms.iter().filter(|alarm| alarm["key"].as_str().is_some_and(|key| key.starts_with("unreadable/"))).count(),
+        8
+    );
+    assert_eq!((reasons("nobody/has"), reasons("could not work out `lock`")), (42, 2), "{alarms:?}");
+    let written = written(project);
+    assert_eq!(written.len(), 42, "{written:?}");
+    assert!(written.values().all(|times| *times == 1), "{written:?}");
+}
+
+#[test]
+fn a_storm_with_poison_is_told_part_by_part() {
+    let project = beset();
+    let served = project.serve();
+    let (status, answer) = project.ask("POST", PATH, &notification(&storm()));
+    assert_eq!(status, 207, "{answer}");
+    let served = served.wait_until("the effects", || written(&project).len() == 42);
+    assert_all_told(&project);
+    served.signal(Signal::TERM);
+    assert_eq!(served.wait().exit, Some(0));
+    let _served = project.serve();
+    assert_all_told(&project);
+}
+
+#[test]
+fn a_storm_with_poison_survives_an_engine_that_is_killed_in_it() {
+    for record in [1, 7, 40, 90] {
+        let project = beset();
+        let killed = project.serve_with(|command| {
+            command.env("RUNWRIGHT_KILL_AT", format!("after:{record}"));
+        });
+        let body = notification(&storm());
+        let _ = project.ask("POST", PATH, &body);
+        assert_eq!(killed.wait().exit, None, "it is killed");
+        let served = project.serve();
+        // Who got no answer sends it again.
+        let (status, answer) = project.ask("POST", PATH, &body);
+        assert_eq!(status, 207, "{answer}");
+        let _served = served.wait_until("the effects", || written(&project).len() == 42);
+        assert_all_told(&project);
+    }
+}
