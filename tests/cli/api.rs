@@ -91,13 +91,13 @@ fn clients_that_promise_much_and_send_it_slowly_hold_little() {
 }
 
 #[test]
-fn a_connection_that_says_nothing_ends() {
+fn connections_that_say_nothing_end_and_keep_nobody_out() {
     let project = Project::new();
     let _served = project.serve();
-    let mut idle = project.connect().expect("it serves");
-    assert_eq!(idle.read(&mut [0; 1]).expect("it is closed"), 0);
-    let mut slow = project.connect().expect("it serves");
+    let mut idle: Vec<UnixStream> = (0..300).map(|_| project.connect().expect("it serves")).collect();
+    let mut slow = idle.remove(0);
     slow.write_all(b"GET /v1/status HTTP/1.1\r\nhost:").expect("sent");
-    let mut answer = Vec::new();
-    slow.read_to_end(&mut answer).expect("it is closed");
+    assert_eq!(project.ask("GET", "/v1/status", "").0, 200, "there is room when the idle ones have ended");
+    slow.read_to_end(&mut Vec::new()).expect("it is closed");
+    assert_eq!(idle[0].read(&mut [0; 1]).expect("it is closed"), 0);
 }

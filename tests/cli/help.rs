@@ -23,7 +23,7 @@ fn help_has_the_commands_and_the_exit_codes() {
       runs         List, show, watch, resume, cancel and roll back runs
       settle       Say what became of a step, where nobody but a person can
       serve        Watch folders, take alarms, and run what they call for
-      alarm        Send alarms
+      alarm        Send alarms, and see which could not start what they call for
       status       Show where the engine stands: runs, runbooks, plugins, and files that can't be used
       plugin       Look at plugins, make them, test them
       journal      Check, back up, mend and shorten the journal
@@ -67,12 +67,13 @@ fn help_has_the_commands_and_the_exit_codes() {
 
     Exit codes:
        0  the run succeeded, or the command did what it should
-       1  the run failed, or a check found something wrong
+       1  the run failed, a check found something wrong, or an alarm could not start what it calls for
        2  the command line is wrong
        3  a runbook, an input, a name or the configuration is wrong; nothing was started
        4  the run is blocked: a person must decide, with `runwright settle`
        5  the run was rolled back
        6  the run was cancelled
+       7  only a part of what was sent was taken
       70  something that should not be so: the disk, the network, or a defect
       75  the run is not over, but this command was ended; the run can be resumed
     ");

@@ -65,7 +65,7 @@ pub enum Error {
     },
     /// The engine has too much to do at the moment.
     #[error("the engine is busy: {0}; try again in a moment")]
-    Busy(&'static str),
+    Overloaded(&'static str),
     /// The API has nothing there, or the request is not one.
     #[error("{message}")]
     Request {

@@ -51,7 +51,7 @@ The alarm itself stays in the journal, so it starts nothing when it comes again.
 /// Bytes of an alarm file, at most.
 const BYTES_MAX: u64 = daemon::ALARMS_BYTES_MAX as u64;
 
-/// Send alarms, and look after those that could not start what they call for
+/// Send alarms, and see which could not start what they call for
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Alarm {

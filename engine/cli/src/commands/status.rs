@@ -69,7 +69,7 @@ fn text(context: &Context, status: &StatusView, serves: bool) -> Vec<String> {
     part("runs that are not over", others.into_iter().map(row).collect());
     let runbooks = status.runbooks.iter().map(|runbook| {
         let stale = if runbook.stale { "(the last good version)" } else { "" };
-        vec![runbook.name.clone(), clean(&runbook.description), runbook.file.clone(), stale.to_owned()]
+        vec![runbook.name.clone(), clean(&runbook.description), clean(&runbook.file), stale.to_owned()]
     });
     part("runbooks", runbooks.collect());
     let plugins = status.plugins.iter();

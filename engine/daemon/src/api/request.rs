@@ -104,7 +104,7 @@ async fn read(body: &mut Body, until: Instant) -> Result<Whole, Error> {
             return Err(too_large());
         }
         if bytes.len() + data.len() > SMALL_BYTES && leave.is_none() {
-            let busy = |_| Error::Busy("too many large requests come at once");
+            let busy = |_| Error::Overloaded("too many large requests come at once");
             leave = Some(tokio::time::timeout_at(until, LARGE.acquire()).await.map_err(busy)?.map_err(|_| late())?);
         }
         bytes.extend_from_slice(&data);

@@ -15,6 +15,7 @@ use journal::Journal;
 use runwright_core::{By, Head, Record, RunStatus};
 use serde::Deserialize;
 use tokio::net::UnixListener;
+use tokio::sync::Semaphore;
 use trigger::Format;
 
 use super::request::{self, Named, Posted, Whole};
@@ -23,6 +24,9 @@ use crate::view::{
     Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, UnstartedAlarm, UnstartedRequest,
 };
 use crate::{Engine, Error};
+
+/// Those who watch runs at once: they stay long, and leave room for others among all connections.
+static WATCHERS: Semaphore = Semaphore::const_new(192);
 
 /// When whoever was told that the engine is in trouble may try again, in seconds.
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -98,11 +102,12 @@ async fn history(State(engine): State<Engine>, Named(run): Named) -> Answer<Vec<
 }
 
 async fn watch(State(engine): State<Engine>, Named(run): Named) -> Result<Response, Error> {
-    let tale = engine.watch(run)?;
-    let lines = stream::unfold(tale, async |mut tale| {
+    let too_many = |_| Error::Overloaded("too many watch runs already");
+    let leave = WATCHERS.try_acquire().map_err(too_many)?;
+    let lines = stream::unfold((engine.watch(run)?, leave), async |(mut tale, leave)| {
         let mut line = serde_json::to_vec(&tale.recv().await?).ok()?;
         line.push(b'\n');
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(line)), tale))
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from(line)), (tale, leave)))
     });
     Ok(([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response())
 }
@@ -160,7 +165,7 @@ impl IntoResponse for Error {
         let status = match &self {
             Self::Alarm(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Request { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             Self::NoAlarm(_) | Self::NoRun(_) | Self::NoRunbook { .. } | Self::Driver(driver::Error::NoSuchRun(_)) => {
                 StatusCode::NOT_FOUND

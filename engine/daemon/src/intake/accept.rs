@@ -14,7 +14,7 @@ use crate::view::{Accepted, AcceptedAlarm, RefusedAlert};
 use crate::{Engine, Error};
 
 /// How long a sender waits for what becomes of its alarms. They are handled after that all the same.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Something that is to stand in the inbox.
 pub(super) struct Arrival {

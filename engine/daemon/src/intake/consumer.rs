@@ -194,10 +194,14 @@ impl Subject {
     /// Where what failed is tried again, no other runbook is asked; gives what is not there any more.
     fn only_what_failed(&self, candidates: &mut Vec<Candidate>) -> Vec<StartFailure> {
         let Some((wanted, _)) = &self.again else { return Vec::new() };
+        if wanted.iter().any(|failure| failure.runbook.is_none()) {
+            // The alarm as a whole failed, so that nothing was started.
+            return Vec::new();
+        }
         let fits = |failure: &StartFailure, name: &str| failure.runbook.as_deref() == Some(name);
         candidates.retain(|candidate| wanted.iter().any(|failure| fits(failure, &candidate.runbook.name)));
         let is_there = |failure: &&StartFailure| candidates.iter().any(|one| fits(failure, &one.runbook.name));
-        let gone = wanted.iter().filter(|failure| failure.runbook.is_some() && !is_there(failure));
+        let gone = wanted.iter().filter(|failure| !is_there(failure));
         let reason = || "the runbook is not there, or its file has errors".to_owned();
         gone.map(|failure| StartFailure { reason: reason(), ..failure.clone() }).collect()
     }

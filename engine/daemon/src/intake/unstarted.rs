@@ -116,10 +116,8 @@ fn free(places: &BTreeMap<usize, UnstartedAlarm>) -> usize {
 
 fn bound(failures: &mut Vec<StartFailure>) {
     if failures.len() > FAILURES_MAX {
-        let more = failures.len() - FAILURES_MAX;
+        tracing::warn!(more = failures.len() - FAILURES_MAX, "not all that an alarm could not start is listed");
         failures.truncate(FAILURES_MAX);
-        let reason = format!("{more} more could not be started: the inbox has all reasons");
-        failures.push(StartFailure { runbook: None, reason, transient: false });
     }
     for failure in failures {
         if let Some((end, _)) = failure.reason.char_indices().nth(REASON_CHARS_MAX) {
@@ -164,6 +162,6 @@ mod tests {
         assert_eq!((again.all().len(), again.get("0"), again.get("7")), (ALARMS_MAX - 1, None, None));
         assert_eq!(again.get("8").expect("it is there").failures.len(), 2);
         let bounded = again.get("1000").expect("it is there").failures;
-        assert_eq!((bounded.len(), bounded[0].reason.chars().count()), (FAILURES_MAX + 1, REASON_CHARS_MAX + 1));
+        assert_eq!((bounded.len(), bounded[0].reason.chars().count()), (FAILURES_MAX, REASON_CHARS_MAX + 1));
     }
 }

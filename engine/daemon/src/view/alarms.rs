@@ -85,7 +85,7 @@ pub struct UnstartedAlarm {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StartFailure {
-    /// The runbook; none where the alarm itself can't be read.
+    /// The runbook; none where the alarm as a whole can't be read or handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
     /// Why not.

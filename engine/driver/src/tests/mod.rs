@@ -396,6 +396,62 @@ async fn an_alarm_is_handled_in_the_commit_that_creates_its_runs() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_one_admission_costs_the_others_nothing() {
+    let bench = Bench::new();
+    let accept = Batch::accept("a/1", json!({}), Timestamp::from_millis(1));
+    bench.journal.append(accept).await.unwrap();
+    let lock = |key: &str| Some(Lock { key: key.into(), on_busy: OnBusy::Queue });
+    let runbooks = [
+        Runbook { lock: lock("${{ inputs.none ?? '' }}"), ..runbook(vec![], json!({})) },
+        Runbook { lock: lock(&"x".repeat(257)), ..runbook(vec![], json!({})) },
+        runbook(vec![step("a", "nobody/has", json!({}))], json!({})),
+        Runbook { lock: lock(&"x".repeat(256)), ..runbook(vec![], json!({})) },
+    ];
+    let admissions = runbooks.map(|runbook| {
+        let cause = Cause::Alarm { key: "a/1".into(), name: "Down".into() };
+        (bench.driver.new_id().unwrap(), Admission { runbook: Arc::new(runbook), inputs: Map::new(), cause })
+    });
+    let good = admissions[3].0;
+    let handled = InboxWrite::Handle { key: "a/1".into(), runs: vec![good], note: "test".into() };
+    let with = |_: &[Admitted]| Batch { inbox: vec![handled], ..Batch::default() };
+    let admitted = bench.driver.admit(admissions.to_vec(), with).await.unwrap();
+    let [Admitted::Refused(empty), Admitted::Refused(long), Admitted::Refused(gone), Admitted::Started(run)] =
+        &admitted[..]
+    else {
+        panic!("{admitted:?}")
+    };
+    assert_eq!(*run, good);
+    assert!(empty.to_string().ends_with("gives an empty text"), "{empty}");
+    assert!(long.to_string().ends_with("gives 257 bytes, more than 256"), "{long}");
+    assert_eq!(gone.to_string(), "no plugin has the action nobody/has");
+    assert_eq!(bench.driver.wait(good).await.unwrap().status(), RunStatus::Succeeded);
+    assert_eq!(bench.journal.runs(&journal::Query::default()).unwrap().len(), 1);
+    assert!(bench.journal.inbox("a/1").unwrap().unwrap().handled.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_in_a_race_with_a_runs_end_is_told_what_is_so() {
+    let bench = Bench::new();
+    for n in 0..300 {
+        let id = bench.start(runbook(vec![step("a", "x/idem", json!({}))], json!({}))).await;
+        let asked = (0..3).map(|_| {
+            let driver = bench.driver.clone();
+            tokio::spawn(async move {
+                match n % 2 {
+                    0 => driver.roll_back(id, by()).await,
+                    _ => driver.cancel(id, by(), false).await,
+                }
+            })
+        });
+        for asked in asked.collect::<Vec<_>>() {
+            let told = asked.await.unwrap();
+            assert!(!matches!(told, Err(Error::Stopped)), "{n}: {told:?}");
+        }
+        bench.driver.wait(id).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_makes_a_run_wait_and_loses_nothing() {
     let bench = Bench::new();
     bench.journal.fail_append(2, journal::Error::Full("test".into()));
