@@ -82,9 +82,9 @@ fn a_poison_alarm_is_a_note_and_touches_no_other_runbook() {
     let _served = project.serve();
     insta::assert_snapshot!(project.call(&["alarm", "list"]).shown(), @r#"
     exit 0
-    VmDown  DATE  alertmanager/cbee5e04ccc9c2bf/MILLIS/firing
+    VmDown  DATE  alertmanager/55a90c7255acff3d/MILLIS/firing
       locked: could not work out `lock`: "${{ inputs.vm }}" gives 257 bytes, more than 256
-    VmDown  DATE  alertmanager/a379fbb5dcdd8cba/MILLIS/firing
+    VmDown  DATE  alertmanager/146c13f3cbae66f9/MILLIS/firing
       locked: could not work out `lock`: "${{ inputs.vm }}" gives an empty text
     "#);
     let status = project.call(&["status"]).out;
@@ -218,4 +218,23 @@ fn grafana_is_known_by_its_name_and_every_instant_by_what_it_is() {
     assert_eq!(project.runs().len(), 1);
     let (status, answer) = project.ask("POST", "/v1/alarms/nagios", "{}");
     assert!(status == 404 && answer.contains("there are: alertmanager, grafana"), "{status} {answer}");
+}
+
+#[test]
+fn no_name_of_an_alarm_drives_a_terminal() {
+    let project = Project::new();
+    project.write("runbooks/locked.yaml", &LOCKED.replace("alarm.name == \"VmDown\"", "true"));
+    let served = project.serve();
+    let mut odd = alert("");
+    odd["labels"]["alertname"] = json!("\u{1b}[2J\u{202e}\u{9b}x\nforged");
+    let body = json!({"alerts": [odd], "receiver": "\u{1b}]0;title\u{7}", "truncatedAlerts": 1}).to_string();
+    let sent = project.call_with(&["alarm", "send", "-"], &body);
+    assert_eq!(sent.exit, Some(1), "{sent:?}");
+    let shown = [project.call(&["alarm", "list"]), project.call(&["status"]), sent];
+    served.signal(Signal::TERM);
+    let raw = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    for ran in shown.into_iter().chain([served.wait()]) {
+        assert!(!ran.out.contains(raw) && !ran.err.contains(raw), "{ran:?}");
+        assert!(!format!("{}{}", ran.out, ran.err).lines().any(|line| line.starts_with("forged")), "{ran:?}");
+    }
 }

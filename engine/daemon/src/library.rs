@@ -153,8 +153,8 @@ impl Library {
         for known in self.files.values().filter(|known| known.good.is_none()) {
             match (&known.without_plugins, &known.problem) {
                 (Some(runbook), Some(problem)) if !usable.contains_key(runbook.name.as_str()) => {
-                    let first = problem.lines().next().unwrap_or_default().to_owned();
-                    unusable.push((Arc::clone(runbook), first));
+                    let first = problem.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                    unusable.push((Arc::clone(runbook), first.to_owned()));
                 }
                 (None, Some(_)) => unread += 1,
                 _ => {}

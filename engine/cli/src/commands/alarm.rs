@@ -218,14 +218,17 @@ fn text(accepted: &Accepted) -> Vec<String> {
 }
 
 fn line(alarm: &AcceptedAlarm) -> Vec<String> {
-    let what = match (alarm.duplicate, alarm.runs.len()) {
-        (true, _) if alarm.failures.is_empty() && alarm.runs.is_empty() => {
-            "was here before, nothing is started".to_owned()
-        }
-        (_, 0) => clean(&alarm.note),
-        (_, runs) => format!("starts {}: {}", count(runs, "run"), clean(&alarm.note)),
+    let name = named(&alarm.name);
+    if alarm.duplicate {
+        let mut lines = vec![format!("{name}: was here before, nothing is started")];
+        lines.extend(alarm.failures.iter().map(failed));
+        return lines;
+    }
+    let what = match alarm.runs.len() {
+        0 => clean(&alarm.note),
+        runs => format!("starts {}: {}", count(runs, "run"), clean(&alarm.note)),
     };
-    let mut lines = vec![format!("{}: {what}", named(&alarm.name))];
+    let mut lines = vec![format!("{name}: {what}")];
     lines.extend(alarm.runs.iter().map(RunId::to_string).map(|run| format!("  {run}")));
     lines
 }
@@ -233,11 +236,15 @@ fn line(alarm: &AcceptedAlarm) -> Vec<String> {
 /// What `alarm list` and `status` show of one alarm: itself, then why which runbook could not be started.
 pub(crate) fn unstarted(alarm: &UnstartedAlarm) -> Vec<String> {
     let mut lines = vec![format!("{}  {}  {}", named(&alarm.alarm), time(alarm.at), clean(&alarm.key))];
-    lines.extend(alarm.failures.iter().map(|StartFailure { runbook, reason, .. }| match runbook {
-        Some(runbook) => format!("  {}: {}", clean(runbook), clean(reason)),
-        None => format!("  {}", clean(reason)),
-    }));
+    lines.extend(alarm.failures.iter().map(failed));
     lines
+}
+
+fn failed(failure: &StartFailure) -> String {
+    match &failure.runbook {
+        Some(runbook) => format!("  {}: {}", clean(runbook), clean(&failure.reason)),
+        None => format!("  {}", clean(&failure.reason)),
+    }
 }
 
 fn named(alarm: &str) -> String {

@@ -66,11 +66,10 @@ impl Engine {
             arrivals.push(Arrival { name: String::new(), key, item });
         }
         accepted.warnings.iter().for_each(|warning| self.intake.warn(now, warning));
-        let mut accepting = self.accept(arrivals, now).await?;
-        accepting.truncate(good);
-        for alarm in accepting {
-            accepted.alarms.push(self.became(alarm, until).await?);
+        for accepting in self.accept(arrivals, now).await? {
+            accepted.alarms.push(self.became(accepting, until).await?);
         }
+        accepted.alarms.truncate(good);
         match first_problem {
             Some(error) if good == 0 => Err(Error::Alarm(nothing_good(error, accepted.refused.len()))),
             _ => Ok(accepted),
@@ -104,16 +103,14 @@ impl Engine {
         let Accepting { name, duplicate, asked } = alarm;
         let key = asked.key.clone();
         let entry = if duplicate { self.journal().inbox(&key)? } else { None };
-        let outcome = match entry.and_then(|entry| entry.handled) {
-            None => self.outcome(asked, until).await,
-            Some(handled) => {
-                let failures = self.intake.unstarted.get(&key).map(|listed| listed.failures).unwrap_or_default();
-                if failures.iter().any(|failure| failure.transient) && self.is_consumed() {
-                    self.again(&key, None, until).await?
-                } else {
-                    Outcome { runs: handled.runs, note: "it was here before".into(), failures }
-                }
+        let known = entry.and_then(|entry| entry.handled);
+        let failures = self.intake.unstarted.get(&key).map(|listed| listed.failures).unwrap_or_default();
+        let (duplicate, outcome) = match known {
+            None => (duplicate, self.outcome(asked, until).await),
+            Some(_) if failures.iter().any(|failure| failure.transient) && self.is_consumed() => {
+                (false, self.again(&key, None, until).await?)
             }
+            Some(known) => (true, Outcome { runs: known.runs, note: "it was here before".into(), failures }),
         };
         let Outcome { runs, note, failures } = outcome;
         Ok(AcceptedAlarm { name, key, duplicate, runs, note, failures })

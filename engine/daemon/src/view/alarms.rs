@@ -45,7 +45,8 @@ pub struct AcceptedAlarm {
     pub name: String,
     /// Its key in the inbox.
     pub key: String,
-    /// It was here before, so nothing is started for it, except what could not be started then because of the engine.
+    /// It was here before, so nothing is started for it. Where the engine kept something from starting then, that is tried
+    /// again, and this is false.
     pub duplicate: bool,
     /// The runs that it started.
     pub runs: Vec<RunId>,

@@ -402,7 +402,7 @@ async fn what_is_wrong_with_one_admission_costs_the_others_nothing() {
     bench.journal.append(accept).await.unwrap();
     let lock = |key: &str| Some(Lock { key: key.into(), on_busy: OnBusy::Queue });
     let runbooks = [
-        Runbook { lock: lock("${{ inputs.none ?? '' }}"), ..runbook(vec![], json!({})) },
+        Runbook { lock: lock("${{ \"\" }}"), ..runbook(vec![], json!({})) },
         Runbook { lock: lock(&"x".repeat(257)), ..runbook(vec![], json!({})) },
         runbook(vec![step("a", "nobody/has", json!({}))], json!({})),
         Runbook { lock: lock(&"x".repeat(256)), ..runbook(vec![], json!({})) },
