@@ -122,7 +122,7 @@ impl Library {
             }
             Err(Unusable { problem, without_plugins }) => {
                 known.problem = Some(problem);
-                known.without_plugins = without_plugins.map(Arc::new);
+                known.without_plugins = without_plugins;
             }
         }
     }
@@ -250,7 +250,7 @@ fn read(file: File) -> Result<Vec<u8>, String> {
 /// Why a file can't be used.
 struct Unusable {
     problem: String,
-    without_plugins: Option<Runbook>,
+    without_plugins: Option<Arc<Runbook>>,
 }
 
 fn check(path: &Path, bytes: &[u8], catalog: &Catalog, scripts: &script::Engine) -> Result<Runbook, Unusable> {
@@ -258,6 +258,6 @@ fn check(path: &Path, bytes: &[u8], catalog: &Catalog, scripts: &script::Engine)
     let parsed = lang::parse(&name, bytes, Some(catalog), scripts);
     parsed.runbook.ok_or_else(|| Unusable {
         problem: lang::render(&parsed.diagnostics, bytes),
-        without_plugins: lang::parse(&name, bytes, None, scripts).runbook,
+        without_plugins: lang::parse(&name, bytes, None, scripts).runbook.map(Arc::new),
     })
 }

@@ -1,5 +1,7 @@
 //! Bodies as Grafana's unified alerting sends them.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
 use serde_json::{Value, json};
 use trigger::{Alarm, Format, read};
 
