@@ -165,3 +165,42 @@ impl Gate {
         Ok(receipt)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{batch, run_id};
+
+    /// A journal that has record 1 of every run.
+    struct One;
+
+    impl Known for One {
+        fn tail(&self, _run: RunId) -> Result<Option<Tail>, Error> {
+            Ok(Some(Tail { seq: 1, hash: [1; 32] }))
+        }
+        fn head(&self, _run: RunId) -> Result<Option<Head>, Error> {
+            Ok(None)
+        }
+        fn is_damaged(&self, _run: RunId) -> bool {
+            false
+        }
+        fn entry(&self, _key: &str) -> Result<Option<Entry>, Error> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn the_ends_of_65536_runs_are_remembered_and_those_of_more_are_looked_up() {
+        for (runs, remembered) in [(TAILS_MAX, true), (TAILS_MAX + 1, false)] {
+            let mut gate = Gate::new(0);
+            let tails = (0..runs as u64).map(|n| (run_id(n), Tail { seq: 7, hash: [7; 32] }));
+            gate.tails.extend(tails);
+            gate.settled(true);
+            let next = if remembered { 8 } else { 2 };
+            for (seq, fits) in [(10 - next, false), (next, true)] {
+                let mut commit = Commit::encode(batch(5, seq, seq)).unwrap();
+                assert_eq!(gate.admit(&mut commit, &One).is_ok(), fits, "{runs} runs, record {seq}");
+            }
+        }
+    }
+}

@@ -62,7 +62,10 @@
 //!   a hash chain, its head holds the last one, a segment knows its length, and `end` where the log ended. Limit: the
 //!   last write before a crash, damaged afterwards, looks like an unfinished one.
 //!
-//! # Crash tests
+//! # Tests
+//!
+//! In debug builds `RUNWRIGHT_SMALL_FILES` makes segments, tables and bases a thousandth as large as usual, so that a
+//! little work crosses all their limits.
 //!
 //! In debug builds `RUNWRIGHT_KILL_AT=after:N` makes the process end itself with SIGKILL right after the commit with the
 //! N-th record that it writes is durable, before the append resolves; `before:N` right before that commit is written.

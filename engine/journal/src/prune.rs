@@ -82,8 +82,9 @@ pub struct Abandoned {
 /// The setting that holds what was given up, oldest first.
 const ABANDONED: &str = "abandoned";
 
-/// So many are remembered.
+/// At most this many are remembered, and bytes of them: the setting must always fit into a batch.
 const ABANDONED_MAX: usize = 1_000;
+const ABANDONED_BYTES_MAX: usize = 1 << 20;
 
 /// Forgets a damaged run because `by` gave it up, and remembers that, in one commit.
 ///
@@ -100,7 +101,13 @@ pub fn abandon<J: Journal + ?Sized>(journal: &J, run: RunId, by: &By, at: Timest
     let mut all: Vec<Abandoned> = noted.unwrap_or_default();
     let given_up = Abandoned { run, at, by: by.clone(), what };
     all.push(given_up.clone());
-    let newest = &all[all.len().saturating_sub(ABANDONED_MAX)..];
+    let mut bytes = 0;
+    let fits = |given_up: &&Abandoned| {
+        bytes += serde_json::to_vec(given_up).map_or(0, |text| text.len());
+        bytes <= ABANDONED_BYTES_MAX
+    };
+    let newest = all.iter().rev().take(ABANDONED_MAX).take_while(fits).count().max(1);
+    let newest = &all[all.len() - newest..];
     let meta = serde_json::to_value(newest).map_err(|error| Error::Invalid(error.to_string()))?;
     let batch = Batch { abandon: vec![run], meta: vec![(ABANDONED.to_owned(), Some(meta))], ..Batch::default() };
     journal.append(batch).blocking_wait()?;
@@ -153,4 +160,54 @@ fn old_keys<J: Journal + ?Sized>(journal: &J, before: u64, gone: &HashSet<RunId>
         }
     }
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+    use crate::conformance::{batch, head, record, run_id};
+
+    #[test]
+    fn runs_are_forgotten_over_the_edges_of_batches_and_pages() {
+        for runs in [BATCH_MAX, BATCH_MAX + 1, PAGE_MAX, PAGE_MAX + 1] {
+            let journal = Memory::new();
+            for n in 1..=runs as u64 {
+                let batch = Batch::of(vec![record(n, 1)], head(n, 1, RunStatus::Succeeded));
+                journal.append(batch).blocking_wait().unwrap();
+            }
+            let commits = journal.commits();
+            let pruned = prune(&journal, Timestamp::from_millis(u64::MAX), Duration::ZERO, false).unwrap();
+            assert_eq!(pruned.runs, runs as u64);
+            assert_eq!(journal.commits() - commits, runs.div_ceil(BATCH_MAX));
+            assert!(journal.runs(&Query::default()).unwrap().is_empty());
+        }
+    }
+
+    /// Gives up this many runs, each with a reason of so many bytes; how many the journal remembers.
+    fn remembered(runs: u64, reason: usize) -> usize {
+        let journal = Memory::new();
+        let by = By { who: "ada".to_owned(), why: "y".repeat(reason) };
+        let given_up =
+            |n: u64| Abandoned { run: run_id(n), at: Timestamp::from_millis(n), by: by.clone(), what: "x".to_owned() };
+        // All but the last two were given up before.
+        let before: Vec<Abandoned> = (1..=runs - 2).map(given_up).collect();
+        let meta = vec![(ABANDONED.to_owned(), Some(serde_json::to_value(before).unwrap()))];
+        journal.append(Batch { meta, ..Batch::default() }).blocking_wait().unwrap();
+        for n in [runs - 1, runs] {
+            journal.append(batch(n, 1, 1)).blocking_wait().unwrap();
+            journal.damage(run_id(n), 1);
+            abandon(&journal, run_id(n), &by, Timestamp::from_millis(n)).unwrap();
+        }
+        let all: Vec<Abandoned> = serde_json::from_value(journal.meta(ABANDONED).unwrap().unwrap()).unwrap();
+        assert_eq!(all.last().map(|last| last.run), Some(run_id(runs)), "the newest are kept");
+        all.len()
+    }
+
+    #[test]
+    fn a_thousand_that_were_given_up_are_remembered_and_1_mib_of_them() {
+        assert_eq!([remembered(999, 10), remembered(1_000, 10), remembered(1_001, 10)], [999, 1_000, 1_000]);
+        assert_eq!([remembered(4, 200_000), remembered(6, 200_000)], [4, 5]);
+        assert_eq!(remembered(3, 2 << 20), 1, "the newest at any rate");
+    }
 }

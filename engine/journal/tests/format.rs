@@ -4,14 +4,19 @@
 //! its log, `000001.log`, without the zeros at its end, which are put back: the store is rebuilt) and what an export of it says
 //! (`export.jsonl`). None of these files may change once a version that writes the format was released. Until then,
 //! `RUNWRIGHT_WRITE_FIXTURES=1` writes the last two anew from the first.
+//!
+//! `fixtures/format-1-bases/` holds logs of the version that took a base of more than one file for damaged, written with
+//! files of 4 KiB instead of 64 MiB: one that was never trimmed again (`grown`), and what that version's `repair` made of
+//! it (`repaired`). An export of both says the same (`export.jsonl`). They can't be written again.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use journal::{Batch, InboxWrite, Journal, SledJournal};
+use journal::{Batch, InboxWrite, Journal, Options, Repair, SledJournal};
 use runwright_core::{Digest, Event, Head, Record, RunId, RunStatus, Timestamp, Value};
 
 fn fixtures() -> PathBuf {
@@ -66,6 +71,70 @@ fn an_old_journal_opens_and_holds_what_it_held() {
     let journal = SledJournal::open(dir.path()).unwrap();
     assert_eq!(journal.verify().unwrap().damage, []);
     assert_eq!(export(&journal), fs::read_to_string(fixtures().join("export.jsonl")).unwrap());
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// A state directory of the version that took bases of several files for damaged, and what an export of it says.
+fn cried_wolf(kind: &str) -> (tempfile::TempDir, String) {
+    let (dir, fixtures) = (tempfile::tempdir().unwrap(), fixtures().with_file_name("format-1-bases"));
+    copy(&fixtures.join(kind), &dir.path().join("log"));
+    // What its repair set aside is still there.
+    copy(&fixtures.join("grown"), &dir.path().join("log.damaged-1"));
+    (dir, fs::read_to_string(fixtures.join("export.jsonl")).unwrap())
+}
+
+#[test]
+fn a_journal_that_an_old_version_took_for_damaged_is_whole() {
+    for kind in ["grown", "repaired"] {
+        let (dir, text) = cried_wolf(kind);
+        let untrimmed = Options::default();
+        for rebuild in [false, false, true] {
+            let journal = SledJournal::open_with(dir.path(), &Options { rebuild, ..untrimmed.clone() }).unwrap();
+            assert_eq!(journal.verify().unwrap().damage, [], "{kind}");
+            assert_eq!(export(&journal), text, "{kind}");
+        }
+        for dry_run in [true, false] {
+            assert_eq!(journal::repair(dir.path(), &untrimmed, dry_run).unwrap(), Repair::default(), "{kind}");
+        }
+        journal::compact(dir.path(), &untrimmed).unwrap();
+        let journal = SledJournal::open(dir.path()).unwrap();
+        assert_eq!(journal.verify().unwrap().damage, [], "{kind}");
+        assert_eq!(export(&journal), text, "{kind}");
+        assert!(dir.path().join("log.damaged-1/base-000002").exists(), "what was set aside is left alone");
+    }
+}
+
+#[test]
+fn a_log_that_an_old_version_did_not_trim_any_more_is_trimmed() {
+    let (dir, text) = cried_wolf("grown");
+    let log = dir.path().join("log");
+    assert_eq!(names(&log).len(), 9, "a base and eight segments");
+    let (segment_bytes, trim_bytes) = (4 << 10, 8 << 10);
+    let small = Options { segment_bytes, table_bytes: 2 << 10, trim_bytes, ..Options::default() };
+    let journal = SledJournal::open_with(dir.path(), &small).unwrap();
+    let began = Instant::now();
+    while log.join("base-000002").exists() || log.join("000003.log").exists() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is not trimmed: {:?}", names(&log));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(journal.verify().unwrap().damage, []);
+    assert_eq!(export(&journal), text);
 }
 
 fn export(journal: &SledJournal) -> String {

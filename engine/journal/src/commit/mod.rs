@@ -11,8 +11,9 @@ use crate::{Batch, Entry, Error, Handled, InboxWrite};
 pub(crate) use decode::Undecodable;
 use item::{Accept, Handle, Kind, Lost, Meta};
 
-/// A batch may take so many bytes of the log at most.
+/// A batch takes at most this many bytes of the log.
 pub(crate) const BATCH_MAX: usize = 8 << 20;
+/// Bytes of an inbox key.
 const KEY_MAX: usize = 512;
 
 /// One batch, encoded. What only the writer knows (hashes, numbers) is filled in by `admit` and [`Commit::seal`].
@@ -169,6 +170,9 @@ impl Commit {
 
 /// The runs of a batch with their records, checked: no gaps, and exactly one head each, after the last record.
 fn touched(batch: &Batch) -> Result<Vec<Touched>, Error> {
+    if batch.heads.len() > RUNS_MAX {
+        return Err(Error::Invalid(format!("it has more than {RUNS_MAX} runs")));
+    }
     let mut all: Vec<Touched> = Vec::with_capacity(batch.heads.len());
     for record in &batch.records {
         match all.iter_mut().rev().find(|touched| touched.run == record.run) {
@@ -183,7 +187,6 @@ fn touched(batch: &Batch) -> Result<Vec<Touched>, Error> {
     let heads_fit = all.len() == batch.heads.len()
         && all.iter().all(|touched| batch.heads.iter().any(|head| head.run == touched.run && head.seq == touched.last));
     match heads_fit {
-        _ if all.len() > RUNS_MAX => Err(Error::Invalid(format!("it has more than {RUNS_MAX} runs"))),
         true => Ok(all),
         false => Err(Error::Invalid("every run with records needs one head, after its last record".to_owned())),
     }

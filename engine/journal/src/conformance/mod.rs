@@ -165,7 +165,7 @@ fn the_inbox_takes_each_key_once(journal: &impl Journal) {
     twice.inbox.extend(Batch::accept("d", Value::Null, at).inbox);
     assert_eq!(journal.append(twice).blocking_wait().unwrap().duplicates, ["d"], "twice in one batch");
     assert!(matches!(accept(""), Err(Error::Invalid(_))));
-    assert!(matches!(accept(&"k".repeat(600)), Err(Error::Invalid(_))));
+    assert!(matches!(accept(&"k".repeat(513)), Err(Error::Invalid(_))));
     assert!(accept(&"k".repeat(512)).is_ok());
 }
 

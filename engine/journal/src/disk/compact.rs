@@ -40,7 +40,7 @@ pub fn compact(dir: impl AsRef<Path>, options: &Options) -> Result<Compacted, Er
     let before_bytes = bytes(&log_dir) + bytes(&dir.join("sled"));
     let end = log.position();
     if end.offset() > segment::HEADER {
-        let base = trim::replace(&log_dir, end.segment(), end, &|| true);
+        let base = trim::replace(&log_dir, end.segment(), end, options.base_file_bytes, &|| true);
         let base = base.map_err(|error| match error {
             Error::Store(what) => Error::Store(format!("the log, {what}")),
             error => error,

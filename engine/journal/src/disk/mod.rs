@@ -68,20 +68,29 @@ pub struct Options {
     /// The log is not trimmed before so many bytes of it could be: it takes at most this, twice what is kept in it, and
     /// a few segments.
     pub trim_bytes: usize,
+    /// Bytes of one file of a base, at most; a commit that is larger has a file of its own.
+    pub base_file_bytes: usize,
     /// Sets the store aside and builds it anew from the log: mends whatever `verify` found in the store alone.
     pub rebuild: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
+        let unit = if has_small_files() { 1 << 10 } else { 1 << 20 };
         Self {
             holder: "another runwright".to_owned(),
-            segment_bytes: 16 << 20,
-            table_bytes: 8 << 20,
-            trim_bytes: 64 << 20,
+            segment_bytes: 16 * unit,
+            table_bytes: 8 * unit,
+            trim_bytes: 64 * unit,
+            base_file_bytes: 64 * unit,
             rebuild: false,
         }
     }
+}
+
+/// Whether a test wants files a thousandth as large as usual, to cross their limits with little.
+fn has_small_files() -> bool {
+    cfg!(debug_assertions) && std::env::var_os("RUNWRIGHT_SMALL_FILES").is_some()
 }
 
 impl SledJournal {
@@ -120,7 +129,7 @@ impl SledJournal {
             })?
         };
         let keeper = {
-            let (shared, trimmer) = (Arc::clone(&shared), Trimmer::new(&dir, options.trim_bytes));
+            let (shared, trimmer) = (Arc::clone(&shared), Trimmer::new(&dir, options));
             let folder = dir.clone();
             spawn("journal-keeper", &dir, move || {
                 or_fail(&shared, "the keeper", || keeper::run(&shared, &folder, trimmer))

@@ -4,13 +4,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::commit::Commit;
+use crate::commit::{BATCH_MAX, Commit};
 use crate::{Appended, Error, Receipt};
 
-/// The queue holds so many KiB, and every batch counts for [`COST_MIN`] at least: 64 MiB or 16,384 batches. Whoever
-/// appends more waits.
+/// The queue holds at most this many KiB, and every batch counts for at least [`COST_MIN`]: 64 MiB or 16,384 batches.
+/// Whoever appends more waits.
 const ROOM: usize = 65_536;
 const COST_MIN: usize = 4;
+
+// A batch that the queue never has room for would wait for ever.
+const _: () = assert!(BATCH_MAX >> 10 < ROOM);
 
 /// One batch on its way to the log.
 #[derive(Debug)]
@@ -107,5 +110,37 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn poll(appended: &mut Appended) -> Poll<Result<Receipt, Error>> {
+        Pin::new(appended).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Fills the queue with this many commits of `bytes`; one more waits until they are taken.
+    fn holds(count: usize, bytes: usize) {
+        let queue = Queue::new();
+        let commit = || Commit { bytes: vec![0; bytes], ..Commit::default() };
+        let _queued: Vec<Appended> = (0..count).map(|_| queue.push(commit())).collect();
+        let mut over = queue.push(commit());
+        assert!(poll(&mut over).is_pending());
+        assert_eq!(queue.take(Vec::new()).map(|jobs| jobs.len()), Some(count));
+        assert!(poll(&mut over).is_pending(), "there is room: it is queued now");
+        assert_eq!(queue.take(Vec::new()).map(|jobs| jobs.len()), Some(1));
+    }
+
+    #[test]
+    fn it_holds_16384_batches_or_64_mib_and_one_more_waits() {
+        holds(16_384, 0);
+        holds(16_384, (COST_MIN << 10) + 1_023);
+        holds(8, BATCH_MAX);
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use super::Options;
 use super::lock::free_bytes;
 use super::shared::Shared;
 use crate::Error;
@@ -27,6 +28,7 @@ const FREE_MIN: u64 = 8 << 20;
 pub(crate) struct Trimmer {
     log: PathBuf,
     trim_bytes: u64,
+    base_file_bytes: usize,
     working: Option<JoinHandle<()>>,
     end: Arc<AtomicBool>,
     /// It was given up: the log is damaged.
@@ -34,9 +36,15 @@ pub(crate) struct Trimmer {
 }
 
 impl Trimmer {
-    pub(crate) fn new(dir: &Path, trim_bytes: usize) -> Self {
-        let (end, given_up) = (Arc::default(), Arc::default());
-        Self { log: dir.join("log"), trim_bytes: trim_bytes as u64, working: None, end, given_up }
+    pub(crate) fn new(dir: &Path, options: &Options) -> Self {
+        Self {
+            log: dir.join("log"),
+            trim_bytes: options.trim_bytes as u64,
+            base_file_bytes: options.base_file_bytes,
+            working: None,
+            end: Arc::default(),
+            given_up: Arc::default(),
+        }
     }
 
     /// Begins to trim where it is time to.
@@ -49,17 +57,22 @@ impl Trimmer {
         if !is_due(&self.log, stored, self.trim_bytes).unwrap_or(false) {
             return;
         }
-        let (log, shared) = (self.log.clone(), Arc::clone(shared));
+        let (log, shared, base_file_bytes) = (self.log.clone(), Arc::clone(shared), self.base_file_bytes);
         let (end, given_up) = (Arc::clone(&self.end), Arc::clone(&self.given_up));
-        let work =
-            move || match trim(&log, stored.segment().saturating_sub(1), &shared, &|| !end.load(Ordering::Relaxed)) {
+        let work = move || {
+            let go_on = || !end.load(Ordering::Relaxed);
+            match trim(&log, stored.segment().saturating_sub(1), &shared, base_file_bytes, &go_on) {
                 Ok(()) | Err(Error::Closed) => {}
-                Err(error @ Error::Full(_)) => tracing::warn!(%error, "the log can't be trimmed now"),
+                // The next checkpoint tries again: each try writes new files, so no failed sync is repeated.
+                Err(error @ (Error::Full(_) | Error::Io { .. })) => {
+                    tracing::warn!(%error, "the log can't be trimmed now, so it grows");
+                }
                 Err(error) => {
                     given_up.store(true, Ordering::Relaxed);
                     tracing::error!(%error, "the log can't be trimmed, so it grows; `journal verify` tells more");
                 }
-            };
+            }
+        };
         self.working = std::thread::Builder::new().name("journal-trimmer".to_owned()).spawn(work).ok();
     }
 }
@@ -117,21 +130,33 @@ fn has_leftovers(log: &Path, base: &Base) -> Result<bool, Error> {
 /// # Errors
 ///
 /// [`Error::Store`] where the log is damaged, [`Error::Full`], [`Error::Closed`] where `go_on` says no.
-fn trim(log: &Path, segment: u32, shared: &Shared, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
+fn trim(
+    log: &Path,
+    segment: u32,
+    shared: &Shared,
+    base_file_bytes: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), Error> {
     if let Some(base) = Base::newest(log)? {
         clear_leftovers(log, &base, shared)?;
         if base.segment >= segment {
             return Ok(());
         }
     }
-    let base = replace(log, segment, closed_end(log, segment)?, go_on)?;
+    let base = replace(log, segment, closed_end(log, segment)?, base_file_bytes, go_on)?;
     tracing::info!(segment, bytes = base.bytes()?, "the log was trimmed");
     let _files = shared.change_files();
     remove_before(log, &base)
 }
 
 /// Writes a base of everything up to `end`, which is in this segment. What it stands for is still there.
-pub(crate) fn replace(log: &Path, segment: u32, end: Position, go_on: &dyn Fn() -> bool) -> Result<Base, Error> {
+pub(crate) fn replace(
+    log: &Path,
+    segment: u32,
+    end: Position,
+    base_file_bytes: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Base, Error> {
     let mut kept = Kept::read(log, end)?;
     if let Some(trouble) = kept.trouble() {
         return Err(Error::Store(trouble));
@@ -140,18 +165,19 @@ pub(crate) fn replace(log: &Path, segment: u32, end: Position, go_on: &dyn Fn() 
     if free < needed {
         return Err(Error::Full(format!("a new base needs {needed} bytes, and {free} are free")));
     }
-    let mut writer = Writer::new(log, rewrite::info(&kept))?;
+    let mut writer = Writer::new(log, rewrite::info(&kept), base_file_bytes)?;
     rewrite::rewrite(&mut kept, &mut writer, go_on)?;
     writer.finish(segment)
 }
 
-/// Where the frames of a closed segment end: the next one's first frame holds it.
+/// Where the frames of a closed segment end: the next one's first frame holds it. It is in an earlier segment where the
+/// closed one was left without a frame: refused batches may have needed a larger one.
 fn closed_end(log: &Path, segment: u32) -> Result<Position, Error> {
     let path = segment::path(log, segment + 1);
     let bytes = std::fs::read(&path).map_err(|error| Error::io("read", &path, error))?;
     let place = Position::new(segment + 1, segment::HEADER);
     let first = bytes.get(segment::HEADER..).and_then(|bytes| crate::frame::Frame::read(bytes, place));
-    let end = first.map(|frame| frame.durable).filter(|end| end.segment() == segment);
+    let end = first.map(|frame| frame.durable).filter(|end| end.segment() <= segment);
     end.ok_or_else(|| Error::Store(format!("the first commit in {} can't be read", path.display())))
 }
 
@@ -164,4 +190,36 @@ pub(crate) fn remove_before(log: &Path, base: &Base) -> Result<(), Error> {
         files::remove(path)?;
     }
     files::sync_dir(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    fn file(path: &Path, bytes: u64) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create(path).unwrap().set_len(bytes).unwrap();
+    }
+
+    #[test]
+    fn it_is_due_from_the_byte_on_at_which_it_should_be() {
+        let log = tempfile::tempdir().unwrap();
+        file(&segment::path(log.path(), 3), 60);
+        file(&segment::path(log.path(), 4), 40);
+        file(&segment::path(log.path(), 5), 1_000);
+        let due = |stored: u32, trim_bytes: u64| is_due(log.path(), Position::new(stored, 64), trim_bytes).unwrap();
+        assert!(due(5, 100) && !due(5, 101), "segments that are closed and in the store count");
+        assert!(due(4, 60) && !due(4, 61));
+        assert!(!due(3, 0), "there is nothing to trim");
+        let base = log.path().join("base-000002");
+        file(&segment::path(&base, 1), 70);
+        file(&segment::path(&base, 2), 30);
+        assert!(due(5, 100), "as much as all files of the base before it");
+        file(&segment::path(&base, 3), 1);
+        assert!(!due(5, 100));
+        file(&segment::path(log.path(), 2), 1);
+        assert!(due(5, 1_000), "something is left over from a crash");
+    }
 }

@@ -1,6 +1,6 @@
 //! An export back into a journal.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 use std::path::Path;
 
 use runwright_core::{Digest, Head, Record, RunId};
@@ -8,11 +8,14 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Line, VERSION};
-use crate::Error;
 use crate::commit::item::Lost;
 use crate::disk::EmptyState;
 use crate::log::base::{Info, Writer};
 use crate::record::{self, Hash, NO_HASH, View};
+use crate::{Error, Options};
+
+/// A line has at most this many bytes: a batch in the least compact form, a source of control characters, has fewer.
+pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// What [`import`] took in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -42,10 +45,10 @@ pub struct Imported {
 /// # Errors
 ///
 /// [`Error::NotEmpty`]; [`Error::Export`] names the line; [`Error::NewerFormat`]; what opening gives.
-pub fn import(dir: impl AsRef<Path>, export: &mut dyn BufRead) -> Result<Imported, Error> {
-    let state = EmptyState::take(dir.as_ref(), "runwright journal import")?;
+pub fn import(dir: impl AsRef<Path>, export: &mut dyn BufRead, options: &Options) -> Result<Imported, Error> {
+    let state = EmptyState::take(dir.as_ref(), &options.holder)?;
     let mut import = Import {
-        writer: Writer::new(state.log(), Info::new(0, 0))?,
+        writer: Writer::new(state.log(), Info::new(0, 0), options.base_file_bytes)?,
         line: 0,
         sha256: Sha256::new(),
         run: None,
@@ -56,11 +59,14 @@ pub fn import(dir: impl AsRef<Path>, export: &mut dyn BufRead) -> Result<Importe
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        let read = export.read_until(b'\n', &mut bytes);
+        let read = (&mut *export).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut bytes);
         if read.map_err(|error| Error::io("read", Path::new("the export"), error))? == 0 {
             break;
         }
         import.line += 1;
+        if bytes.len() > LINE_BYTES_MAX {
+            return Err(import.bad(format!("it has more than {LINE_BYTES_MAX} bytes")));
+        }
         import.take(&bytes)?;
     }
     if !import.ended {
@@ -192,7 +198,7 @@ impl Import {
         if Digest::from_bytes(run.sha256.finalize().into()) != run.expected {
             return Err(self.bad(format!("a record of run {id} before it is not what was written")));
         }
-        if run.lost.is_none() && run.seq != run.head.seq {
+        if run.lost.is_none() && (run.seq != run.head.seq || run.seq == 0) {
             return Err(self.bad(format!("run {id} has no record {} before it", run.seq + 1)));
         }
         self.done.damaged.extend(run.lost.is_some().then_some(id));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Damage, Entry, Error, Journal, Query, Report};
+pub(crate) use import::LINE_BYTES_MAX;
 pub use import::{Imported, import};
 
 /// The version of the lines.

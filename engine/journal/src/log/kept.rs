@@ -16,6 +16,10 @@ use crate::frame::{Position, contents_at};
 use crate::record::{View, array};
 use crate::{Entry, Error, Handled};
 
+/// At most this many files are open at a time: a log that could not be trimmed for long has more of them than a process
+/// may open.
+const FILES_MAX: usize = 64;
+
 /// What is kept, and where it stands.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
@@ -223,6 +227,9 @@ impl Kept {
         };
         let path = segment::path(dir, spot.segment);
         let failed = |error: std::io::Error| Error::io("read", &path, error);
+        if self.files.len() >= FILES_MAX && !self.files.contains_key(&(spot.base, spot.segment)) {
+            self.files.clear();
+        }
         let file = match self.files.entry((spot.base, spot.segment)) {
             std::collections::hash_map::Entry::Occupied(file) => file.into_mut(),
             std::collections::hash_map::Entry::Vacant(room) => room.insert(File::open(&path).map_err(failed)?),

@@ -161,10 +161,11 @@ impl Scan<'_> {
     }
 
     fn frame(&mut self, at: Position, frame: Frame<'_>) -> Result<(), Error> {
-        if frame.durable > self.end.position {
-            self.settle(frame.durable)?;
+        let durable = self.durable_before(at, &frame);
+        if durable > self.end.position {
+            self.settle(durable)?;
         }
-        let next = at.segment() > self.end.position.segment() && frame.durable == self.end.position;
+        let next = at.segment() > self.end.position.segment() && durable == self.end.position;
         if next && self.doubt.as_ref().is_some_and(|doubt| doubt.frames.is_empty() && doubt.lost.is_empty()) {
             // A segment is left only when all of it is durable: what stood there was behind its last frame.
             self.doubt = None;
@@ -192,6 +193,16 @@ impl Scan<'_> {
             (None, _) => self.doubt.get_or_insert_default().lost.extend(frame.touched),
         }
         Ok(())
+    }
+
+    /// The position up to which the log was durable when this frame was written.
+    ///
+    /// Bases of older versions name the beginning of the file there in the first frame of each file, not the end of the
+    /// file before it. The frames of a base are numbered without gaps, so the next number says that none is missing.
+    fn durable_before(&self, at: Position, frame: &Frame<'_>) -> Position {
+        let end = self.end;
+        let begins_file = at == Position::new(end.position.segment() + 1, segment::HEADER);
+        if begins_file && frame.durable == at && frame.number == end.number + 1 { end.position } else { frame.durable }
     }
 
     /// Everything before `durable` was acknowledged: what was in doubt is a hole with whole commits around it.

@@ -11,6 +11,10 @@ use crate::record::array;
 /// Bytes in one sled value at most. sled puts larger leaves into files that it never syncs.
 pub(crate) const PART_MAX: usize = 4_000;
 const HEADER: usize = 8;
+
+// The number of a part has two bytes. No value is larger than a line of an export, by which the largest come.
+const _: () = assert!(crate::export::LINE_BYTES_MAX / PART_MAX < u16::MAX as usize);
+
 const RETRIES: usize = 3;
 
 /// The key of one part.

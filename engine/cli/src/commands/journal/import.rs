@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 
-use super::{counted, open};
+use super::{counted, open, options};
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -27,13 +27,14 @@ pub(super) struct Import {
 impl Import {
     pub(super) fn run(self, context: &Context) -> Result<u8, Error> {
         let folder = context.settings()?.state_dir;
+        let options = options("runwright journal import");
         let imported = if self.from.as_os_str() == "-" {
-            journal::import(&folder, &mut BufReader::new(io::stdin().lock()))
+            journal::import(&folder, &mut BufReader::new(io::stdin().lock()), &options)
         } else {
             let failed = |error: io::Error| {
                 Error::because(exit::INVALID, format!("{} could not be read", self.from.display()), &error)
             };
-            journal::import(&folder, &mut BufReader::new(File::open(&self.from).map_err(failed)?))
+            journal::import(&folder, &mut BufReader::new(File::open(&self.from).map_err(failed)?), &options)
         };
         let imported = imported.map_err(|error| match error {
             journal::Error::Export { .. } => {

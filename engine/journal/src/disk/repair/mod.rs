@@ -108,7 +108,7 @@ fn work(dir: &Path, home: &Path, options: &Options, dry_run: bool) -> Result<(Re
     if survey.log_is_damaged && !dry_run {
         remove_unfinished(&log)?;
         let number = kept.number.max(shared.lock().active.number);
-        let mut writer = Writer::new(&log, Info { number, ..rewrite::info(&kept) })?;
+        let mut writer = Writer::new(&log, Info { number, ..rewrite::info(&kept) }, options.base_file_bytes)?;
         survey.write(&shared, &mut kept, &mut writer, &mut done)?;
         let last = segments(&log)?.last().map_or(0, |(number, _)| *number);
         let old: Vec<Base> = Base::all(&log)?;

@@ -17,7 +17,8 @@ const RUNS: u64 = 8;
 #[ignore = "started by the other tests here"]
 fn child() {
     let Ok(state) = std::env::var(STATE) else { return };
-    let options = Options { table_bytes: 40 << 10, segment_bytes: 128 << 10, trim_bytes: 256 << 10, ..small() };
+    let (table_bytes, segment_bytes) = (40 << 10, 128 << 10);
+    let options = Options { table_bytes, segment_bytes, trim_bytes: 256 << 10, ..small() };
     let journal = open(Path::new(&state), &options);
     println!("opened");
     let alone = std::env::var("RUNWRIGHT_KILL_AT").is_ok();

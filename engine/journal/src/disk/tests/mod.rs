@@ -6,10 +6,12 @@ mod damage;
 mod disk_full;
 mod frames;
 mod limits;
+mod lives;
 mod moving;
 mod opening;
 mod power;
 mod repairing;
+mod sizes;
 mod soak;
 mod store_damage;
 mod trimming;
@@ -28,7 +30,7 @@ fn folder() -> tempfile::TempDir {
 
 /// Everything happens soon: small tables, small segments.
 fn small() -> Options {
-    Options { table_bytes: 4 << 10, segment_bytes: 64 << 10, ..Options::default() }
+    Options { table_bytes: 4 << 10, segment_bytes: 64 << 10, base_file_bytes: 32 << 10, ..Options::default() }
 }
 
 /// Nothing goes into the store before it must.

@@ -29,7 +29,7 @@ fn an_export_is_imported_as_it_was() {
     let lines = export(&journal);
     let empty = folder();
     let state = empty.path().join("deep/state");
-    let done = import(&state, &mut text(&lines).as_slice()).unwrap();
+    let done = import(&state, &mut text(&lines).as_slice(), &small()).unwrap();
     assert_eq!((done.runs, done.entries, done.sources, done.settings), (61, 60, 60, 5));
     assert_eq!(done.damaged, []);
     for rebuild in [false, true] {
@@ -44,16 +44,16 @@ fn an_export_is_imported_as_it_was() {
         imported.append(Batch::accept("key-9", 1.into(), record(1, 1).at)).blocking_wait().unwrap().duplicates,
         ["key-9"]
     );
-    let error = import(&state, &mut text(&lines).as_slice()).unwrap_err();
+    let error = import(&state, &mut text(&lines).as_slice(), &small()).unwrap_err();
     assert!(matches!(error, Error::Locked { .. }), "{error}");
     imported.close().unwrap();
-    let error = import(&state, &mut text(&lines).as_slice()).unwrap_err();
+    let error = import(&state, &mut text(&lines).as_slice(), &small()).unwrap_err();
     assert!(matches!(error, Error::NotEmpty { .. }), "{error}");
     let memory = Memory::new();
     memory.append(batch(1, 1, 3)).blocking_wait().unwrap();
     let of_memory = text(&export(&memory));
     let other = empty.path().join("other");
-    import(&other, &mut of_memory.as_slice()).unwrap();
+    import(&other, &mut of_memory.as_slice(), &small()).unwrap();
     assert_eq!(text(&export(&open(&other, &small()))), of_memory);
 }
 
@@ -64,7 +64,7 @@ fn a_changed_export_is_refused_and_leaves_nothing() {
     let whole = text(&lines);
     let empty = folder();
     let refused = |bytes: &[u8]| -> Error {
-        let error = import(empty.path(), &mut &bytes[..]).unwrap_err();
+        let error = import(empty.path(), &mut &bytes[..], &small()).unwrap_err();
         assert!(!empty.path().join("log").exists());
         error
     };
@@ -83,7 +83,7 @@ fn a_changed_export_is_refused_and_leaves_nothing() {
     let newer = String::from_utf8(newer).unwrap().replacen("\"version\":1", "\"version\":9", 1);
     assert!(matches!(refused(newer.as_bytes()), Error::NewerFormat { found: 9, known: 1, .. }));
     assert!(matches!(refused(b""), Error::Export { line: 1, .. }));
-    import(empty.path(), &mut whole.as_slice()).unwrap();
+    import(empty.path(), &mut whole.as_slice(), &small()).unwrap();
 }
 
 #[test]

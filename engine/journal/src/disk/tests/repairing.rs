@@ -100,7 +100,7 @@ fn what_neither_has_stays_lost_and_its_run_blocked() {
     // The damage goes with an export, and the first record is in it.
     let text = export(&open(dir.path(), &small())).join("\n") + "\n";
     let other = folder();
-    let imported = import(other.path(), &mut text.as_bytes()).unwrap();
+    let imported = import(other.path(), &mut text.as_bytes(), &small()).unwrap();
     assert_eq!((imported.damaged, imported.records), (vec![run_id(3)], 10));
     let journal = open(other.path(), &small());
     assert!(matches!(journal.history(run_id(3)), Err(Error::Damaged { seq: 2, .. })));

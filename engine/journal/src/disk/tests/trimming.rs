@@ -11,9 +11,10 @@ use crate::log::Base;
 use crate::{Batch, Journal, Options, Query};
 use runwright_core::RunStatus;
 
-/// Segments of 32 KiB, trimmed from 64 KiB on.
+/// Segments of 32 KiB, trimmed from 64 KiB on, and bases of several files.
 pub(super) fn tiny() -> Options {
-    Options { segment_bytes: 32 << 10, table_bytes: 8 << 10, trim_bytes: 64 << 10, ..small() }
+    let (segment_bytes, table_bytes) = (32 << 10, 8 << 10);
+    Options { segment_bytes, table_bytes, trim_bytes: 64 << 10, base_file_bytes: 16 << 10, ..small() }
 }
 
 /// Bytes in all files of a folder, some of which may vanish meanwhile.

@@ -15,12 +15,12 @@ use crate::log::{files, full_or, segment};
 use crate::record::View;
 use crate::{Entry, Error};
 
-/// A frame is written once it holds so many bytes.
+/// A frame is written once its contents have this many bytes, or a quarter of a file.
 const FRAME_BYTES: usize = 1 << 20;
-/// A file is left for the next one once it holds so many bytes.
-const FILE_BYTES: usize = 64 << 20;
 /// What was written is synced every so many bytes: one sync of all at the end would hold up the log's.
 const SYNC_BYTES: usize = 4 << 20;
+/// Bytes of one run in the index: its id and its last sequence number.
+const INDEX_BYTES: usize = 24;
 
 /// A base that is being written. Dropped before [`finish`](Self::finish), it is removed.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub(crate) struct Writer {
     log: PathBuf,
     dir: PathBuf,
     info: Info,
+    /// A file is left for the next one before it would hold more bytes.
+    file_bytes: usize,
+    frame_bytes: usize,
     file: File,
     path: PathBuf,
     at: Position,
@@ -41,17 +44,19 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Begins a base in the log's folder.
-    pub(crate) fn new(log: &Path, info: Info) -> Result<Self, Error> {
+    /// Begins a base in the log's folder. Each of its files has at most `file_bytes`, or a single frame.
+    pub(crate) fn new(log: &Path, info: Info, file_bytes: usize) -> Result<Self, Error> {
         let dir = log.join(UNFINISHED);
         remove_unfinished(log)?;
-        fs::DirBuilder::new().mode(0o700).create(&dir).map_err(|error| Error::io("make", &dir, error))?;
+        fs::DirBuilder::new().mode(0o700).create(&dir).map_err(|error| full_or(error, "make", &dir))?;
         let path = segment::path(&dir, 1);
         let file = start(&path, 1)?;
         let mut writer = Self {
             log: log.to_owned(),
             dir,
             info,
+            file_bytes,
+            frame_bytes: FRAME_BYTES.min(file_bytes / 4),
             file,
             path,
             at: Position::new(1, segment::HEADER),
@@ -68,7 +73,8 @@ impl Writer {
     }
 
     pub(crate) fn source(&mut self, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
-        self.item(Kind::Source, &[&digest.bytes(), bytes])
+        self.item(Kind::Source, &[&digest.bytes(), bytes])?;
+        self.maybe_frame()
     }
 
     /// One record of the run with this head, encoded and sealed. The records of a run follow each other, then it is
@@ -76,7 +82,7 @@ impl Writer {
     pub(crate) fn record(&mut self, head: &Head, record: View<'_>) -> Result<(), Error> {
         let (run, seq) = (record.run(), record.seq());
         let open = self.touched.last().is_some_and(|touched| touched.run == run);
-        if open && self.contents.len() >= FRAME_BYTES {
+        if open && self.contents.len() >= self.frame_bytes {
             // Every frame has a head for the records in it.
             self.heads.push(Head { seq: seq - 1, ..head.clone() });
             self.frame()?;
@@ -116,7 +122,8 @@ impl Writer {
 
     /// Makes it durable as what stands for the segment and all before it.
     pub(crate) fn finish(mut self, segment: u32) -> Result<Base, Error> {
-        for some in std::mem::take(&mut self.index).chunks(24 << 14) {
+        let runs = (self.frame_bytes / INDEX_BYTES).max(1);
+        for some in std::mem::take(&mut self.index).chunks(runs * INDEX_BYTES) {
             self.item(Kind::Index, &[some])?;
             self.maybe_frame()?;
         }
@@ -150,26 +157,29 @@ impl Writer {
     }
 
     fn maybe_frame(&mut self) -> Result<(), Error> {
-        if self.contents.len() >= FRAME_BYTES { self.frame() } else { Ok(()) }
+        if self.contents.len() >= self.frame_bytes { self.frame() } else { Ok(()) }
     }
 
     fn frame(&mut self) -> Result<(), Error> {
         for head in std::mem::take(&mut self.heads) {
             self.json(Kind::Head, &head)?;
         }
-        if self.at.offset() + self.contents.len() > FILE_BYTES {
+        let touched = std::mem::take(&mut self.touched);
+        let mut bytes = vec![0; frame::contents_at(touched.len())];
+        bytes.append(&mut self.contents);
+        // All of it becomes durable at once, so everything before a frame counts as durable when it is written: up to
+        // the end of the file before it for the first one of a file, as in the log.
+        let durable = self.at;
+        let full = self.at.offset() + bytes.len().next_multiple_of(frame::ALIGN) > self.file_bytes;
+        if full && self.at.offset() > segment::HEADER {
             self.sync()?;
             let number = self.at.segment() + 1;
             self.path = segment::path(&self.dir, number);
             self.file = start(&self.path, number)?;
             self.at = Position::new(number, segment::HEADER);
         }
-        let touched = std::mem::take(&mut self.touched);
-        let mut bytes = vec![0; frame::contents_at(touched.len())];
-        bytes.append(&mut self.contents);
         self.number += 1;
-        // All of it becomes durable at once, so everything before it counts as durable.
-        frame::seal(&mut bytes, &touched, self.number, self.at, self.at);
+        frame::seal(&mut bytes, &touched, self.number, durable, self.at);
         files::write_at(&self.file, &self.path, self.at.offset(), &bytes)
             .map_err(|error| full_or(error, "write", &self.path))?;
         self.at = self.at.plus(bytes.len());
@@ -179,7 +189,10 @@ impl Writer {
 
     fn sync(&mut self) -> Result<(), Error> {
         self.unsynced = 0;
-        files::sync(&self.file, &self.path).map_err(|error| Error::io("sync", &self.path, error))
+        files::sync(&self.file, &self.path).map_err(|error| match full_or(error, "sync", &self.path) {
+            Error::Io { what, source } => Error::Failed(format!("{what}: {source}")),
+            full => full,
+        })
     }
 }
 

@@ -104,8 +104,9 @@ fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, forgotten: &[u64], thoro
         assert_eq!(history, (1..=length).map(|seq| record(*n, seq)).collect::<Vec<_>>(), "{what}");
     }
     if thorough {
+        // The store may have lost what the log has, but the log is what was written.
         let damage = journal.verify().unwrap().damage;
-        assert!(damage.iter().all(|damage| damage.readable), "{what}: {damage:?}");
+        assert!(damage.iter().all(|damage| damage.readable && damage.run.is_some()), "{what}: {damage:?}");
     }
     journal.append(batch(9_999, 1, 2)).blocking_wait().unwrap();
 }
