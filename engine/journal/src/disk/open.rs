@@ -58,13 +58,21 @@ pub(crate) fn load(
     let shared = Shared::new(store, start, table_bytes);
     let durable = durable.max(checkpoint.position());
     let mut replay = Replay::new(&shared, home);
-    let end = match base {
-        Some(base) if checkpoint.position() < base.end() => rebuild(&mut replay, &base, log, durable)?,
-        _ => {
-            let from = (checkpoint.position(), checkpoint.number);
-            scan(log, from, durable, None, &mut |found| replay.take(found))?
+    let mut from = (checkpoint.position(), checkpoint.number);
+    if let Some(base) = base.filter(|base| checkpoint.position() < base.end()) {
+        let contents = base.scan(&mut |found| replay.base(found))?;
+        replay.based(&base, &contents)?;
+        from = (base.end(), contents.info.unwrap_or_default().number);
+        // The store counts from the checkpoint on that has all of the base: without it, the next opening would set it
+        // aside and build it again. On a full disk that is what happens; with holes, the one below has more to say.
+        if !replay.has_holes() {
+            match keeper::checkpoint(&shared, home) {
+                Err(Error::Full(_)) => {}
+                done => done?,
+            }
         }
-    };
+    }
+    let end = scan(log, from, durable, None, &mut |found| replay.take(found))?;
     replay.mark_lost()?;
     {
         let mut tables = shared.lock();
@@ -75,14 +83,6 @@ pub(crate) fn load(
         keeper::checkpoint(&shared, home)?;
     }
     Ok((shared, end))
-}
-
-/// Reads all of a log that begins with a base into an empty store.
-fn rebuild(replay: &mut Replay<'_>, base: &Base, log: &Path, durable: Position) -> Result<End, Error> {
-    let contents = base.scan(&mut |found| replay.base(found))?;
-    replay.based(base, &contents)?;
-    let from = (base.end(), contents.info.unwrap_or_default().number);
-    scan(log, from, durable, None, &mut |found| replay.take(found))
 }
 
 fn open_store(home: &Path, base: Option<&Base>) -> Result<Store, Error> {

@@ -196,6 +196,11 @@ impl Life {
         };
         let options = Options { rebuild, ..self.options.clone() };
         self.journal = Some(SledJournal::open_with(&self.state, &options).unwrap());
+        let aside = self.state.join("sled.damaged-1");
+        assert_eq!(aside.exists(), rebuild, "{what}: the store was set aside");
+        if rebuild {
+            fs::remove_dir_all(aside).unwrap();
+        }
         what
     }
 

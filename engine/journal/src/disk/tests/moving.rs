@@ -109,6 +109,7 @@ fn a_compacted_journal_is_small_and_says_the_same() {
         assert_eq!(journal.verify().unwrap().damage, []);
         journal.close().unwrap();
         compact(dir.path(), &options).unwrap();
+        assert!(!dir.path().join("sled.damaged-1").exists(), "the new store is used at once");
     }
     let journal = open(dir.path(), &options);
     journal.append(batch(999, 3, 3)).blocking_wait().unwrap();
