@@ -8,7 +8,7 @@ use runwright_core::{ActionName, Catalog, duration_ms};
 use crate::diagnostic::did_you_mean;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
-use crate::{Diagnostic, Severity, limits};
+use crate::{Diagnostic, Severity, characters, limits};
 
 pub(crate) struct Check<'a> {
     pub(crate) source: &'a Source<'a>,
@@ -78,6 +78,11 @@ impl<'a> Check<'a> {
     /// The diagnostics in the order of the text, at most [`limits::DIAGNOSTICS`] and one that counts the others.
     pub(crate) fn finish(self) -> Vec<Diagnostic> {
         let mut all = self.diagnostics;
+        all.iter_mut().for_each(|diagnostic| characters::explain(self.source, diagnostic));
+        let errors: Vec<_> =
+            all.iter().filter(|one| one.severity == Severity::Error).map(|one| one.span.clone()).collect();
+        let told = |one: &Diagnostic| errors.iter().any(|error| error.contains(&one.span.start));
+        all.retain(|one| one.code != "character" || one.severity == Severity::Error || !told(one));
         all.sort_by_key(|diagnostic| diagnostic.span.start);
         let more = all.len().saturating_sub(limits::DIAGNOSTICS);
         all.truncate(limits::DIAGNOSTICS);
@@ -125,8 +130,10 @@ impl<'a> Check<'a> {
         }
         let message = format!("expected {expected}, found {}", node.found());
         let error = self.error("wrong-type", node.span.clone(), message);
-        if expected.starts_with("text") && matches!(node.kind, Kind::Scalar(_)) && !node.is_null() {
-            error.help("put it in quotes");
+        if expected.starts_with("text")
+            && let Some(help) = node.quoted()
+        {
+            error.help(help);
         }
         let yes = |text: &str| matches!(text.to_lowercase().as_str(), "yes" | "no" | "on" | "off" | "true" | "false");
         if expected.contains("`true`") && node.text().is_some_and(yes) {

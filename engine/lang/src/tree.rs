@@ -126,7 +126,11 @@ impl<'a> Reader<'_, 'a> {
                 self.check.error("too-large", span.clone(), message);
                 Kind::Broken
             }
-            Event::Scalar(text, style, ..) => Kind::Scalar(Scalar { text: text.into_owned(), style }),
+            Event::Scalar(_, ScalarStyle::Plain, ..) if self.check.typographic(span.clone()) => Kind::Broken,
+            Event::Scalar(text, style, ..) => {
+                self.check.unseen(span.clone(), style);
+                Kind::Scalar(Scalar { text: text.into_owned(), style })
+            }
             Event::SequenceStart(..) => return self.list(begin, depth, tag),
             Event::MappingStart(..) => return self.map(begin, depth, tag),
             _ => return None,
