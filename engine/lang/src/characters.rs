@@ -9,6 +9,7 @@ use saphyr_parser::ScalarStyle;
 use crate::Severity;
 use crate::check::Check;
 use crate::diagnostic::Diagnostic;
+use crate::node::Scalar;
 use crate::source::Source;
 
 /// A character that is not what it looks like.
@@ -74,6 +75,17 @@ impl Check<'_> {
             };
             self.warning("character", odd.at.clone(), format!("{} in this text", odd.named())).help(help);
         }
+    }
+
+    /// A key as it looks; a character in it that is not seen is an error.
+    pub(crate) fn key(&mut self, scalar: Scalar, span: Range<usize>) -> String {
+        let spaces = scalar.style == ScalarStyle::Plain;
+        let hidden = |like: Option<char>| like.is_none() || (spaces && like == Some(' '));
+        let Some(first) = all(self.source, span).find(|odd| hidden(odd.like)) else { return scalar.text };
+        let place = if indents(&self.source.text[..first.at.start]) { "in the indentation" } else { "in a key" };
+        let error = self.error("character", first.at.clone(), format!("{} {place}", first.named()));
+        error.help(first.help());
+        scalar.text.replace(|char| odd(char).is_some_and(|(_, like)| hidden(like)), "").trim().to_owned()
     }
 
     /// The error of text that begins with a quote of typography: YAML would take it as part of the text.

@@ -79,10 +79,16 @@ impl<'a> Check<'a> {
     pub(crate) fn finish(self) -> Vec<Diagnostic> {
         let mut all = self.diagnostics;
         all.iter_mut().for_each(|diagnostic| characters::explain(self.source, diagnostic));
-        let errors: Vec<_> =
-            all.iter().filter(|one| one.severity == Severity::Error).map(|one| one.span.clone()).collect();
-        let told = |one: &Diagnostic| errors.iter().any(|error| error.contains(&one.span.start));
-        all.retain(|one| one.code != "character" || one.severity == Severity::Error || !told(one));
+        let errors = all.iter().filter(|one| one.severity == Severity::Error);
+        let errors: Vec<_> = errors.map(|one| (one.span.clone(), one.line, one.code)).collect();
+        // One character that is not seen is enough to look at a line, or at what an error is about.
+        let told = |one: &Diagnostic| {
+            let near = |span: &Range<usize>, line, code| {
+                span.contains(&one.span.start) || (line, code) == (one.line, one.code)
+            };
+            one.severity == Severity::Warning && errors.iter().any(|(span, line, code)| near(span, *line, *code))
+        };
+        all.retain(|one| one.code != "character" || !told(one));
         all.sort_by_key(|diagnostic| diagnostic.span.start);
         let more = all.len().saturating_sub(limits::DIAGNOSTICS);
         all.truncate(limits::DIAGNOSTICS);

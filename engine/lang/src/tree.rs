@@ -162,7 +162,10 @@ impl<'a> Reader<'_, 'a> {
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
             match key.kind {
-                Kind::Scalar(scalar) => self.entry(&mut entries, Entry { key: scalar.text, at: key.span, value }),
+                Kind::Scalar(scalar) => {
+                    let text = self.check.key(scalar, key.span.clone());
+                    self.entry(&mut entries, Entry { key: text, at: key.span, value });
+                }
                 Kind::Broken => {}
                 Kind::List(_) | Kind::Map(_) => {
                     let error = self.check.error("syntax", key.span, "a key is text");

@@ -96,7 +96,7 @@ async fn what_is_just_allowed_takes_less_than_a_gigabyte() {
 async fn what_is_just_allowed_in_all_takes_less_than_a_gigabyte() {
     for bytes in [
         program(99_999, 1, 1, false),
-        program(39, 200, 49_000, false),
+        program(35, 200, 49_000, false),
         program(5, 2_000, 4_900, true),
         program(49, 400, 2_400, true),
     ] {

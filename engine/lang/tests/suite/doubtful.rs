@@ -58,7 +58,7 @@ fn where_a_number_is_expected_only_padded_ones_are_doubted() {
     // Of text an error is told, with how to mend it, and nothing more.
     assert_eq!(
         tune("labels: { a: 0640 }"),
-        "x.yaml:8:36: error: `labels.a`: expected text, found a number; put it in quotes: \"0640\""
+        "x.yaml:8:33: error: `labels.a`: expected text, found a number; put it in quotes: \"0640\""
     );
 }
 
@@ -80,7 +80,7 @@ fn defaults_outputs_and_triggers_are_looked_at_too() {
         assert!(warned.contains("warning: `1.10` is the number 1.1 here") && warned.lines().count() == 1, "{warned}");
     }
     let wrong = runbook("a: { type: string, default: 1.10 }", "manual", "o: 1");
-    assert_eq!(wrong, "x.yaml:2:38: error: expected text, found a number; put it in quotes: \"1.10\"");
+    assert_eq!(wrong, "x.yaml:2:39: error: expected text, found a number; put it in quotes: \"1.10\"");
 }
 
 #[test]
@@ -95,17 +95,37 @@ fn characters_that_break_the_text_are_named_at_their_place() {
         &step("script: '1'\nif: inputs.vm == \u{201c}x\u{201d}"),
         &step("script: '1'\nif: inputs.vm \u{2013} 1 == 2"),
         &step("uses: vm/tune\nwith: { vm: \"${{ inputs.vm\u{200b} }}\" }"),
-    ]), @"");
+    ]), @r#"
+    x.yaml:3:1: error: U+00A0 (no-break space) in the indentation; replace it with a plain space [character]
+    x.yaml:4:1: error: U+00A0 (no-break space) in the indentation; replace it with a plain space [character]
+    x.yaml:1:6: error: U+00A0 (no-break space) where a space is meant; replace it with a plain space [character]
+    x.yaml:2:1: error: U+200B (zero width space) in the indentation; it can't be seen: remove it [character]
+    x.yaml:5:17: error: U+201C (left double quotation mark) is no quote; it looks like `"`, which is U+0022: write that [character]
+    x.yaml:8:18: error: U+00A0 (no-break space) can't stand in an expression; replace it with a plain space [character]
+    x.yaml:8:22: error: U+201C (left double quotation mark) can't stand in an expression; it looks like `"`, which is U+0022: write that [character]
+    x.yaml:8:19: error: U+2013 (en dash) can't stand in an expression; it looks like `-`, which is U+002D: write that [character]
+    x.yaml:8:31: error: U+200B (zero width space) can't stand in an expression; it can't be seen: remove it [character]
+    "#);
 }
 
 #[test]
 fn names_that_are_not_what_they_look_like_are_explained() {
     let restart = "name: x\nsteps:\n  - id: rest\u{430}rt\n    script: '1'\n";
-    insta::assert_snapshot!(rendered("x.yaml", restart.as_bytes()), @"");
+    insta::assert_snapshot!(rendered("x.yaml", restart.as_bytes()), @"
+    error: `restаrt` is no name for a step [bad-value]
+     --> x.yaml:3:9
+      |
+    3 |   - id: restаrt
+      |         ^^^^^^^
+      = note: at 3:13 stands U+0430 (cyrillic letter); it looks like `a`, which is U+0061: write that
+      = help: a name is a letter, then letters, digits, `_` or `-`, at most 64 in all
+
+    x.yaml: 1 error
+    ");
     for (text, note) in [
         (
             "name: x\ninputs: { \"vm\u{200b}\": { type: string } }\nsteps: []\n",
-            "at 2:14 stands U+200B (zero width space)",
+            "x.yaml:2:14: error: U+200B (zero width space) in a key",
         ),
         (
             "name: x\nsteps:\n  - id: a\n    u\u{455}es: vm/tune\n",
