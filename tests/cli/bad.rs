@@ -58,3 +58,20 @@ fn all_errors_of_a_file_are_told_at_once() {
     let count = checked["files"][0]["diagnostics"].as_array().map(Vec::len);
     assert!(count > Some(5), "{checked:#}");
 }
+
+#[test]
+fn what_is_doubtful_is_warned_of_and_can_be_run() {
+    let project = Project::with_plugins(&["vm"]);
+    let text = "name: release\nsteps: [{ id: a, script: '1' }]\noutputs: { release: 1.30, mode: 0644, \
+                name: \"\u{202e}gnp.exe\", sha: 9509425349e4, right: \"1.30\" }\n";
+    fs::write(project.path("release.yaml"), text).expect("it is written");
+    let ran = project.call(&["check", "release.yaml"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    for told in
+        ["`1.30` is the number 1.3 here", "\"0644\"", "U+202E (right-to-left override)", "`9509425349e4` is the number"]
+    {
+        assert!(ran.out.contains(told), "{told}: {}", ran.out);
+    }
+    assert!(ran.out.contains("4 warnings"), "{}", ran.out);
+    assert!(!ran.out.contains('\u{202e}'), "what turns the terminal around is not printed");
+}

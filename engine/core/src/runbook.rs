@@ -101,6 +101,9 @@ pub struct Input {
     /// Used when it is not given; without one it must be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
+    /// Of text: the characters that it has at least. An alarm's label can be empty; the name of a machine can't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
 }
 
 /// The values that an input takes.

@@ -11,6 +11,7 @@ use wasmtime::Engine;
 use crate::binding::Binding;
 use crate::cache::Cache;
 use crate::capability::secrets;
+use crate::compile::Compiler;
 use crate::error::Error;
 use crate::facts::Schemas;
 use crate::grants::{Granted, PluginEntry, SecretSource};
@@ -40,7 +41,8 @@ impl Settings {
 pub struct Host {
     pub(crate) sandbox: Sandbox,
     pub(crate) cache: Cache,
-    /// One plugin is compiled at a time: the compiler uses all cores as it is.
+    pub(crate) compiler: Compiler,
+    /// One plugin is loaded at a time, so that none is compiled twice.
     pub(crate) loading: tokio::sync::Mutex<()>,
     pub(crate) calls: Semaphore,
     pub(crate) plugins: RwLock<Plugins>,
@@ -93,6 +95,7 @@ impl Host {
         Ok(Self {
             sandbox,
             cache,
+            compiler: Compiler::new(),
             loading: tokio::sync::Mutex::default(),
             calls,
             plugins: RwLock::default(),

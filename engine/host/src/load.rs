@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use runwright_core::{Digest, PluginFacts};
 use tokio::task::spawn_blocking;
-use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::bindings::exports::runwright::plugin::actions::PluginInfo;
@@ -21,7 +21,6 @@ use crate::host::{Host, Loaded, shown};
 use crate::limits::size;
 use crate::linked::Linked;
 use crate::notes::Silent;
-use crate::pack::loadable;
 use crate::state::Setup;
 
 /// After compiling for so long, people are told why they wait.
@@ -134,8 +133,7 @@ impl Host {
         if let Some(component) = self.cache.get(&self.sandbox.engine, digest) {
             return Ok(component);
         }
-        let engine = self.sandbox.engine.clone();
-        let mut compiling = spawn_blocking(move || compile(&engine, bytes));
+        let mut compiling = pin!(self.compiler.compile(&self.sandbox.engine, bytes));
         let compiled = tokio::select! {
             compiled = &mut compiling => compiled,
             () = tokio::time::sleep(PATIENCE) => {
@@ -143,7 +141,6 @@ impl Host {
                 compiling.await
             }
         };
-        let compiled = compiled.map_err(Error::engine)?;
         let (component, code) = compiled.map_err(|error| no_plugin(name, error))?;
         if let Err(error) = self.cache.put(digest, &code) {
             tracing::warn!(plugin = name, %error, "a compiled plugin cannot be kept and will be compiled again");
@@ -225,11 +222,4 @@ fn read(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() <= limit).then_some(bytes))
-}
-
-/// Programs are packed first, so that only components are compiled and kept.
-fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<(Component, Vec<u8>), String> {
-    let component = Component::from_binary(engine, &loadable(bytes)?).map_err(|error| format!("{error:#}"))?;
-    let code = component.serialize().map_err(|error| format!("{error:#}"))?;
-    Ok((component, code))
 }

@@ -8,7 +8,7 @@ use runwright_core::{ActionName, Catalog, duration_ms};
 use crate::diagnostic::did_you_mean;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
-use crate::{Diagnostic, Severity, limits};
+use crate::{Diagnostic, Severity, characters, limits};
 
 pub(crate) struct Check<'a> {
     pub(crate) source: &'a Source<'a>,
@@ -78,6 +78,17 @@ impl<'a> Check<'a> {
     /// The diagnostics in the order of the text, at most [`limits::DIAGNOSTICS`] and one that counts the others.
     pub(crate) fn finish(self) -> Vec<Diagnostic> {
         let mut all = self.diagnostics;
+        all.iter_mut().for_each(|diagnostic| characters::explain(self.source, diagnostic));
+        let errors = all.iter().filter(|one| one.severity == Severity::Error);
+        let errors: Vec<_> = errors.map(|one| (one.span.clone(), one.line, one.code)).collect();
+        // One character that is not seen is enough to look at a line, or at what an error is about.
+        let told = |one: &Diagnostic| {
+            let near = |span: &Range<usize>, line, code| {
+                span.contains(&one.span.start) || (line, code) == (one.line, one.code)
+            };
+            one.severity == Severity::Warning && errors.iter().any(|(span, line, code)| near(span, *line, *code))
+        };
+        all.retain(|one| one.code != "character" || !told(one));
         all.sort_by_key(|diagnostic| diagnostic.span.start);
         let more = all.len().saturating_sub(limits::DIAGNOSTICS);
         all.truncate(limits::DIAGNOSTICS);
@@ -125,8 +136,10 @@ impl<'a> Check<'a> {
         }
         let message = format!("expected {expected}, found {}", node.found());
         let error = self.error("wrong-type", node.span.clone(), message);
-        if expected.starts_with("text") && matches!(node.kind, Kind::Scalar(_)) && !node.is_null() {
-            error.help("put it in quotes");
+        if expected.starts_with("text")
+            && let Some(help) = node.quoted()
+        {
+            error.help(help);
         }
         let yes = |text: &str| matches!(text.to_lowercase().as_str(), "yes" | "no" | "on" | "off" | "true" | "false");
         if expected.contains("`true`") && node.text().is_some_and(yes) {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use saphyr_parser::ScalarStyle;
 use script::{At, Part, Read};
 
+use crate::characters;
 use crate::check::{Check, short};
 use crate::node::{Kind, Node, Scalar};
 use crate::place::raw_offset;
@@ -80,6 +81,13 @@ impl Check<'_> {
             return;
         }
         let span = self.span(node, scalar, offset, At { line: error.line, column: error.column }, 0);
+        let sign = self.source.text.get(span.start..).and_then(|rest| rest.chars().next());
+        let sign = span.start..span.start + sign.map_or(0, char::len_utf8);
+        if let Some(odd) = characters::first(self.source, sign) {
+            let message = format!("{} can't stand in an expression", odd.named());
+            self.error("character", odd.at.clone(), message).help(odd.help());
+            return;
+        }
         let hint = dashed(&scalar.text, scope).map(|(_, help)| help);
         let hint = hint.or_else(|| self.comment(node, scalar)).or(error.hint.clone());
         let usual = "expressions look like this: inputs.count > 2 && !steps.test.succeeded";

@@ -4,12 +4,13 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use runwright_core::{Input, InputKind, Map, Runbook, Value};
+use serde_json::json;
 
 use crate::check::{Check, Keys, find};
 use crate::diagnostic::did_you_mean;
 use crate::node::{Entry, Node, expected, found};
 
-const KEYS: Keys = Keys { of: "an input", known: &["type", "description", "default", "required"], later: &[] };
+const KEYS: Keys = Keys { of: "an input", known: &["type", "description", "default", "required", "min"], later: &[] };
 
 impl Check<'_> {
     /// The inputs that a runbook declares.
@@ -44,8 +45,12 @@ impl Check<'_> {
         {
             self.wrong_type(node, expected(kind));
         }
-        if let Some((node, _)) = &default {
+        let min = find(fields, "min").and_then(|field| self.min(field, kind));
+        if let Some((node, value)) = &default {
             self.plain(node);
+            let expected = kind.map(schema);
+            self.numbers(node, expected.as_ref());
+            self.long_enough(node, value, min);
         }
         if let Some(field) = find(fields, "required") {
             match (self.boolean(&field.value), &default) {
@@ -61,7 +66,24 @@ impl Check<'_> {
                 _ => {}
             }
         }
-        Some(Input { kind: kind?, description: description.to_owned(), default: default.map(|(_, value)| value) })
+        let default = default.map(|(_, value)| value);
+        Some(Input { kind: kind?, description: description.to_owned(), default, min })
+    }
+
+    fn min(&mut self, field: &Entry, kind: Option<InputKind>) -> Option<u32> {
+        if kind.is_some_and(|kind| kind != InputKind::String) {
+            let error = self.error("unsupported", field.at.clone(), "`min` is there for inputs of type `string` only");
+            error.help("leave it out for now");
+            return None;
+        }
+        self.integer(&field.value, 1..=10_000)
+    }
+
+    /// Tells of a literal that has too few characters for its input.
+    pub(crate) fn long_enough(&mut self, node: &Node, value: &Value, min: Option<u32>) {
+        if let Some(short) = too_short(value, min) {
+            self.error("bad-value", node.span.clone(), short);
+        }
     }
 
     /// A default is a plain value.
@@ -101,13 +123,14 @@ pub fn admit_inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Vec<InputP
     };
     for (name, input) in &runbook.inputs {
         match given.remove(name).or_else(|| input.default.clone()) {
-            Some(value) if input.kind.accepts(&value) => {
-                admitted.insert(name.clone(), value);
+            Some(value) if !input.kind.accepts(&value) => {
+                let (found, help) = misfit(input.kind, &value);
+                problem(name, format!("the input `{name}` is {}, found {found}", expected(input.kind)), help);
             }
-            Some(value) => {
-                let message = format!("the input `{name}` is {}, found {}", expected(input.kind), found(&value));
-                problem(name, message, None);
-            }
+            Some(value) => match too_short(&value, input.min) {
+                Some(short) => problem(name, format!("the input `{name}`: {short}"), None),
+                None => drop(admitted.insert(name.clone(), value)),
+            },
             None => {
                 let help = (!input.description.is_empty()).then(|| format!("it is: {}", input.description));
                 problem(name, format!("the input `{name}` is missing"), help);
@@ -123,6 +146,41 @@ pub fn admit_inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Vec<InputP
         problem(name, format!("the runbook `{}` has no input `{name}`", runbook.name), Some(help));
     }
     if problems.is_empty() { Ok(admitted) } else { Err(problems) }
+}
+
+/// What a value is that does not fit its input, and how to mend it.
+fn misfit(kind: InputKind, value: &Value) -> (String, Option<String>) {
+    let Some(number) = value.as_number().filter(|_| kind == InputKind::Integer) else {
+        return (found(value).to_owned(), None);
+    };
+    let help = match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => format!("write {float:.0}"),
+        _ if number.is_f64() => {
+            "write it without a `.` or an exponent, or let the input be of type `number`".to_owned()
+        }
+        _ => format!("a whole number is at most {}", i64::MAX),
+    };
+    (number.to_string(), Some(help))
+}
+
+/// What is wrong with a text that has fewer characters than `min`.
+fn too_short(value: &Value, min: Option<u32>) -> Option<String> {
+    let (text, min) = (value.as_str()?, min?);
+    let count = text.chars().count();
+    match count {
+        _ if count >= min as usize => None,
+        0 if min == 1 => Some("it is empty, which `min: 1` does not allow".to_owned()),
+        _ => Some(format!("it has {count} characters, and `min` is {min}")),
+    }
+}
+
+/// What a value of this kind is, as a schema.
+pub(crate) fn schema(kind: InputKind) -> Value {
+    match kind {
+        InputKind::String | InputKind::Boolean => json!({ "type": "string" }),
+        InputKind::Integer | InputKind::Number => json!({ "type": "number" }),
+        InputKind::List | InputKind::Map => json!({}),
+    }
 }
 
 /// The value of an input that was written as text, as on a command line. Lists and maps are written as JSON.

@@ -14,12 +14,14 @@
 
 mod action;
 mod acts;
+mod characters;
 mod check;
 mod diagnostic;
 mod expression;
 mod input;
 mod lock;
 mod node;
+mod numbers;
 mod place;
 mod render;
 mod runbook;
@@ -78,8 +80,11 @@ pub fn parse(name: &str, bytes: &[u8], catalog: Option<&Catalog>, engine: &scrip
     let mut check = check::Check::new(&source, catalog, engine);
     let runbook = tree::tree(&mut check).and_then(|root| check.runbook(&root));
     let diagnostics = check.finish();
-    let sound = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
-    Parsed { runbook: runbook.filter(|_| sound), diagnostics }
+    Parsed { runbook: runbook.filter(|_| sound(&diagnostics)), diagnostics }
+}
+
+fn sound(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error)
 }
 
 /// The value of a YAML text that is no runbook, for example an inventory, within the same bounds; null where it is empty.
@@ -89,7 +94,7 @@ pub fn value(name: &str, bytes: &[u8], engine: &script::Engine) -> Result<Value,
     let mut check = check::Check::new(&source, None, engine);
     let value = tree::tree(&mut check).map(|root| root.value());
     let diagnostics = check.finish();
-    value.filter(|_| diagnostics.is_empty()).ok_or(diagnostics)
+    value.filter(|_| sound(&diagnostics)).ok_or(diagnostics)
 }
 
 /// What a YAML text that is no runbook says, as a type that serde knows: for files with a shape of their own, within
@@ -127,5 +132,5 @@ pub fn typed<T: serde::de::DeserializeOwned>(
         None => None,
     };
     let diagnostics = check.finish();
-    read.filter(|_| diagnostics.is_empty()).ok_or(diagnostics)
+    read.filter(|_| sound(&diagnostics)).ok_or(diagnostics)
 }

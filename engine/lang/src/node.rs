@@ -5,6 +5,7 @@ use std::ops::Range;
 use runwright_core::{InputKind, Value};
 use saphyr_parser::ScalarStyle;
 
+use crate::check::short;
 use crate::scalar;
 
 /// A value with its place.
@@ -71,6 +72,14 @@ impl Node {
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar(scalar) if scalar.value().is_string() => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
+    /// The help for a number or the like that is meant as text.
+    pub(crate) fn quoted(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Scalar(scalar) if !self.is_null() => Some(format!("put it in quotes: \"{}\"", short(&scalar.text))),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::characters::is_unseen;
 use crate::{Diagnostic, Severity};
 
 /// Characters of a source line that are shown.
@@ -80,12 +81,12 @@ impl Diagnostic {
     }
 }
 
-/// `text` without characters that move the cursor or reorder text.
+/// `text` with a sign for what moves the cursor, reorders text or is not seen.
 fn clean(text: &str) -> String {
     let shown = |c: char| match c {
         '\t' => ' ',
         c if c.is_control() => '\u{fffd}',
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        c if is_unseen(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(shown).collect()

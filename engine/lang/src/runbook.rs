@@ -99,6 +99,7 @@ impl Check<'_> {
         for entry in entries {
             self.identifier(&entry.key, &entry.at, "an output");
             self.template(&entry.value, scope);
+            self.numbers(&entry.value, None);
         }
         match node.value() {
             Value::Object(outputs) => outputs,

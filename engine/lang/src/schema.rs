@@ -35,6 +35,9 @@ impl Check<'_> {
         let place =
             Place { action, schema, node, missing: with.map_or(uses.value.span.clone(), |with| with.at.clone()) };
         let misfits: Vec<Misfit> = validator.iter_errors(&input).flat_map(|error| place.misfits(&error)).collect();
+        if let Some(node) = node {
+            self.numbers(node, Some(schema));
+        }
         for misfit in misfits {
             let error = self.error(misfit.code, misfit.span, misfit.message);
             error.help = misfit.help;
@@ -125,7 +128,7 @@ impl Place<'_> {
                     ("a boolean", Value::String(text)) if matches!(text.as_str(), "yes" | "no" | "on" | "off") => {
                         Some("write `true` or `false`".to_owned())
                     }
-                    ("text", Value::Number(_) | Value::Bool(_)) => Some("put it in quotes".to_owned()),
+                    ("text", Value::Number(_) | Value::Bool(_)) => node.and_then(Node::quoted),
                     _ => None,
                 };
                 Some(misfit)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::check::Check;
-use crate::limits;
+use crate::{characters, limits};
 
 /// Tells what the parser refused at `at`.
 pub(crate) fn report(check: &mut Check, info: &str, at: usize) {
@@ -11,6 +11,12 @@ pub(crate) fn report(check: &mut Check, info: &str, at: usize) {
     if let Some(tab) = tab(check, line) {
         let error = check.error("tab", tab, "a tab in the indentation");
         error.help("indent with spaces; most editors can convert tabs");
+        return;
+    }
+    // The parser often notices one line late.
+    let lines = check.source.line(line.saturating_sub(1).max(1)).start..check.source.line(line).end;
+    if let Some((odd, place)) = characters::breaking(check.source, lines) {
+        check.error("character", odd.at.clone(), format!("{} {place}", odd.named())).help(odd.help());
         return;
     }
     let text = &check.source.text[check.source.line(line)];

@@ -126,7 +126,11 @@ impl<'a> Reader<'_, 'a> {
                 self.check.error("too-large", span.clone(), message);
                 Kind::Broken
             }
-            Event::Scalar(text, style, ..) => Kind::Scalar(Scalar { text: text.into_owned(), style }),
+            Event::Scalar(_, ScalarStyle::Plain, ..) if self.check.typographic(span.clone()) => Kind::Broken,
+            Event::Scalar(text, style, ..) => {
+                self.check.unseen(span.clone(), style);
+                Kind::Scalar(Scalar { text: text.into_owned(), style })
+            }
             Event::SequenceStart(..) => return self.list(begin, depth, tag),
             Event::MappingStart(..) => return self.map(begin, depth, tag),
             _ => return None,
@@ -158,7 +162,10 @@ impl<'a> Reader<'_, 'a> {
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
             match key.kind {
-                Kind::Scalar(scalar) => self.entry(&mut entries, Entry { key: scalar.text, at: key.span, value }),
+                Kind::Scalar(scalar) => {
+                    let text = self.check.key(scalar, key.span.clone());
+                    self.entry(&mut entries, Entry { key: text, at: key.span, value });
+                }
                 Kind::Broken => {}
                 Kind::List(_) | Kind::Map(_) => {
                     let error = self.check.error("syntax", key.span, "a key is text");

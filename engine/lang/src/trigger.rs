@@ -5,6 +5,7 @@ use runwright_core::{Input, Map, Trigger, Value};
 
 use crate::check::{Check, Keys, find, short};
 use crate::diagnostic::did_you_mean;
+use crate::input::schema;
 use crate::node::{Kind, Node, expected};
 use crate::runbook::first;
 use crate::scope::Scope;
@@ -80,6 +81,10 @@ impl Check<'_> {
         let open = value.as_str().is_some_and(|text| text.contains("${{"));
         if !open && !input.kind.accepts(&value) && !matches!(node.kind, Kind::Broken) {
             self.wrong_type(node, expected(input.kind));
+        }
+        if !open {
+            self.numbers(node, Some(&schema(input.kind)));
+            self.long_enough(node, &value, input.min);
         }
     }
 }

@@ -30,11 +30,12 @@ pub(crate) fn collect(ast: &AST, script: bool) -> Result<Vec<Call>, Error> {
     ast.walk(&mut |path: &[ASTNode]| {
         let found = match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
-                read(call, *at, script)
+                unbounded(call, *at, false).map(Err).or_else(|| read(call, *at, script))
             }
             Some(ASTNode::Expr(Expr::MethodCall(call, at))) if call.name == "act" => {
                 Some(Err(syntax("`act` is no function of a value", *at).hint(LIKE)))
             }
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => unbounded(call, *at, true).map(Err),
             _ => None,
         };
         match found {
@@ -49,6 +50,22 @@ pub(crate) fn collect(ast: &AST, script: bool) -> Result<Vec<Call>, Error> {
     match wrong.into_iter().min_by_key(|error| (error.line, error.column)) {
         Some(error) => Err(error),
         None => Ok(calls),
+    }
+}
+
+/// The error of a call that would take more than its size shows: one with many arguments holds a copy of each, and what
+/// `curry` gives can be doubled again and again. Closures use it too, with a function that is written out.
+fn unbounded(call: &FnCallExpr, at: Position, method: bool) -> Option<Error> {
+    const ARGUMENTS_MAX: usize = 32;
+    if call.args.len() > ARGUMENTS_MAX && call.name != "curry" {
+        let message = format!("`{}` gets {} values, at most {ARGUMENTS_MAX} are allowed", call.name, call.args.len());
+        return Some(Error::new(Reason::Limit, message).at(at).hint("give it a list or a map"));
+    }
+    let written = || matches!(call.args.first(), Some(Expr::DynamicConstant(..)));
+    match call.name.as_str() {
+        "eval" if method => Some(syntax("`eval` is not available here", at)),
+        "curry" if method || !written() => Some(syntax("`curry` is not available here", at).hint("write a closure")),
+        _ => None,
     }
 }
 

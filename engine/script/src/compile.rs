@@ -5,7 +5,7 @@ use runwright_core::Value;
 
 use crate::guard::Variables;
 use crate::names::{Names, collect};
-use crate::{Error, Limits, Reason, calls, convert};
+use crate::{Error, Limits, Reason, calls, convert, words};
 
 /// A compiled expression or script.
 pub(crate) struct Compiled {
@@ -20,7 +20,18 @@ pub(crate) struct Compiled {
 struct Wanted {
     name: String,
     whole: bool,
+    /// It stands before `??`: it may be missing, and is null then.
+    defaulted: bool,
     inner: Vec<Wanted>,
+}
+
+/// What a label or an annotation is that an alarm lacks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Empty text, as in Prometheus: for conditions, which look at alarms of all kinds.
+    Empty,
+    /// Missing: an action that gets an empty name by accident does harm.
+    Refused,
 }
 
 /// Compiles `text`, an expression or else a script.
@@ -31,6 +42,7 @@ pub(crate) fn compile(engine: &rhai::Engine, limits: &Limits, text: &str, script
     if text.trim().is_empty() && !script {
         return Err(Error::new(Reason::Syntax, "there is no expression"));
     }
+    words::begin();
     let ast = match script {
         true => engine.compile(text),
         false => engine.compile_expression(text),
@@ -40,23 +52,26 @@ pub(crate) fn compile(engine: &rhai::Engine, limits: &Limits, text: &str, script
     names.calls = calls::collect(&ast, script)?;
     let mut wanted = Vec::new();
     for read in names.iter() {
-        want(&mut wanted, &read.variable, read.keys.iter().map(|key| key.name.as_str()));
+        let keys: Vec<&str> = read.keys.iter().map(|key| key.name.as_str()).collect();
+        want(&mut wanted, &read.variable, &keys, read.defaulted);
     }
     for name in &perhaps {
-        want(&mut wanted, name, std::iter::empty());
+        want(&mut wanted, name, &[], false);
     }
     let plain = names.only().is_some_and(|read| read.to_string() == text.trim());
     Ok(Compiled { ast, names, plain, wanted })
 }
 
-fn want<'a>(known: &mut Vec<Wanted>, name: &str, mut keys: impl Iterator<Item = &'a str>) {
+fn want(known: &mut Vec<Wanted>, name: &str, keys: &[&str], defaulted: bool) {
     let at = known.iter().position(|wanted| wanted.name == name).unwrap_or_else(|| {
-        known.push(Wanted { name: name.to_owned(), whole: false, inner: Vec::new() });
+        known.push(Wanted { name: name.to_owned(), whole: false, defaulted: false, inner: Vec::new() });
         known.len() - 1
     });
-    match keys.next() {
-        None => known[at].whole = true,
-        Some(key) => want(&mut known[at].inner, key, keys),
+    let wanted = &mut known[at];
+    wanted.defaulted |= defaulted;
+    match keys {
+        [] => wanted.whole = true,
+        [first, rest @ ..] => want(&mut wanted.inner, first, rest, defaulted),
     }
 }
 
@@ -69,20 +84,59 @@ impl Compiled {
 
     /// The variables that the text reads, with only the properties that it reads. Those that are missing are left out:
     /// whether that matters is known when the text reads them.
-    pub(crate) fn variables(&self, scope: &Value) -> Variables {
-        let known = |wanted: &Wanted| Some((wanted.name.clone(), wanted.take(scope.get(&wanted.name)?)));
+    pub(crate) fn variables(&self, scope: &Value, missing: Missing) -> Variables {
+        let known = |wanted: &Wanted| {
+            let value = scope.get(&wanted.name)?;
+            Some((
+                wanted.name.clone(),
+                wanted.take(value, if wanted.name == "alarm" { Place::Alarm } else { Place::Other }, missing),
+            ))
+        };
         self.wanted.iter().filter_map(known).collect()
     }
 }
 
+/// Where a value stands, as far as it matters for what is missing in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Alarm,
+    /// The labels or the annotations of an alarm.
+    Labels,
+    Other,
+}
+
 impl Wanted {
-    fn take(&self, value: &Value) -> Dynamic {
-        match value {
-            Value::Object(map) if !self.whole => {
-                let known = |inner: &Wanted| Some((inner.name.as_str().into(), inner.take(map.get(&inner.name)?)));
-                Dynamic::from_map(self.inner.iter().filter_map(known).collect())
+    fn take(&self, value: &Value, place: Place, missing: Missing) -> Dynamic {
+        let Value::Object(map) = value else { return convert::dynamic(value) };
+        let mut taken = match self.whole {
+            true => convert::map(map),
+            false => rhai::Map::new(),
+        };
+        for inner in &self.inner {
+            let value = match map.get(&inner.name) {
+                // An empty label is none: <https://prometheus.io/docs/concepts/data_model/>.
+                Some(Value::String(text)) if text.is_empty() && place == Place::Labels && inner.defaulted => None,
+                Some(value) => Some(inner.take(value, place.of(&inner.name), missing)),
+                None => None,
+            };
+            let value = value.or_else(|| match inner.defaulted {
+                true => Some(Dynamic::UNIT),
+                // Who asks for all of them looks for what is there.
+                false => (place == Place::Labels && missing == Missing::Empty && !self.whole).then(|| "".into()),
+            });
+            if let Some(value) = value {
+                taken.insert(inner.name.as_str().into(), value);
             }
-            value => convert::dynamic(value),
+        }
+        Dynamic::from_map(taken)
+    }
+}
+
+impl Place {
+    fn of(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Alarm, "labels" | "annotations") => Self::Labels,
+            _ => Self::Other,
         }
     }
 }

@@ -7,6 +7,7 @@ use runwright_core::{Map, Value};
 use serde_json::Number;
 
 use crate::Error;
+use crate::error::stop;
 
 /// Maps and lists inside each other, at most, as in the JSON that the engine reads.
 pub(crate) const DEPTH_MAX: usize = 128;
@@ -22,8 +23,13 @@ pub(crate) fn dynamic(value: &Value) -> Dynamic {
         },
         Value::String(text) => ImmutableString::from(text.as_str()).into(),
         Value::Array(items) => Dynamic::from_array(items.iter().map(dynamic).collect()),
-        Value::Object(map) => Dynamic::from_map(map.iter().map(|(key, value)| (key.into(), dynamic(value))).collect()),
+        Value::Object(entries) => Dynamic::from_map(map(entries)),
     }
+}
+
+/// The Rhai map of the entries.
+pub(crate) fn map(entries: &Map) -> rhai::Map {
+    entries.iter().map(|(key, value)| (key.into(), dynamic(value))).collect()
 }
 
 /// The JSON value of `value`; an error for functions, ranges and numbers that JSON lacks.
@@ -60,26 +66,49 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value, Error> {
     }
 }
 
-/// About as many bytes as `value` takes, with the keys of maps; none where it nests deeper than `depth` levels.
-pub(crate) fn bytes(value: &Dynamic, depth: usize) -> Option<usize> {
-    const SLOT: usize = size_of::<Dynamic>();
-    let mut sum = SLOT;
-    if let Some(text) = value.read_lock::<ImmutableString>() {
-        sum += text.len();
-    } else if let Some(items) = value.read_lock::<rhai::Array>() {
-        let depth = depth.checked_sub(1)?;
-        for item in items.iter() {
-            sum += bytes(item, depth)?;
+/// About as many bytes as `value` takes, with the keys of maps and what closures captured; why it is refused where that
+/// is more than `most`, or it nests deeper than [`DEPTH_MAX`] levels.
+///
+/// It stops as soon as it is too much: closures that capture each other look like a tree without end.
+pub(crate) fn bytes(value: &Dynamic, most: usize) -> Result<usize, &'static str> {
+    let mut measured = Measured { left: most };
+    measured.value(value, DEPTH_MAX)?;
+    Ok(most - measured.left)
+}
+
+struct Measured {
+    left: usize,
+}
+
+impl Measured {
+    fn value(&mut self, value: &Dynamic, depth: usize) -> Result<(), &'static str> {
+        const SLOT: usize = size_of::<Dynamic>();
+        self.take(SLOT)?;
+        let inner = || depth.checked_sub(1).ok_or(stop::DEPTH);
+        if let Some(text) = value.read_lock::<ImmutableString>() {
+            self.take(text.len())?;
+        } else if let Some(items) = value.read_lock::<rhai::Array>() {
+            let depth = inner()?;
+            items.iter().try_for_each(|item| self.value(item, depth))?;
+        } else if let Some(map) = value.read_lock::<rhai::Map>() {
+            let depth = inner()?;
+            for (key, value) in map.iter() {
+                self.take(2 * SLOT + key.len())?;
+                self.value(value, depth)?;
+            }
+        } else if let Some(blob) = value.read_lock::<rhai::Blob>() {
+            self.take(blob.len())?;
+        } else if let Some(function) = value.read_lock::<rhai::FnPtr>() {
+            let depth = inner()?;
+            function.iter_curry().try_for_each(|captured| self.value(captured, depth))?;
         }
-    } else if let Some(map) = value.read_lock::<rhai::Map>() {
-        let depth = depth.checked_sub(1)?;
-        for (key, value) in map.iter() {
-            sum += 2 * SLOT + key.len() + bytes(value, depth)?;
-        }
-    } else if let Some(blob) = value.read_lock::<rhai::Blob>() {
-        sum += blob.len();
+        Ok(())
     }
-    Some(sum)
+
+    fn take(&mut self, bytes: usize) -> Result<(), &'static str> {
+        self.left = self.left.checked_sub(bytes).ok_or(stop::DATA)?;
+        Ok(())
+    }
 }
 
 /// `value` for people, cut at about `most` bytes and [`DEPTH_MAX`] levels; text alone stands without quotes.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runwright_core::Value;
 
 use crate::cache::Cache;
-use crate::compile::{Compiled, compile};
+use crate::compile::{Compiled, Missing, compile};
 use crate::explain::{explain, kind};
 use crate::guard::{Bounds, Watched, watched, within};
 use crate::outside::{Outside, World};
@@ -62,26 +62,45 @@ impl Engine {
     }
 
     /// The value of an expression.
+    ///
+    /// A property that is missing is an error, except before `??`.
     pub fn evaluate(&self, expression: &str, scope: &Value) -> Result<Value, Error> {
+        self.evaluate_in(expression, scope, Missing::Refused, &mut Room::new(&self.limits))
+    }
+
+    /// The value of an expression, which takes what it needs from `room`.
+    pub(crate) fn evaluate_in(
+        &self,
+        expression: &str,
+        scope: &Value,
+        missing: Missing,
+        room: &mut Room,
+    ) -> Result<Value, Error> {
         let compiled = self.expression(expression)?;
         if let Some(value) = compiled.look_up(scope) {
             return Ok(value.clone());
         }
+        let begin = Instant::now();
         let bounds = Bounds {
-            operations: self.limits.expression_operations,
-            time: self.limits.expression_time,
+            operations: room.operations,
+            time: room.time.min(self.limits.expression_time),
             cancel: None,
             data_bytes: self.limits.data_bytes,
             log_lines: 0,
             outside_bytes: 0,
             world: None,
         };
-        self.run(&compiled, scope, bounds).result
+        let (ran, operations) = self.run(&compiled, scope, missing, bounds);
+        room.operations = operations;
+        room.time = room.time.saturating_sub(begin.elapsed());
+        ran.result
     }
 
     /// Whether a condition holds. A value that is neither `true` nor `false` is an error, never a guess.
+    ///
+    /// A label or an annotation that an alarm lacks is empty here.
     pub fn condition(&self, expression: &str, scope: &Value) -> Result<bool, Error> {
-        match self.evaluate(expression, scope)? {
+        match self.evaluate_in(expression, scope, Missing::Empty, &mut Room::new(&self.limits))? {
             Value::Bool(holds) => Ok(holds),
             other => {
                 let text: String = other.to_string().chars().take(60).collect();
@@ -99,9 +118,10 @@ impl Engine {
     ///
     /// A text that is one whole `${{ }}` becomes the value with its type. Otherwise the values are joined into the text:
     /// text, numbers, `true` and `false` as they are written; null, lists and maps are errors. `$${{` stands for `${{`.
-    /// What an expression gives is never looked at again: `${{` in it stays as it is.
+    /// What an expression gives is never looked at again: `${{` in it stays as it is. All of them together have the
+    /// operations of one expression.
     pub fn resolve(&self, template: &Value, scope: &Value) -> Result<Value, Error> {
-        self.resolve_in(template, scope, &mut Room(self.limits.data_bytes))
+        self.resolve_in(template, scope, &mut Room::new(&self.limits))
     }
 
     /// Calls `work`, whose evaluations on this thread take at most `time` together, whatever each may take alone.
@@ -133,30 +153,34 @@ impl Engine {
             outside_bytes: 0,
             world: Some(World::new(outside, &compiled.names, self.limits.calls)),
         };
-        self.run(&compiled, scope, bounds)
+        self.run(&compiled, scope, Missing::Refused, bounds).0
     }
 
-    fn run(&self, compiled: &Compiled, scope: &Value, bounds: Bounds) -> Ran {
-        let variables = compiled.variables(scope);
-        let held = variables.iter().map(|(_, value)| convert::bytes(value, convert::DEPTH_MAX)).sum::<Option<usize>>();
-        let Some(held) = held.filter(|held| *held <= self.limits.data_bytes) else {
+    /// What became of it, and the operations that are left.
+    fn run(&self, compiled: &Compiled, scope: &Value, missing: Missing, bounds: Bounds) -> (Ran, u64) {
+        let variables = compiled.variables(scope, missing);
+        let most = self.limits.data_bytes;
+        let held = variables.iter().try_fold(0, |held, (_, value)| Ok(held + convert::bytes(value, most - held)?));
+        let Ok::<usize, &str>(held) = held else {
             let error = Error::new(Reason::Limit, "it reads too much data, or data that nests too deeply");
             let result = Err(error.hint("read only the properties that it needs"));
-            return Ran { result, log: Vec::new() };
+            return (Ran { result, log: Vec::new() }, bounds.operations);
         };
         let bounds = Bounds { outside_bytes: held, ..bounds };
-        let Watched { result, log, halted } = watched(bounds, variables, || {
+        let Watched { result, log, halted, ended, operations } = watched(bounds, variables, || {
             match self.rhai.eval_ast_with_scope::<rhai::Dynamic>(&mut rhai::Scope::new(), &compiled.ast) {
                 Ok(value) => convert::value(&value),
                 Err(error) => Err(explain(&error, &compiled.names, scope)),
             }
         });
-        let result = match (halted, result) {
-            (None, result) => result,
-            (Some(message), Err(error)) if error.reason == Reason::Halted => Err(Error { message, ..error }),
-            (Some(message), _) => Err(Error::new(Reason::Halted, message)),
+        let result = match (halted, ended, result) {
+            (Some(message), _, Err(error)) if error.reason == Reason::Halted => Err(Error { message, ..error }),
+            (Some(message), ..) => Err(Error::new(Reason::Halted, message)),
+            // It caught the error that would have ended it, and did nothing more.
+            (None, Some(why), Ok(_)) => Err(Error::of_stop(why)),
+            (None, _, result) => result,
         };
-        Ran { result, log }
+        (Ran { result, log }, operations)
     }
 
     fn expression(&self, text: &str) -> Result<Arc<Compiled>, Error> {

@@ -159,17 +159,7 @@ impl Error {
                 };
                 Self::new(Reason::Limit, format!("{what} grows too large"))
             }
-            Run::ErrorTerminated(token, _) => match token.clone().into_string().unwrap_or_default().as_str() {
-                stop::TIME => Self::new(Reason::Timeout, "it takes too long"),
-                stop::CANCELLED => Self::new(Reason::Cancelled, "it was cancelled"),
-                stop::DEPTH => limit("its data nests too deeply"),
-                stop::DATA => limit("its variables hold too much data"),
-                stop::CALLS => limit("it calls actions and asks for values too often"),
-                stop::ANSWER => limit("what the action gave is too large for a script")
-                    .hint("call it in a step of its own, with `uses:`, and read what is needed of its output"),
-                stop::HALTED => Self::new(Reason::Halted, "it was ended from outside"),
-                _ => limit("it takes too many operations"),
-            },
+            Run::ErrorTerminated(token, _) => Self::of_stop(&token.clone().into_string().unwrap_or_default()),
             Run::ErrorRuntime(thrown, _) => Self::new(Reason::Thrown, of_thrown(thrown)),
             Run::ErrorVariableNotFound(name, _) => Self::value(format!("there is no `{name}` here")),
             Run::ErrorPropertyNotFound(name, _) => Self::value(format!("there is no `{name}` in this map")),
@@ -186,6 +176,22 @@ impl Error {
             }
         };
         found.at(at)
+    }
+
+    /// The error of an evaluation that the guard ended.
+    pub(crate) fn of_stop(why: &str) -> Self {
+        let limit = |what: &str| Self::new(Reason::Limit, what);
+        match why {
+            stop::TIME => Self::new(Reason::Timeout, "it takes too long"),
+            stop::CANCELLED => Self::new(Reason::Cancelled, "it was cancelled"),
+            stop::DEPTH => limit("its data nests too deeply"),
+            stop::DATA => limit("its variables hold too much data"),
+            stop::CALLS => limit("it calls actions and asks for values too often"),
+            stop::ANSWER => limit("what the action gave is too large for a script")
+                .hint("call it in a step of its own, with `uses:`, and read what is needed of its output"),
+            stop::HALTED => Self::new(Reason::Halted, "it was ended from outside"),
+            _ => limit("it takes too many operations"),
+        }
     }
 
     fn of_missing_function(signature: &str) -> Self {

@@ -22,6 +22,9 @@ pub(crate) fn explain(error: &EvalAltResult, names: &Names, scope: &Value) -> Er
                 .find_map(|read| missing(read, scope).filter(|(key, _)| key.at == at || names_it(key, name)))
             {
                 Some((key, parent)) => missing_key(&key.name, &parent, scope).place(key.at),
+                None if matches!(innermost(error), EvalAltResult::ErrorPropertyNotFound(..)) => {
+                    plain.hint(format!("where it may be missing, write `.get({name:?}) ?? …`"))
+                }
                 None => plain,
             }
         }
@@ -40,13 +43,18 @@ fn names_it(key: &Key, message: &str) -> bool {
     key.name == message || message.contains(&format!("'{}'", key.name))
 }
 
-/// The first key of `read` that the scope lacks, and the read up to there.
+/// The first key of `read` that can't be read, and the read up to there.
 fn missing<'a>(read: &'a Read, scope: &Value) -> Option<(&'a Key, Read)> {
     let mut value = scope.get(&read.variable)?;
     for (index, key) in read.keys.iter().enumerate() {
         match value.get(&key.name) {
             Some(inner) => value = inner,
-            None => return Some((key, Read { keys: read.keys[..index].to_vec(), ..read.clone() })),
+            None => {
+                // Before `??` what a map lacks is null, and the key behind that is the one that can't be read.
+                let index = index + usize::from(read.defaulted && value.is_object());
+                let key = read.keys.get(index)?;
+                return Some((key, Read { keys: read.keys[..index].to_vec(), ..read.clone() }));
+            }
         }
     }
     None
@@ -62,6 +70,7 @@ fn missing_key(name: &str, parent: &Read, scope: &Value) -> Error {
                 return error.hint(format!("a name with dashes is read like this: {parent}[{dashed:?}]"));
             }
             match did_you_mean(name, &known) {
+                _ if parent.is_labels() => error.hint("where it may be missing, give another value with `?? …`"),
                 Some(hint) => error.hint(hint),
                 None if known.is_empty() => error.hint("it is empty"),
                 None => error.hint(format!("it has: {}", list(&known))),

@@ -3,7 +3,7 @@
 //! They have Rhai's own functions for text, numbers, lists, maps, ranges and functions
 //! (<https://rhai.rs/book/ref/>), except for `eval`, modules, blobs, time, and whatever waits or reaches outside. Three
 //! differ: `trim` and `replace` give the new text as well as changing a variable; `to_json` takes every value; and lists
-//! and maps become text as JSON has it.
+//! and maps become text as JSON has it. One is added: `host_of(text)` is the host in `host:port`, `[v6]:port` or a URL.
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
@@ -11,15 +11,17 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, EvalAltResult, ImmutableString, NativeCallContext, OptimizationLevel, Position};
 
-use crate::{Limits, convert, guard, outside};
+use crate::{Limits, collect, convert, guard, hosts, outside, words};
 
-type Fallible<T> = Result<T, Box<EvalAltResult>>;
+pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// A bounded engine: no files, no clock, no modules, no `eval`, and nothing that writes to the terminal.
 pub(crate) fn engine(limits: &Limits) -> rhai::Engine {
     let mut engine = rhai::Engine::new_raw();
     packages(&mut engine);
     replacements(&mut engine);
+    collect::register(&mut engine);
+    hosts::register(&mut engine);
     outside::register(&mut engine);
     engine
         .set_optimization_level(OptimizationLevel::None)
@@ -40,7 +42,9 @@ pub(crate) fn engine(limits: &Limits) -> rhai::Engine {
         .on_print(guard::print)
         .on_debug(|text, _, _| guard::print(text));
     #[expect(deprecated, reason = "that is how Rhai marks what may change")]
-    engine.on_var(|name, index, context| guard::variable(name, index, &context));
+    engine
+        .on_var(|name, index, context| guard::variable(name, index, &context))
+        .on_parse_token(|token, _, _| words::token(token));
     engine
 }
 

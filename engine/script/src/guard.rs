@@ -40,12 +40,18 @@ fn soonest(end: Instant, other: Option<Instant>) -> Instant {
 
 /// What one evaluation may still use.
 struct Watch {
+    /// Operations that are left. Rhai's own count begins again in each closure that one of its functions calls.
     operations: u64,
+    /// The limit that was passed. It ends whatever comes next too, because a script can catch an error that ends a
+    /// function, and Rhai's functions for lists ignore those of their closures.
+    ended: Option<&'static str>,
     deadline: Instant,
     cancel: Option<Arc<AtomicBool>>,
     data_bytes: usize,
     /// Bytes of the variables of each call, as last measured.
     levels: Vec<usize>,
+    /// Bytes that functions for lists and maps have from their closures so far.
+    collected: usize,
     /// Variable reads until they are measured again.
     unmeasured: usize,
     log: Vec<String>,
@@ -80,6 +86,10 @@ pub(crate) struct Watched<T> {
     pub(crate) log: Vec<String>,
     /// Why it was ended from outside.
     pub(crate) halted: Option<String>,
+    /// The limit that it passed.
+    pub(crate) ended: Option<&'static str>,
+    /// The operations that are left.
+    pub(crate) operations: u64,
 }
 
 /// Calls `evaluate` under `bounds`, with these variables from outside.
@@ -93,10 +103,12 @@ pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOn
     }
     let watch = Watch {
         operations: bounds.operations,
+        ended: None,
         deadline: soonest(Instant::now() + bounds.time, TOGETHER.get()),
         cancel: bounds.cancel,
         data_bytes: bounds.data_bytes,
         levels: Vec::new(),
+        collected: 0,
         unmeasured: 0,
         log: Vec::new(),
         log_lines: bounds.log_lines,
@@ -107,10 +119,12 @@ pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOn
     };
     let before = Restore(WATCH.replace(Some(watch)));
     let result = evaluate();
-    let (log, halted) =
-        WATCH.with_borrow_mut(|watch| watch.take().map(|watch| (watch.log, watch.halted)).unwrap_or_default());
+    let watch = WATCH.with_borrow_mut(Option::take);
     drop(before);
-    Watched { result, log, halted }
+    match watch {
+        Some(Watch { log, halted, ended, operations, .. }) => Watched { result, log, halted, ended, operations },
+        None => Watched { result, log: Vec::new(), halted: None, ended: None, operations: 0 },
+    }
 }
 
 /// Lets `ask` ask the world outside; none for an expression, which has none.
@@ -141,22 +155,14 @@ pub(crate) fn halt(why: String) {
 }
 
 /// Called by Rhai at every operation: a value ends the evaluation.
-pub(crate) fn progress(operations: u64) -> Option<Dynamic> {
-    WATCH.with_borrow(|watch| {
-        let watch = watch.as_ref()?;
+pub(crate) fn progress(_: u64) -> Option<Dynamic> {
+    WATCH.with_borrow_mut(|watch| {
+        let watch = watch.as_mut()?;
         if watch.halted.is_some() {
             return Some(stop::HALTED.into());
         }
-        if operations > watch.operations {
-            return Some(stop::OPERATIONS.into());
-        }
-        if !operations.is_multiple_of(16) {
-            return None;
-        }
-        if watch.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-            return Some(stop::CANCELLED.into());
-        }
-        (Instant::now() >= watch.deadline).then(|| stop::TIME.into())
+        watch.ended = watch.ended.or_else(|| watch.operation());
+        watch.ended.map(Dynamic::from)
     })
 }
 
@@ -180,6 +186,23 @@ pub(crate) fn variable(name: &str, index: usize, context: &EvalContext) -> Resul
 const READS_UNMEASURED_MAX: usize = 32;
 
 impl Watch {
+    /// Counts an operation; the limit that it passes, if it does.
+    fn operation(&mut self) -> Option<&'static str> {
+        let Some(left) = self.operations.checked_sub(1) else { return Some(stop::OPERATIONS) };
+        self.operations = left;
+        if !left.is_multiple_of(16) {
+            return None;
+        }
+        if self.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Some(stop::CANCELLED);
+        }
+        (Instant::now() >= self.deadline).then_some(stop::TIME)
+    }
+
+    fn held(&self) -> usize {
+        self.outside_bytes + self.collected + self.levels.iter().sum::<usize>()
+    }
+
     /// Rhai bounds the values that operations give, but neither the keys of maps, nor maps that grow by assignment, nor
     /// how deep values nest, nor the sum of all variables; these are bounded here. They are measured the more often the larger they are, because
     /// one use can copy all of them.
@@ -192,16 +215,48 @@ impl Watch {
         self.levels.resize(level + 1, 0);
         self.levels[level] = 0;
         for (_, _, value) in context.scope().iter_raw() {
-            self.levels[level] += convert::bytes(value, convert::DEPTH_MAX)
-                .ok_or_else(|| EvalAltResult::ErrorTerminated(stop::DEPTH.into(), Position::NONE))?;
+            let most = self.data_bytes.saturating_sub(self.held());
+            self.levels[level] += convert::bytes(value, most).map_err(terminated)?;
             context.engine().ensure_data_size_within_limits(value)?;
         }
-        let held = self.outside_bytes + self.levels.iter().sum::<usize>();
-        if held > self.data_bytes {
-            return Err(EvalAltResult::ErrorTerminated(stop::DATA.into(), Position::NONE).into());
-        }
+        let held = self.held();
         self.unmeasured = (self.data_bytes / held.max(64 * 1024)).min(READS_UNMEASURED_MAX);
         Ok(())
+    }
+}
+
+fn terminated(why: &'static str) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(why.into(), Position::NONE).into()
+}
+
+/// Counts what the closures of a function for lists or maps give, while that holds it: no variable does.
+pub(crate) struct Collected(usize);
+
+impl Collected {
+    pub(crate) fn new() -> Self {
+        Self(0)
+    }
+
+    /// Counts one more value; an error where all of them are too much.
+    pub(crate) fn add(&mut self, value: &Dynamic) -> Result<(), Box<EvalAltResult>> {
+        WATCH.with_borrow_mut(|watch| {
+            let Some(watch) = watch.as_mut() else { return Ok(()) };
+            let most = watch.data_bytes.saturating_sub(watch.held());
+            let bytes = convert::bytes(value, most).map_err(terminated)?;
+            self.0 += bytes;
+            watch.collected += bytes;
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Collected {
+    fn drop(&mut self) {
+        WATCH.with_borrow_mut(|watch| {
+            if let Some(watch) = watch.as_mut() {
+                watch.collected = watch.collected.saturating_sub(self.0);
+            }
+        });
     }
 }
 

@@ -22,6 +22,7 @@
 
 mod cache;
 mod calls;
+mod collect;
 mod compile;
 mod convert;
 mod engine;
@@ -29,11 +30,13 @@ mod error;
 mod explain;
 mod functions;
 mod guard;
+mod hosts;
 mod limits;
 mod names;
 mod outside;
 mod resolve;
 mod template;
+mod words;
 
 pub use calls::Call;
 pub use engine::{Engine, Ran};

@@ -24,6 +24,8 @@ pub struct Read {
     pub at: At,
     /// The properties, outermost first.
     pub keys: Vec<Key>,
+    /// It stands before `??`: what is missing has another value.
+    pub defaulted: bool,
 }
 
 /// A property in a [`Read`].
@@ -71,6 +73,14 @@ impl Names {
     /// The variables, each once, sorted.
     pub fn variables(&self) -> BTreeSet<&str> {
         self.reads.iter().map(|read| read.variable.as_str()).collect()
+    }
+}
+
+impl Read {
+    /// Whether it is all labels or all annotations of an alarm, of which none must be there.
+    pub(crate) fn is_labels(&self) -> bool {
+        self.variable == "alarm"
+            && matches!(self.keys.as_slice(), [key] if matches!(key.name.as_str(), "labels" | "annotations"))
     }
 }
 
@@ -166,13 +176,21 @@ impl Error {
 }
 
 fn read(path: &[ASTNode], variable: &str, at: Position) -> Read {
-    let mut keys = Vec::new();
-    if let [.., ASTNode::Expr(chain @ (Expr::Dot(parts, ..) | Expr::Index(parts, ..))), ASTNode::Expr(this)] = path
-        && std::ptr::eq(&parts.lhs, *this)
-    {
-        follow(chain, &mut keys);
+    let mut read = Read { variable: variable.to_owned(), at: at.into(), keys: Vec::new(), defaulted: false };
+    let [above @ .., ASTNode::Expr(this)] = path else { return read };
+    let (above, whole) = match above {
+        [above @ .., ASTNode::Expr(chain @ (Expr::Dot(parts, ..) | Expr::Index(parts, ..)))]
+            if std::ptr::eq(&parts.lhs, *this) =>
+        {
+            (above, chain)
+        }
+        _ => (above, this),
+    };
+    follow(whole, &mut read.keys);
+    if let Some(ASTNode::Expr(Expr::Coalesce(parts, _))) = above.last() {
+        read.defaulted = parts.iter().rev().skip(1).any(|part| std::ptr::eq(part, *whole));
     }
-    Read { variable: variable.to_owned(), at: at.into(), keys }
+    read
 }
 
 /// Collects the constant properties of a chain: `a.b["c"].d` is `Dot(a, Index(b, Dot("c", d)))`.

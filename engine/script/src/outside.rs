@@ -4,6 +4,7 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, NativeCallContext, Position}
 use runwright_core::Value;
 
 use crate::error::stop;
+use crate::functions::Fallible;
 use crate::{Names, convert, explain, guard};
 
 /// What a script reaches outside.
@@ -48,8 +49,6 @@ impl World {
         Self { outside, actions, calls_left: calls }
     }
 }
-
-type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// Adds the functions to an engine. In an evaluation without a [`World`] they are errors.
 pub(crate) fn register(engine: &mut rhai::Engine) {

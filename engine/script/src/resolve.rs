@@ -1,16 +1,32 @@
 //! Templates: values with `${{ }}` in their text.
 
+use std::time::Duration;
+
 use runwright_core::{Map, Value};
 
+use crate::compile::Missing;
 use crate::template::{Part, parts, place};
-use crate::{Engine, Error, Reason, explain};
+use crate::{Engine, Error, Limits, Reason, explain};
 
-/// The bytes that a template may still give.
-pub(crate) struct Room(pub(crate) usize);
+/// What an expression, or all of a template together, may still use.
+pub(crate) struct Room {
+    /// Bytes that it may give.
+    bytes: usize,
+    pub(crate) operations: u64,
+    pub(crate) time: Duration,
+}
 
 impl Room {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        /// Times the time of one expression: of many small ones each takes hardly any, even where the machine is busy.
+        const EXPRESSIONS: u32 = 5;
+        let time = limits.expression_time * EXPRESSIONS;
+        Self { bytes: limits.data_bytes, operations: limits.expression_operations, time }
+    }
+
     fn take(&mut self, bytes: usize) -> Result<(), Error> {
-        self.0 = self.0.checked_sub(bytes).ok_or_else(|| Error::new(Reason::Limit, "it gives too much data"))?;
+        self.bytes =
+            self.bytes.checked_sub(bytes).ok_or_else(|| Error::new(Reason::Limit, "it gives too much data"))?;
         Ok(())
     }
 }
@@ -35,7 +51,8 @@ impl Engine {
         let parts = parts(text)?;
         let moved = |error: Error, offset| shift(error, text, offset);
         if let [Part::Expression { text: expression, offset }] = parts.as_slice() {
-            let value = self.evaluate(expression, scope).map_err(|error| moved(error, *offset))?;
+            let value =
+                self.evaluate_in(expression, scope, Missing::Refused, room).map_err(|error| moved(error, *offset))?;
             room.take(bytes(&value))?;
             return Ok(value);
         }
@@ -45,7 +62,9 @@ impl Engine {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Expression { text: expression, offset } => {
-                    let value = self.evaluate(expression, scope).map_err(|error| moved(error, offset))?;
+                    let value = self
+                        .evaluate_in(expression, scope, Missing::Refused, room)
+                        .map_err(|error| moved(error, offset))?;
                     join(&mut out, &value).map_err(|error| moved(error, offset))?;
                 }
             }
@@ -60,7 +79,7 @@ impl Engine {
 fn join(out: &mut String, value: &Value) -> Result<(), Error> {
     match value {
         Value::String(text) => out.push_str(text),
-        Value::Number(number) => out.push_str(&number.to_string()),
+        Value::Number(number) => out.push_str(&digits(number)),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Null => {
             return Err(Error::value("null can't be put into text")
@@ -72,6 +91,17 @@ fn join(out: &mut String, value: &Value) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The digits of a number, also of a whole one that JSON would write with an exponent.
+fn digits(number: &serde_json::Number) -> String {
+    /// From here on an exponent is what people expect, as in JavaScript.
+    const LONG: f64 = 1e21;
+    let text = number.to_string();
+    match number.as_f64() {
+        Some(value) if text.contains('e') && value.fract() == 0.0 && value.abs() < LONG => format!("{value:.0}"),
+        _ => text,
+    }
 }
 
 /// The error of an expression that begins at `offset` of `text`, placed in `text`.

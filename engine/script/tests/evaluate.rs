@@ -65,6 +65,227 @@ fn expressions_give_values() {
     }
 }
 
+/// Words of Rhai, and a few that people use as labels.
+const WORDS: [&str; 64] = [
+    "module",
+    "package",
+    "default",
+    "new",
+    "public",
+    "protected",
+    "match",
+    "case",
+    "is",
+    "with",
+    "use",
+    "go",
+    "await",
+    "async",
+    "sync",
+    "thread",
+    "spawn",
+    "var",
+    "static",
+    "shared",
+    "goto",
+    "exit",
+    "super",
+    "void",
+    "null",
+    "nil",
+    "yield",
+    "value",
+    "name",
+    "type",
+    "job",
+    "instance",
+    "severity",
+    "namespace",
+    "pod",
+    "container",
+    "device",
+    "mountpoint",
+    "if",
+    "else",
+    "while",
+    "do",
+    "until",
+    "loop",
+    "for",
+    "in",
+    "continue",
+    "break",
+    "switch",
+    "let",
+    "const",
+    "fn",
+    "private",
+    "return",
+    "throw",
+    "try",
+    "catch",
+    "true",
+    "false",
+    "this",
+    "eval",
+    "import",
+    "export",
+    "as",
+];
+
+#[test]
+fn after_a_dot_every_word_is_a_name() {
+    let engine = engine();
+    for word in WORDS {
+        let scope = json!({"inputs": {word: "x", "inner": {word: {word: 1}}, "none": null}});
+        let value = |text: String| engine.evaluate(&text, &scope).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(value(format!("inputs.{word}")), "x");
+        assert_eq!(value(format!("inputs.{word} == \"x\" && true")), true);
+        assert_eq!(value(format!("inputs.inner.{word}.{word} + 1")), 2);
+        assert_eq!(value(format!("inputs.none?.{word} ?? \"y\"")), "y");
+        assert_eq!(value(format!("#{{ a: 1, {word}: inputs.{word} }}.{word}")), "x");
+        assert_eq!(value(format!("#{{ {word}: [1, 2], b: 2 }}.{word}[1]")), 2);
+        assert_eq!(value(format!("`${{inputs.{word}}}`")), "x");
+        let template = json!(format!("a ${{{{ inputs.{word} }}}}"));
+        assert_eq!(engine.resolve(&template, &scope), Ok(json!("a x")), "{word}");
+        let names = engine.check_script(&format!("let x = inputs.{word};\nx")).unwrap();
+        assert_eq!(names.iter().map(ToString::to_string).collect::<Vec<_>>(), [format!("inputs.{word}")]);
+    }
+    // Elsewhere they are what they were, and functions of values are too.
+    for (text, expected) in [
+        ("if true { 1 } else { 2 }", json!(1)),
+        ("let f = |x| x + 1; f.call(1)", json!(2)),
+        ("[1, 2].contains(2) && 1 in [1]", json!(true)),
+        ("type_of(1) + 1.type_of()", json!("i64i64")),
+        ("let m = #{ a: if true { 1 } else { 2 }, b: [1, if true { 3 } else { 4 }] }; m.b[1]", json!(3)),
+        ("switch 1 { 1 => \"a\", _ => \"b\" }", json!("a")),
+    ] {
+        let go = Arc::new(AtomicBool::new(false));
+        let ran = engine.run_script(text, &scope(), Duration::from_secs(5), &go, support::Given::new([]));
+        assert_eq!(ran.result, Ok(expected), "{text}");
+    }
+    for text in ["module", "default + 1", "let new = 1", "import \"x\"", "export x", "[default]", "(match)"] {
+        assert!(engine.check_script(text).is_err(), "{text}");
+    }
+    // One text that ends behind a dot says nothing of the next.
+    assert!(engine.check_script("inputs.").is_err());
+    assert!(engine.check_script("if true { 1 }").is_ok());
+}
+
+#[test]
+fn a_default_stands_for_what_is_missing() {
+    let scope = json!({
+        "inputs": {"labels": {"zone": "x", "empty": ""}},
+        "steps": {"a": {"output": {"list": [1]}}, "b": {"output": null}},
+        "alarm": {"name": "Down", "labels": {"vm": "web-1", "team": ""}, "annotations": {}},
+    });
+    let engine = engine();
+    for (text, value) in [
+        (r#"inputs.labels.rack ?? "none""#, json!("none")),
+        (r#"inputs.labels["rack"] ?? "none""#, json!("none")),
+        (r#"inputs.labels?.rack ?? "none""#, json!("none")),
+        (r#"inputs.labels.zone ?? "none""#, json!("x")),
+        (r#"inputs.labels.empty ?? "none""#, json!("")),
+        (r#"(inputs.labels.rack ?? "none") == "none""#, json!(true)),
+        (r#"inputs.labels.rack ?? inputs.labels.row ?? inputs.labels.zone"#, json!("x")),
+        (r#"[1].map(|x| inputs.labels.rack ?? x)"#, json!([1])),
+        ("steps.a.output.count ?? 0", json!(0)),
+        ("steps.b.output?.count ?? 0", json!(0)),
+        ("steps.a.output.more?.count ?? 0", json!(0)),
+        (r#"alarm.labels.env ?? "prod""#, json!("prod")),
+        (r#"alarm.labels["env"] ?? "prod""#, json!("prod")),
+        (r#"alarm.labels?.env ?? "prod""#, json!("prod")),
+        (r#"alarm.labels.team ?? "ops""#, json!("ops")),
+        (r#"alarm.labels.vm ?? "unknown""#, json!("web-1")),
+        (r#"alarm.annotations.summary ?? "none""#, json!("none")),
+        (r#""env" in alarm.labels"#, json!(false)),
+        (r#"alarm.labels.get("env") ?? "none""#, json!("none")),
+    ] {
+        assert_eq!(engine.evaluate(text, &scope), Ok(value.clone()), "{text}");
+        assert_eq!(engine.resolve(&json!(format!("${{{{ {text} }}}}")), &scope), Ok(value), "{text}");
+    }
+    let wrong = [
+        "inputs.labels.rack",
+        "steps.b.output.count ?? 0",
+        "steps.a.output.more.count ?? 0",
+        "alarm.labels.env",
+        "<${{ alarm.labels.env }}>",
+        "alarm.annotations.summary + \"x\"",
+    ];
+    let wrong = wrong.map(|text| match text.contains("${{") {
+        true => engine.resolve(&json!(text), &scope).unwrap_err().to_string(),
+        false => engine.evaluate(text, &scope).unwrap_err().to_string(),
+    });
+    insta::assert_snapshot!(wrong.join("\n"), @r#"
+    `inputs.labels` has no `rack` (line 1, column 15); it has: zone, empty
+    `steps.b.output` is null, so it has no `count` (line 1, column 16); where it may be missing, write `?.count` and give another value with `?? …`
+    `steps.a.output.more` is null, so it has no `count` (line 1, column 21); where it may be missing, write `?.count` and give another value with `?? …`
+    `alarm.labels` has no `env` (line 1, column 14); where it may be missing, give another value with `?? …`
+    `alarm.labels` has no `env` (line 1, column 19); where it may be missing, give another value with `?? …`
+    `alarm.annotations` has no `summary` (line 1, column 19); where it may be missing, give another value with `?? …`
+    "#);
+}
+
+#[test]
+fn in_a_condition_a_missing_label_is_empty_as_in_prometheus() {
+    let scope = json!({
+        "alarm": {"name": "Down", "labels": {"vm": "web-1"}, "annotations": {}},
+        "steps": {"a": {"output": {}}},
+    });
+    let engine = engine();
+    for (text, holds) in [
+        (r#"alarm.labels.team == "db""#, false),
+        (r#"alarm.labels.team != "db""#, true),
+        (r#"alarm.labels.team == """#, true),
+        (r#"alarm.labels["team"] == """#, true),
+        (r#"alarm.labels.team.starts_with("d")"#, false),
+        (r#"alarm.labels.team in ["db", "web"]"#, false),
+        (r#"alarm.annotations.summary.contains("disk")"#, false),
+        (r#"(alarm.labels.env ?? "prod") == "prod""#, true),
+        (r#"alarm.labels.vm == "web-1" && alarm.labels.env != "test""#, true),
+        (r#""team" in alarm.labels"#, false),
+        (r#"alarm.labels.len() == 1"#, true),
+    ] {
+        assert_eq!(engine.condition(text, &scope), Ok(holds), "{text}");
+    }
+    for text in [r#"alarm.lables.team == "db""#, r#"alarm.nmae == "x""#, r#"steps.a.output.x == """#] {
+        assert_eq!(engine.condition(text, &scope).unwrap_err().reason, Reason::Value, "{text}");
+    }
+}
+
+#[test]
+fn numbers_become_text_as_they_are_written() {
+    let scope = json!({"n": [1e20, 100000000000000000000.0, 1e21, 3.0, 0.5, 1e-7, 9007199254740993_i64, -1e18, 1e16]});
+    let text = |index: usize| engine().resolve(&json!(format!("${{{{ n[{index}] }}}}!")), &scope).unwrap();
+    let all: Vec<Value> = (0..9).map(text).collect();
+    let long = "100000000000000000000!";
+    let expected = [
+        long,
+        long,
+        "1e+21!",
+        "3.0!",
+        "0.5!",
+        "1e-7!",
+        "9007199254740993!",
+        "-1000000000000000000!",
+        "10000000000000000!",
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn the_host_of_an_instance() {
+    for (text, host) in [("web-1:9100", "web-1"), ("[2001:db8::1]:9100", "2001:db8::1"), ("https://a.b:1/c", "a.b")] {
+        let scope = json!({"alarm": {"labels": {"instance": text}}});
+        let template = json!("${{ host_of(alarm.labels.instance) }}");
+        assert_eq!(engine().resolve(&template, &scope), Ok(json!(host)));
+        assert_eq!(engine().evaluate("alarm.labels.instance.host_of()", &scope), Ok(json!(host)));
+    }
+    let error = evaluate("host_of(\"-oProxyCommand=x:9100\")").unwrap_err();
+    insta::assert_snapshot!(error, @r#"there is no host in "-oProxyCommand=x:9100": expected a name or an address, with a port or as a URL"#);
+    assert!(evaluate("host_of(1)").is_err());
+}
+
 #[test]
 fn errors_say_where_and_what_to_do() {
     let shown = |text: &str| match evaluate(text) {

@@ -1,6 +1,7 @@
 //! The host with real plugins in it.
 #![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, but does not know their helpers as such")]
 
+mod bombs;
 mod capabilities;
 mod command;
 mod crash;

@@ -218,7 +218,7 @@ fn several_errors_at_once() {
        |
     13 |     with: { vm: "${{ inputs.vn }}", patience: 3 }
        |                                               ^
-       = help: put it in quotes
+       = help: put it in quotes: "3"
 
     error: the step `retest` comes later [unknown-name]
       --> several-errors.yaml:15:15
@@ -392,7 +392,7 @@ fn steps_that_are_wrong() {
     x.yaml:7:11: error: there is no plugin `ftp`; there are: http, vm [unknown-action]
     x.yaml:7:11: error: the plugin `vm` has no action `explode-now`; it has: diagnose, reprovision, restart, tune, wait-healthy [unknown-action]
     x.yaml:8:5: error: `with` belongs to `uses`; a script reads `inputs` and `steps` by itself [bad-value]
-    x.yaml:7:13: error: expected text, found a number; put it in quotes [wrong-type]
+    x.yaml:7:13: error: expected text, found a number; put it in quotes: "1" [wrong-type]
     x.yaml:7:5: error: `approve` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:7:5: error: `parallel` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:8:5: error: unknown key `lock` in a step; there are: id, if, uses, with, script, wait, wait-until, timeout, retry, on-failure, on-unknown, idempotent, always, undo, point-of-no-return [unknown-key]
@@ -433,14 +433,14 @@ fn inputs_that_do_not_fit_their_action() {
     let texts: Vec<String> = withs.iter().map(|with| step(&format!("uses: vm/tune\nwith: {with}"))).collect();
     insta::assert_snapshot!(all(&texts.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
     x.yaml:8:5: error: `vm/tune` needs the input `vm`; add `vm: …` to `with` [missing-input]
-    x.yaml:8:17: error: `vm`: expected text, found a number; put it in quotes [wrong-type]
+    x.yaml:8:17: error: `vm`: expected text, found a number; put it in quotes: "7" [wrong-type]
     x.yaml:8:20: error: `vm/tune` has no input `vcpus`; did you mean `cpus`? [unknown-input]
     x.yaml:8:26: error: `cpus`: expected a whole number, found text [wrong-type]
     x.yaml:8:26: error: `cpus`: 0 is less than the minimum of 1 [bad-value]
     x.yaml:8:26: error: `cpus`: expected a whole number, found text [wrong-type]
     x.yaml:8:25: error: `hot`: expected a boolean, found text; write `true` or `false` [wrong-type]
     x.yaml:8:26: error: `mode`: expected one of fast, slow, found fats; did you mean `fast`? [bad-value]
-    x.yaml:8:33: error: `labels.a`: expected text, found a number; put it in quotes [wrong-type]
+    x.yaml:8:33: error: `labels.a`: expected text, found a number; put it in quotes: "1" [wrong-type]
     x.yaml:8:65: error: `disks.2` needs `size`; add `size: …` [missing-input]
     x.yaml:8:40: error: `vm/tune` has no input `nothing`; there are: vm, cpus, hot, mode, labels, disks [unknown-input] +1
     "#);
@@ -523,7 +523,7 @@ fn the_top_of_a_runbook() {
     x.yaml:1:1: error: the runbook has no `name`; begin the file with `name: x` [missing-key]
     x.yaml:2:1: warning: the runbook has no steps: it does nothing; each step has an `id`, and `uses` or `script` [empty]
     x.yaml:2:8: error: expected a list of steps, found a map [wrong-type]
-    x.yaml:1:7: error: expected text, found a number; put it in quotes [wrong-type]
+    x.yaml:1:7: error: expected text, found a number; put it in quotes: "7" [wrong-type]
     x.yaml:2:1: error: `silence` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:2:13: error: expected one of `stop`, `rollback`, found `continue` [bad-value]
     x.yaml:2:5: error: expected `manual`, or a map with `alarm`, found a list [wrong-type]

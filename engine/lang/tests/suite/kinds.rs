@@ -239,7 +239,7 @@ fn locks_that_are_wrong() {
         format!("name: x\ninputs: {{ vm: {{ type: string }} }}\n{lock}\nsteps: [{{ id: a, script: '1' }}]\n")
     });
     insta::assert_snapshot!(all(&texts.each_ref().map(String::as_str)), @r#"
-    x.yaml:3:7: error: expected text like `vm/${{ inputs.vm }}`, found a number; put it in quotes [wrong-type]
+    x.yaml:3:7: error: expected text like `vm/${{ inputs.vm }}`, found a number; put it in quotes: "7" [wrong-type]
     x.yaml:3:7: error: the lock's key is empty; of all runs with one key, one at a time goes on [bad-value]
     x.yaml:3:7: error: expected text like `vm/${{ inputs.vm }}`, found a list [wrong-type]
     x.yaml:3:9: error: `lock` has no `key`; say what is locked, for example `key: "vm/${{ inputs.vm }}"` [missing-key]

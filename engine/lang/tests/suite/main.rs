@@ -1,6 +1,7 @@
 //! Runbooks that are right, runbooks that are wrong, and bytes that are none.
 
 mod bad;
+mod doubtful;
 mod good;
 mod hostile;
 mod kinds;

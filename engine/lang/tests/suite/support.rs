@@ -42,6 +42,10 @@ pub(crate) fn catalog() -> Catalog {
             &["vm"],
         ),
     ];
+    let http = vec![
+        action("get", EffectClass::Read, json!({}), &[]),
+        action("post", EffectClass::Unsafe, json!({"json": {}}), &[]),
+    ];
     let facts = |name: &str, actions| PluginFacts {
         name: name.to_owned(),
         version: "1.0.0".to_owned(),
@@ -50,7 +54,7 @@ pub(crate) fn catalog() -> Catalog {
         imports: Vec::new(),
         actions,
     };
-    Catalog::new([&facts("vm", actions), &facts("http", vec![action("get", EffectClass::Read, json!({}), &[])])])
+    Catalog::new([&facts("vm", actions), &facts("http", http)])
 }
 
 /// An engine with the usual limits.

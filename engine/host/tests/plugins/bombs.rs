@@ -1,0 +1,109 @@
+//! Small files that would take all memory while they are compiled.
+
+use std::fs;
+
+use host::{Error, Host, Limits};
+use wasm_encoder::{
+    BlockType, CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, MemorySection,
+    MemoryType, Module, TypeSection, ValType,
+};
+
+/// A program of WASI preview 1, which is packed into a component, with `functions` functions: each does `times` times
+/// `v[n] = v[n + 1] + v[n]` for other locals, behind a branch each time where `branches`.
+fn program(functions: u32, locals: u32, times: u32, branches: bool) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    let (mut section, mut code) = (FunctionSection::new(), CodeSection::new());
+    for _ in 0..functions {
+        section.function(0);
+        let mut function = Function::new([(locals, ValType::I32)]);
+        for n in 0..times {
+            if branches {
+                function.instruction(&Instruction::LocalGet((n * 7 + 3) % locals));
+                function.instruction(&Instruction::If(BlockType::Empty));
+            }
+            for instruction in [
+                Instruction::LocalGet((n * 3 + 1) % locals),
+                Instruction::LocalGet(n % locals),
+                Instruction::I32Add,
+                Instruction::LocalSet((n * 5 + 2) % locals),
+            ] {
+                function.instruction(&instruction);
+            }
+            if branches {
+                function.instruction(&Instruction::End);
+            }
+        }
+        function.instruction(&Instruction::End);
+        code.function(&function);
+    }
+    let mut memories = MemorySection::new();
+    let (minimum, maximum) = (1, None);
+    memories.memory(MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None });
+    let mut exports = ExportSection::new();
+    exports.export("_start", ExportKind::Func, 0).export("memory", ExportKind::Memory, 0);
+    let mut module = Module::new();
+    module.section(&types).section(&section).section(&memories).section(&exports).section(&code);
+    module.finish()
+}
+
+/// Why it can't be used.
+async fn load(bytes: Vec<u8>) -> String {
+    let host = Host::uncached(Limits::default()).unwrap();
+    match host.load_bytes("bomb.wasm", bytes).await.unwrap_err() {
+        Error::NoPlugin { reason, .. } => reason,
+        other => other.to_string(),
+    }
+}
+
+/// The most megabytes that this process had; each test has a process of its own.
+fn peak_mb() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
+    peak.unwrap() / 1024
+}
+
+#[tokio::test]
+async fn what_was_reported_is_refused_with_its_function_and_limit() {
+    for (bytes, told) in [
+        (program(1, 2_000, 50_000, true), "function 0 (_start) has 50000 branches with 2002 values"),
+        (program(1, 2_000, 300_000, true), "function 0 (_start) has 400001 operations or more"),
+        (program(1, 2_000, 300_000, false), "function 0 (_start) has 400001 operations or more"),
+        (program(400_000, 1, 1, false), "it has 400000 functions or more, where at most 100000"),
+    ] {
+        let why = load(bytes).await;
+        assert!(why.starts_with(told) && why.contains("can be compiled"), "{told}: {why}");
+    }
+    assert!(peak_mb() < 1000, "{} MB", peak_mb());
+}
+
+/// What is just within the limits is compiled, within the memory that the limits are for; and is no plugin.
+#[tokio::test]
+async fn what_is_just_allowed_takes_less_than_a_gigabyte() {
+    for bytes in [program(2, 2_000, 4_900, true), program(1, 400, 24_000, true), program(1, 2_000, 99_000, false)] {
+        let (size, begin) = (bytes.len(), std::time::Instant::now());
+        let why = load(bytes).await;
+        assert!(!why.contains("can be compiled"), "{why}");
+        eprintln!("{size} bytes: {:?}, {} MB", begin.elapsed(), peak_mb());
+    }
+    assert!(peak_mb() < 1000, "{} MB", peak_mb());
+}
+
+/// The same for a plugin that is at a limit in all: half a minute of compiling each.
+#[tokio::test]
+#[ignore = "slow: its figures stand in docs/capabilities.md"]
+async fn what_is_just_allowed_in_all_takes_less_than_a_gigabyte() {
+    for bytes in [
+        program(99_999, 1, 1, false),
+        program(35, 200, 49_000, false),
+        program(5, 2_000, 4_900, true),
+        program(49, 400, 2_400, true),
+    ] {
+        let (size, begin) = (bytes.len(), std::time::Instant::now());
+        let why = load(bytes).await;
+        assert!(!why.contains("can be compiled"), "{why}");
+        eprintln!("{size} bytes: {:?}, {} MB", begin.elapsed(), peak_mb());
+    }
+    assert!(peak_mb() < 1000, "{} MB", peak_mb());
+}
