@@ -179,6 +179,20 @@ fn what_is_good_in_a_notification_is_taken_and_what_is_not_is_named() {
 }
 
 #[test]
+fn an_alert_without_a_begin_is_taken() {
+    let project = Project::new();
+    project.write("runbooks/writes.yaml", &WRITES.replace("alarm.labels.vm", "alarm.starts"));
+    let served = project.serve();
+    let mut ended = alert("web-2");
+    (ended["status"], ended["startsAt"]) = (json!("resolved"), json!("0001-01-01T00:00:00Z"));
+    ended["endsAt"] = json!("2026-01-31T11:59:00Z");
+    let sent = project.call_with(&["alarm", "send", "-"], &notification(&[alert("web-1"), ended]));
+    assert_eq!(sent.exit, Some(0), "{sent:?}");
+    let _served = served.wait_until("two lines", || project.lines("effects").len() == 2);
+    assert!(project.lines("effects").iter().any(|line| line.ends_with("vm=2026-01-02T03:04:05Z")));
+}
+
+#[test]
 fn of_alerts_that_are_missing_people_hear() {
     let project = Project::new();
     let served = project.serve();

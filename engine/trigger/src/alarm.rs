@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use runwright_core::{Digest, Value};
+use runwright_core::{Digest, Timestamp as Received, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -72,8 +72,10 @@ impl Alarm {
     }
 
     /// The value of `alarm` in expressions: `name`, `status`, `firing`, `resolved`, `severity`, `labels`, `annotations`,
-    /// `source`, `id`, `starts`, `ends` and `fingerprint`. Times are text (RFC 3339, UTC), or null where nobody says.
-    pub fn scope(&self) -> Value {
+    /// `source`, `id`, `starts`, `ends` and `fingerprint`. Times are text (RFC 3339, UTC). Where nobody says when it began,
+    /// that is when it was `received`; where nobody says when it ended, that is null.
+    pub fn scope(&self, received: Received) -> Value {
+        let received = i64::try_from(received.millis()).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
         json!({
             "source": self.source,
             "id": self.id,
@@ -84,7 +86,7 @@ impl Alarm {
             "severity": self.severity,
             "labels": self.labels,
             "annotations": self.annotations,
-            "starts": self.starts.map(|starts| starts.to_string()),
+            "starts": self.starts.or(received).map(|starts| starts.to_string()),
             "ends": self.ends.map(|ends| ends.to_string()),
             "fingerprint": self.fingerprint,
         })

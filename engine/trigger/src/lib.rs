@@ -7,7 +7,7 @@
 //! }]}"#;
 //! let parts = trigger::read(trigger::Format::Alertmanager, body).unwrap();
 //! assert_eq!(parts.alarms[0].name, "VmDown");
-//! assert_eq!(parts.alarms[0].scope()["firing"], true);
+//! assert_eq!(parts.alarms[0].scope(runwright_core::Timestamp::from_millis(0))["firing"], true);
 //! ```
 //!
 //! **Invariant:** one bad alert in a body costs the others nothing.

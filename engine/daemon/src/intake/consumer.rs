@@ -137,7 +137,8 @@ impl Engine {
         let (mut candidates, unread) = self.candidates();
         let mut failures = subject.only_what_failed(&mut candidates);
         let (mut admissions, mut runbooks) = (Vec::new(), Vec::new());
-        for Called { runbook, inputs } in matching::called(&self.workshop.scripts, candidates, &subject.alarm) {
+        let called = matching::called(&self.workshop.scripts, candidates, &subject.alarm, subject.at);
+        for Called { runbook, inputs } in called {
             match inputs {
                 Ok(inputs) => {
                     runbooks.push(Arc::clone(&runbook));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use runwright_core::{Map, Runbook, Trigger, Value};
+use runwright_core::{Map, Runbook, Timestamp, Trigger, Value};
 use script::Reason;
 use trigger::Alarm;
 
@@ -33,9 +33,14 @@ pub(super) struct Called {
     pub(super) inputs: Result<Map, StartFailure>,
 }
 
-/// Works out what the alarm calls for. It takes up to [`ALARM_TIME`] and blocks its thread.
-pub(super) fn called(scripts: &script::Engine, candidates: Vec<Candidate>, alarm: &Alarm) -> Vec<Called> {
-    let scope = serde_json::json!({ "alarm": alarm.scope() });
+/// Works out what the alarm calls for, which was `received` then. It takes up to [`ALARM_TIME`] and blocks its thread.
+pub(super) fn called(
+    scripts: &script::Engine,
+    candidates: Vec<Candidate>,
+    alarm: &Alarm,
+    received: Timestamp,
+) -> Vec<Called> {
+    let scope = serde_json::json!({ "alarm": alarm.scope(received) });
     let one = |candidate: Candidate| {
         let Candidate { runbook, unusable } = candidate;
         let wanted = scripts.within(RUNBOOK_TIME, || inputs_for(scripts, &runbook, &scope));
@@ -123,7 +128,7 @@ mod tests {
         let alarm = json!({"labels": {"alertname": "A"}, "startsAt": "2026-01-01T00:00:00Z"}).to_string();
         let alarm = trigger::read(trigger::Format::Alertmanager, alarm.as_bytes()).expect("an alarm").alarms.remove(0);
         let began = Instant::now();
-        let called = called(&scripts, candidates, &alarm);
+        let called = called(&scripts, candidates, &alarm, Timestamp::from_millis(1));
         assert!(began.elapsed() < ALARM_TIME + Duration::from_secs(2), "{:?}", began.elapsed());
         assert_eq!(called.len(), 21);
         let (last, slow) = called.split_last().expect("the last one");
