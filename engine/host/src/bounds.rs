@@ -369,11 +369,6 @@ mod tests {
             let bytes = std::fs::read(path).unwrap();
             let Weighing { functions, operations, joins, heaviest, entries, parts, description_bytes, .. } =
                 weighed(&bytes).unwrap();
-            eprintln!(
-                "{name}: {} bytes, {functions} functions, {operations} operations, {joins} joins, {heaviest} in one, \
-                 {entries} entries, {parts} parts, {description_bytes} bytes of description",
-                bytes.len()
-            );
             for (count, most) in [
                 (functions, most::FUNCTIONS),
                 (operations, most::OPERATIONS),

@@ -77,15 +77,18 @@ impl Check<'_> {
         }
     }
 
-    /// A key as it looks; a character in it that is not seen is an error.
-    pub(crate) fn key(&mut self, scalar: Scalar, span: Range<usize>) -> String {
+    /// A key as it looks; a character in it that is not seen is an error. None where it stands in the indentation, since
+    /// nothing behind it belongs where it seems to.
+    pub(crate) fn key(&mut self, scalar: Scalar, span: Range<usize>) -> Option<String> {
         let spaces = scalar.style == ScalarStyle::Plain;
         let hidden = |like: Option<char>| like.is_none() || (spaces && like == Some(' '));
-        let Some(first) = all(self.source, span).find(|odd| hidden(odd.like)) else { return scalar.text };
-        let place = if indents(&self.source.text[..first.at.start]) { "in the indentation" } else { "in a key" };
+        let Some(first) = all(self.source, span).find(|odd| hidden(odd.like)) else { return Some(scalar.text) };
+        let indents = indents(&self.source.text[..first.at.start]);
+        let place = if indents { "in the indentation" } else { "in a key" };
         let error = self.error("character", first.at.clone(), format!("{} {place}", first.named()));
         error.help(first.help());
-        scalar.text.replace(|char| odd(char).is_some_and(|(_, like)| hidden(like)), "").trim().to_owned()
+        let seen = scalar.text.replace(|char| odd(char).is_some_and(|(_, like)| hidden(like)), "");
+        (!indents).then(|| seen.trim().to_owned())
     }
 
     /// The error of text that begins with a quote of typography: YAML would take it as part of the text.

@@ -128,7 +128,7 @@ impl Place<'_> {
                     ("a boolean", Value::String(text)) if matches!(text.as_str(), "yes" | "no" | "on" | "off") => {
                         Some("write `true` or `false`".to_owned())
                     }
-                    ("text", Value::Number(_) | Value::Bool(_)) => node.and_then(Node::quoted),
+                    (kinds, Value::Number(_) | Value::Bool(_)) if kinds.contains("text") => node.and_then(Node::quoted),
                     _ => None,
                 };
                 Some(misfit)

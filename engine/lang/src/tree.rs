@@ -163,7 +163,7 @@ impl<'a> Reader<'_, 'a> {
             let value = self.node(event, span, depth + 1)?;
             match key.kind {
                 Kind::Scalar(scalar) => {
-                    let text = self.check.key(scalar, key.span.clone());
+                    let text = self.check.key(scalar, key.span.clone())?;
                     self.entry(&mut entries, Entry { key: text, at: key.span, value });
                 }
                 Kind::Broken => {}

@@ -1,7 +1,5 @@
 //! Templates: values with `${{ }}` in their text.
 
-use std::time::Duration;
-
 use runwright_core::{Map, Value};
 
 use crate::compile::Missing;
@@ -13,15 +11,11 @@ pub(crate) struct Room {
     /// Bytes that it may give.
     bytes: usize,
     pub(crate) operations: u64,
-    pub(crate) time: Duration,
 }
 
 impl Room {
     pub(crate) fn new(limits: &Limits) -> Self {
-        /// Times the time of one expression: of many small ones each takes hardly any, even where the machine is busy.
-        const EXPRESSIONS: u32 = 5;
-        let time = limits.expression_time * EXPRESSIONS;
-        Self { bytes: limits.data_bytes, operations: limits.expression_operations, time }
+        Self { bytes: limits.data_bytes, operations: limits.expression_operations }
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), Error> {

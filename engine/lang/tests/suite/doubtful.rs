@@ -55,6 +55,8 @@ fn where_a_number_is_expected_only_padded_ones_are_doubted() {
         "x.yaml:8:26: warning: `010` is the number 10 here, and is passed on as that; write `10`"
     );
     assert_eq!(tune("disks: [{ size: 1.0, x: 1.0 }]").lines().count(), 1);
+    let mode = told(&step("uses: http/post\nwith: { mode: 0640 }"));
+    assert_eq!(mode, "x.yaml:8:19: error: `mode`: expected null or text, found a number; put it in quotes: \"0640\"");
     // Of text an error is told, with how to mend it, and nothing more.
     assert_eq!(
         tune("labels: { a: 0640 }"),

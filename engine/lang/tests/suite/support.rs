@@ -44,7 +44,7 @@ pub(crate) fn catalog() -> Catalog {
     ];
     let http = vec![
         action("get", EffectClass::Read, json!({}), &[]),
-        action("post", EffectClass::Unsafe, json!({"json": {}}), &[]),
+        action("post", EffectClass::Unsafe, json!({"json": {}, "mode": {"type": ["null", "string"]}}), &[]),
     ];
     let facts = |name: &str, actions| PluginFacts {
         name: name.to_owned(),
