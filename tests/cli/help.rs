@@ -214,3 +214,11 @@ fn a_wrong_command_line_is_told_with_what_was_meant() {
 fn the_version_is_that_of_the_package() {
     assert_eq!(call(&["--version"]), format!("exit 0\nrunwright {}\n", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn help_and_version_are_understood_as_words_too() {
+    assert_eq!(call(&["version"]), call(&["--version"]));
+    assert_eq!(call(&["help", "runs", "list"]), call(&["runs", "list", "--help"]));
+    assert_eq!(call(&["help"]), call(&["--help"]));
+    assert_eq!(call(&["help", "rnu"]), call(&["rnu", "--help"]));
+}

@@ -2,10 +2,14 @@
 
 mod alarm;
 mod bad;
+mod beside;
+mod broken;
 mod check;
 mod completions;
 mod doctor;
+mod fresh;
 mod help;
+mod interrupted;
 mod journal;
 mod plan;
 mod plugin;

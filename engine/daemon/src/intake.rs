@@ -15,6 +15,7 @@ impl Engine {
     /// Takes in alarms in Alertmanager's form and starts the runs that they call for. All of them are durable when this
     /// returns; **a crash** after that loses none, and a repetition of one that is known starts nothing.
     pub async fn alarm(&self, body: &[u8]) -> Result<Accepted, Error> {
+        self.must_serve()?;
         let mut accepted = Accepted::default();
         for alarm in trigger::alertmanager(body)? {
             accepted.alarms.push(self.accept(&alarm).await?);

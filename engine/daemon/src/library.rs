@@ -1,5 +1,7 @@
 //! The watched folder of runbooks: the last good version of each.
 
+mod find;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -132,11 +134,6 @@ impl Library {
             }
         }
         runbooks
-    }
-
-    /// The runbook with this name.
-    pub fn get(&self, name: &str) -> Option<Loaded> {
-        self.runbooks().remove(name)
     }
 
     /// What people are shown of the runbooks.

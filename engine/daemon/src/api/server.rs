@@ -11,12 +11,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream;
 use journal::Journal;
-use runwright_core::{By, Head, Record, RunStatus};
+use runwright_core::{By, Record, RunStatus};
 use serde::Deserialize;
 use tokio::net::UnixListener;
 
 use super::{ErrorBody, ErrorText, RunRef};
-use crate::view::{Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, find_run};
+use crate::view::{
+    Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, find_run,
+};
 use crate::{Engine, Error};
 
 /// A request's body, in bytes: the largest runbook, and some more.
@@ -31,8 +33,12 @@ pub(crate) fn listen(socket: &Path) -> Result<UnixListener, Error> {
     Ok(listener)
 }
 
-/// Answers requests for ever.
-pub(crate) async fn answer(engine: Engine, listener: UnixListener) -> Result<(), Error> {
+/// Answers requests until `closing` is done, then those that have begun.
+pub(crate) async fn answer(
+    engine: Engine,
+    listener: UnixListener,
+    closing: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/runs", get(runs).post(start))
@@ -46,7 +52,8 @@ pub(crate) async fn answer(engine: Engine, listener: UnixListener) -> Result<(),
         .route("/v1/alarms/alertmanager", post(alarm))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(engine);
-    axum::serve(listener, router).await.map_err(|error| Error::io("serve", "api.sock", error))
+    let serving = axum::serve(listener, router).with_graceful_shutdown(closing);
+    serving.await.map_err(|error| Error::io("serve", "api.sock", error))
 }
 
 type Answer<T> = Result<Json<T>, Error>;
@@ -57,25 +64,30 @@ async fn status(State(engine): State<Engine>) -> Answer<StatusView> {
 
 #[derive(Deserialize)]
 struct RunsQuery {
-    status: Option<RunStatus>,
+    /// Any of these, with commas between them.
+    #[serde(default)]
+    status: String,
     name: Option<String>,
     limit: Option<usize>,
 }
 
-async fn runs(State(engine): State<Engine>, Query(query): Query<RunsQuery>) -> Answer<Vec<Head>> {
-    let status = query.status.into_iter().collect();
-    let query = journal::Query { status, name: query.name, limit: query.limit, ..journal::Query::default() };
-    Ok(Json(engine.journal().runs(&query)?))
+async fn runs(State(engine): State<Engine>, Query(query): Query<RunsQuery>) -> Answer<Vec<Listed>> {
+    let words = query.status.split(',').filter(|word| !word.is_empty());
+    let status = words.map(|word| {
+        let known = RunStatus::ALL.into_iter().find(|status| status.as_str() == word);
+        known.ok_or_else(|| invalid(format!("{word:?} is no status of a run")))
+    });
+    let status = status.collect::<Result<_, _>>()?;
+    engine.list(&journal::Query { status, name: query.name, limit: query.limit, before: None }).map(Json)
 }
 
-async fn start(State(engine): State<Engine>, body: Bytes) -> Result<(StatusCode, Json<RunRef>), Error> {
-    let run = engine.start(parse::<StartRequest>(&body)?).await?;
-    Ok((StatusCode::CREATED, Json(RunRef { run })))
+async fn start(State(engine): State<Engine>, body: Bytes) -> Result<(StatusCode, Json<Started>), Error> {
+    Ok((StatusCode::CREATED, Json(engine.start(parse::<StartRequest>(&body)?).await?)))
 }
 
 async fn show(State(engine): State<Engine>, Segment(run): Segment<String>) -> Answer<RunView> {
     let run = find_run(engine.journal().as_ref(), &run)?;
-    Ok(Json(RunView::of(&engine.driver().load(run)?)))
+    engine.show(run).map(Json)
 }
 
 async fn history(State(engine): State<Engine>, Segment(run): Segment<String>) -> Answer<Vec<Record>> {
@@ -126,8 +138,11 @@ async fn alarm(State(engine): State<Engine>, body: Bytes) -> Result<(StatusCode,
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
-    serde_json::from_slice(body)
-        .map_err(|error| Error::Inputs { problems: vec![format!("the body is not what it should be: {error}")] })
+    serde_json::from_slice(body).map_err(|error| invalid(format!("the body is not what it should be: {error}")))
+}
+
+fn invalid(problem: String) -> Error {
+    Error::Inputs { problems: vec![problem], missing: Vec::new() }
 }
 
 impl IntoResponse for Error {
@@ -139,6 +154,7 @@ impl IntoResponse for Error {
             }
             Self::AmbiguousRun(_)
             | Self::Refused { .. }
+            | Self::NotServing { .. }
             | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. } | driver::Error::Busy { .. }) => {
                 StatusCode::CONFLICT
             }
@@ -150,7 +166,7 @@ impl IntoResponse for Error {
             Self::Runbook { text, diagnostics, .. } => Some(lang::render(diagnostics, text)),
             _ => None,
         };
-        let error = ErrorText { message: self.to_string(), rendered };
+        let error = ErrorText { message: self.to_string(), rendered, hint: self.hint() };
         (status, Json(ErrorBody { error })).into_response()
     }
 }
