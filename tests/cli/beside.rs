@@ -41,12 +41,22 @@ fn id(project: &Project, name: &str) -> String {
 fn every_command_works_beside_a_run() {
     let project = Project::new();
     let called = slow(&project, "slow", 1);
-    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
+    exit 0
+    RUN                         RUNBOOK  STATUS   STARTED               FOR  BY  INPUTS
+    RUN  slow     running  DATE  TIME  USER
+    ");
     let run = &listed(&project)[0];
     assert_eq!((&run["status"], &run["live"]), (&json!("running"), &json!(true)));
     let shown = project.call(&["runs", "show", "latest", "-o", "json"]).json();
     assert_eq!((&shown["status"], &shown["live"]), (&json!("running"), &json!(true)));
-    insta::assert_snapshot!(project.call(&["status"]).shown(), @"");
+    let status = project.call(&["status"]).shown();
+    insta::assert_snapshot!(status.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
+    exit 0
+    no engine serves; `runwright run slow.yaml` (PID) answers here as long as it lasts; start one with `runwright serve`
+    runs that are not over
+      RUN  slow  running  DATE
+    ");
     assert_eq!(project.call(&["status", "-o", "json"]).json()["serves"], json!(false));
     let watched = project.start(&["runs", "watch", "latest"]);
     assert_eq!(project.call(&["runs", "cancel", "latest"]).exit, Some(0));
@@ -64,8 +74,28 @@ fn a_run_beside_the_first_is_waited_for() {
     let status = project.call(&["status", "-o", "json"]).json();
     assert_eq!(status["command"], "runwright run one.yaml", "it still answers: {status:#}");
     assert_eq!(project.call(&["runs", "cancel", &id(&project, "two")]).exit, Some(0));
-    insta::assert_snapshot!(first.wait().shown(), @"");
-    insta::assert_snapshot!(second.wait().shown(), @"");
+    insta::assert_snapshot!(first.wait().shown(), @r"
+    exit 6
+    run RUN of one, started by USER
+    first: started
+    first: succeeded in TIME
+    sleep: started
+    cancelled by USER
+    sleep: failed in TIME: it was asked to stop
+    run RUN cancelled after TIME
+    --- standard error
+    waiting for 1 run that other commands have here: RUN; Ctrl-C leaves them
+    ");
+    insta::assert_snapshot!(second.wait().shown(), @r"
+    exit 6
+    run RUN of two, started by USER
+    first: started
+    first: succeeded in TIME
+    sleep: started
+    cancelled by USER
+    sleep: failed in TIME: it was asked to stop
+    run RUN cancelled after TIME
+    ");
 }
 
 #[test]
@@ -92,8 +122,19 @@ fn alarms_and_runs_to_leave_are_for_an_engine_that_serves() {
     let project = Project::new();
     let called = slow(&project, "slow", 1);
     project.write("alarm.json", r#"{"alerts": [{"status": "firing", "labels": {"alertname": "x"}}]}"#);
-    insta::assert_snapshot!(project.call(&["alarm", "send", "alarm.json"]).shown(), @"");
-    insta::assert_snapshot!(project.call(&["run", "slow.yaml", "--detach"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["alarm", "send", "alarm.json"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not send the alarm
+      cause: no engine serves this state directory: `runwright run slow.yaml` answers here only while it lasts
+      hint: start one with `runwright serve`
+    ");
+    insta::assert_snapshot!(project.call(&["run", "slow.yaml", "--detach"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not detach: no engine serves this state directory
+      hint: start one with `runwright serve`, or leave --detach out
+    ");
     called.signal(Signal::INT);
     assert_eq!(called.wait().exit, Some(6));
     let exported = project.call(&["journal", "export"]).out;
@@ -136,10 +177,31 @@ fn a_run_in_a_queue_says_behind_whom() {
     let second = second.wait_until("it is queued", || listed(&project).len() == 2);
     let (queued, holder) = (&listed(&project)[0], &listed(&project)[1]);
     assert_eq!(queued["queued-behind"], json!({ "lock": "vm/web1", "run": holder["run"] }));
-    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @"");
-    insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
+    exit 0
+    RUN                         RUNBOOK  STATUS                                    STARTED               FOR  BY  INPUTS
+    RUN  locked   queued behind RUN  DATE  TIME  USER
+    RUN  locked   running                                   DATE  TIME  USER
+    ");
+    insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @r#"
+    exit 0
+    locked, started DATE by USER
+      · first  pending
+      · sleep  pending
+    run RUN queued
+      it waits for the lock "vm/web1", which run RUN holds
+    "#);
     second.signal(Signal::INT);
-    insta::assert_snapshot!(second.wait().shown(), @"");
+    insta::assert_snapshot!(second.wait().shown(), @r#"
+    exit 6
+    run RUN of locked, started by USER
+    waits for the lock "vm/web1", which run RUN holds
+    cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed
+    cancelled by USER (Ctrl-C)
+    first: skipped: the run ended before it
+    sleep: skipped: the run ended before it
+    run RUN cancelled after TIME
+    "#);
     first.signal(Signal::INT);
     assert_eq!(first.wait().exit, Some(6));
 }

@@ -55,8 +55,18 @@ fn what_only_looks_makes_nothing() {
 #[test]
 fn that_there_is_no_journal_is_said() {
     let project = Project::new();
-    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @"");
-    insta::assert_snapshot!(project.call(&["journal", "verify"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
+    exit 0
+    no runs
+    there is no journal in state yet: the first run makes it
+    ");
+    insta::assert_snapshot!(project.call(&["journal", "verify"]).shown(), @r"
+    exit 0
+    read 0 runs, 0 records, 0 alarms, 0 bytes of log
+    everything is what was written
+    --- standard error
+    there is no journal in state yet: the first run makes it
+    ");
     let exported = project.call(&["journal", "export"]);
     assert_eq!((exported.exit, exported.out.lines().count()), (Some(0), 2), "{exported:?}");
     assert_eq!(project.call(&["runs", "list", "-o", "json"]).json()["runs"], serde_json::json!([]));

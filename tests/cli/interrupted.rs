@@ -34,10 +34,22 @@ fn killed() -> Project {
 fn they_are_shown_as_interrupted_and_time_stands_still() {
     let project = killed();
     let listed = project.call(&["runs", "list"]);
-    insta::assert_snapshot!(listed.shown(), @"");
+    insta::assert_snapshot!(listed.shown(), @r"
+    exit 0
+    RUN                         RUNBOOK  STATUS                  STARTED               FOR  BY  INPUTS
+    RUN  slow     interrupted, no engine  DATE  TIME  USER
+    1 run interrupted: `runwright runs resume RUN` goes on with one, `runwright serve` with all
+    ");
     thread::sleep(Duration::from_millis(300));
     assert_eq!(project.call(&["runs", "list"]).out, listed.out, "nothing goes on");
-    insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @r"
+    exit 0
+    slow, started DATE by USER
+      ✓ first  succeeded  TIME
+      · sleep  running  TIME
+    run RUN interrupted, no engine
+      go on with it with `runwright runs resume RUN`, or with all by `runwright serve`
+    ");
     let run = project.call(&["runs", "list", "-o", "json"]).json()["runs"][0].clone();
     assert_eq!((&run["status"], &run["live"]), (&json!("running"), &json!(false)));
     let run = project.call(&["runs", "show", "latest", "-o", "json"]).json();

@@ -86,7 +86,7 @@ fn a_plan_shows_what_is_known_and_what_is_not() {
       needs a person after a crash in it:  repair
     "#);
     assert_eq!(project.lines("effects").len(), 0);
-    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": []}));
+    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": [], "more": false}));
 }
 
 #[test]
@@ -208,6 +208,19 @@ fn all_inputs_that_are_missing_are_told_with_how_to_give_them() {
     let project = Project::with_plugins(&["hello"]);
     let inputs = "inputs:\n  vm: { type: string, description: The VM to heal }\n  n: { type: integer }\n  m: { type: integer, default: 1 }\n";
     project.write("two.yaml", &format!("name: two\n{inputs}steps:\n  - {{ id: a, script: '1' }}\n"));
-    insta::assert_snapshot!(project.call(&["plan", "two.yaml"]).shown(), @"");
-    insta::assert_snapshot!(project.call(&["run", "two.yaml", "-i", "n=1"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["plan", "two.yaml"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not plan two.yaml
+      cause: the input `n` is missing
+             the input `vm` is missing; it is: The VM to heal
+      hint: give them with -i vm=… -i n=…
+    ");
+    insta::assert_snapshot!(project.call(&["run", "two.yaml", "-i", "n=1"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not run two.yaml
+      cause: the input `vm` is missing; it is: The VM to heal
+      hint: give it with -i vm=…
+    ");
 }

@@ -90,7 +90,11 @@ fn a_list_says_which_alarm_it_was_and_for_what() {
     let (project, _served) = serving();
     assert_eq!(project.call(&["alarm", "send", "alarm.json"]).exit, Some(0));
     assert_eq!(project.call(&["runs", "watch", "latest"]).exit, Some(0));
-    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
+    exit 0
+    RUN                         RUNBOOK  STATUS     STARTED               FOR  BY  INPUTS
+    RUN  recover  succeeded  DATE  TIME  alarm VmDown  vm=web1 sleep=0
+    ");
     let run = project.call(&["runs", "list", "-o", "json"]).json()["runs"][0].clone();
     assert_eq!((&run["cause"]["name"], &run["inputs"]), (&json!("VmDown"), &json!({"vm": "web1", "sleep": 0})));
 }

@@ -107,6 +107,8 @@ impl Engine {
     }
 
     /// Looks at the folder of runbooks. True: something is still changing, look again soon.
+    ///
+    /// Only an engine that serves tells of files with errors: a command tells of the one that it is about.
     pub(crate) fn scan_runbooks(&self) -> bool {
         let mut library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         match library.scan(&self.workshop.catalog(), &self.workshop.scripts) {
@@ -117,7 +119,7 @@ impl Engine {
                 for problem in library
                     .problems()
                     .iter()
-                    .filter(|p| scan.changed.iter().any(|c| c.display().to_string() == p.subject))
+                    .filter(|p| self.serves && scan.changed.iter().any(|c| c.display().to_string() == p.subject))
                 {
                     tracing::warn!(file = %problem.subject, "can't be used:\n{}", problem.problem);
                 }
