@@ -205,3 +205,16 @@ fn a_run_in_a_queue_says_behind_whom() {
     first.signal(Signal::INT);
     assert_eq!(first.wait().exit, Some(6));
 }
+
+#[test]
+fn a_socket_that_can_not_be_made_stops_no_run() {
+    let project = Project::new();
+    project.write("one.yaml", "name: one\nsteps: [{ id: a, script: 1 + 1 }]\n");
+    for (chars, warns) in [(40, false), (120, true)] {
+        let state = "s".repeat(chars);
+        let ran = project.call(&["run", "one.yaml", "--state-dir", &state]);
+        assert_eq!(ran.exit, Some(0), "{ran:?}");
+        assert_eq!(ran.err.contains("other commands can't go through this one"), warns, "{ran:?}");
+        assert_eq!(project.call(&["runs", "list", "--state-dir", &state]).exit, Some(0));
+    }
+}

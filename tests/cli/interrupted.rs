@@ -24,7 +24,11 @@ fn killed() -> Project {
     let project = Project::new();
     project.write("slow.yaml", SLOW);
     let called = project.start(&["run", "slow.yaml"]);
-    let called = called.wait_until("the first step", || project.lines("effects").len() == 1);
+    let sleeps = || {
+        let run = project.call(&["runs", "show", "latest", "-o", "json"]);
+        run.exit == Some(0) && run.json()["steps"][1]["attempts"] == 1
+    };
+    let called = called.wait_until("its second step", sleeps);
     called.signal(Signal::KILL);
     assert_eq!(called.wait().exit, None);
     project

@@ -59,7 +59,7 @@ impl Access {
 
     /// To start a run. An engine in this process answers other commands until it is closed.
     pub async fn start(settings: &Settings, command: &str) -> Result<Self, Error> {
-        Self::open(settings, &|| Box::pin(async { Own::answering(Engine::open(settings, command).await?) })).await
+        Self::open(settings, &|| Box::pin(async { Ok(Own::answering(Engine::open(settings, command).await?)) })).await
     }
 
     async fn open<'a>(settings: &Settings, own: &(dyn Fn() -> Opening<'a> + 'a)) -> Result<Self, Error> {
@@ -225,13 +225,20 @@ impl Own {
         Self { engine, answering: None }
     }
 
-    fn answering(engine: Engine) -> Result<Self, Error> {
-        let listener = api::listen(&engine.settings.socket())?;
+    /// A socket that can't be made is no reason not to run: other commands wait then.
+    fn answering(engine: Engine) -> Self {
+        let listener = match api::listen(&engine.settings.socket()) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::warn!("other commands can't go through this one: {error}");
+                return Self::quiet(engine);
+            }
+        };
         let (close, closing) = oneshot::channel();
         let closing = async {
             let _ = closing.await;
         };
         let task = tokio::spawn(api::answer(engine.clone(), listener, closing));
-        Ok(Self { engine, answering: Some(Answering { close, task }) })
+        Self { engine, answering: Some(Answering { close, task }) }
     }
 }

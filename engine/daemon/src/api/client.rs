@@ -29,6 +29,8 @@ impl Client {
         match UnixStream::connect(socket).await {
             Ok(_) => Ok(Some(Self { socket: socket.to_owned() })),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+            // The path is longer than one of a socket can be, so nobody answers there.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(None),
             Err(error) => Err(Error::io("connect to", socket, error)),
         }
     }
