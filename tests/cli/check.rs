@@ -84,3 +84,12 @@ fn a_path_that_is_not_there_is_an_error() {
       cause: No such file or directory (os error 2)
     ");
 }
+
+#[test]
+fn a_folder_without_runbooks_is_told() {
+    let project = Project::new();
+    insta::assert_snapshot!(project.call(&["check", "runbooks", "alarms"]).shown(), @r"
+    exit 0
+    no runbooks in runbooks, alarms
+    ");
+}

@@ -25,7 +25,7 @@ fn a_sound_project_is_sound() {
     let subjects = ["configuration", "journal", "plugin hello", "plugin fixture", "runbooks"];
     insta::assert_snapshot!(about(&ran, &subjects), @r#"
     ok    configuration: runwright.toml
-    ok    journal: it opens; no engine holds it
+    ok    journal: there is none yet: the first run makes it
     warn  plugin fixture: 0.1.0, 29 actions (DIGEST); it asks for exec, http, secrets, unix, of which nothing is granted
           → where a step needs it, add to runwright.toml:
             [plugin.fixture.grants]

@@ -112,9 +112,12 @@ fn help_of_a_command_has_examples() {
       runwright run probe.yaml -i 'hosts:=["a", "b"]'    an input that is a list
       runwright run recover-vm.yaml -i vm=web1 -o json   one JSON document at the end
 
-    Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, or SIGTERM, leaves it as
-    it is; it goes on with `runwright runs resume`. Where `runwright serve` has the journal, the run is
-    its, and goes on when this command is left.
+    Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, SIGTERM or SIGHUP (unless
+    it is ignored, as under nohup) leaves it as it is; it goes on with `runwright runs resume`.
+
+    Where `runwright serve` has the journal, the run is its, and goes on when this command is left.
+    Without it, other commands go through this one while it lasts: runs that they start here are waited
+    for at its end.
     "#);
     insta::assert_snapshot!(call(&["settle", "--help"]), @r#"
     exit 0
@@ -214,4 +217,12 @@ fn a_wrong_command_line_is_told_with_what_was_meant() {
 #[test]
 fn the_version_is_that_of_the_package() {
     assert_eq!(call(&["--version"]), format!("exit 0\nrunwright {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn help_and_version_are_understood_as_words_too() {
+    assert_eq!(call(&["version"]), call(&["--version"]));
+    assert_eq!(call(&["help", "runs", "list"]), call(&["runs", "list", "--help"]));
+    assert_eq!(call(&["help"]), call(&["--help"]));
+    assert_eq!(call(&["help", "rnu"]), call(&["rnu", "--help"]));
 }

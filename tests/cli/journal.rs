@@ -47,6 +47,7 @@ fn a_journal_that_is_not_there_is_not_made() {
     insta::assert_snapshot!(project.call(&["journal", "export", "--to", "none/backup.jsonl"]).shown(), @r"
     exit 3
     --- standard error
+    there is no journal in state yet: the first run makes it
     error: could not export the journal
       cause: none/backup.jsonl could not be written
       cause: No such file or directory (os error 2)

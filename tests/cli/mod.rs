@@ -3,11 +3,15 @@
 mod alarm;
 mod api;
 mod bad;
+mod beside;
+mod broken;
 mod check;
 mod completions;
 mod doctor;
+mod fresh;
 mod help;
 mod inbox;
+mod interrupted;
 mod journal;
 mod plan;
 mod plugin;

@@ -86,7 +86,7 @@ fn a_plan_shows_what_is_known_and_what_is_not() {
       needs a person after a crash in it:  repair
     "#);
     assert_eq!(project.lines("effects").len(), 0);
-    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": []}));
+    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": [], "more": false}));
 }
 
 #[test]
@@ -109,6 +109,7 @@ fn inputs_that_can_not_fit_are_an_error() {
     --- standard error
     error: could not plan careful
       cause: the input `who` is missing
+      hint: give it with -i who=…
     ");
     let text = "name: n\ninputs:\n  n: { type: integer }\nsteps:\n  - id: a\n    uses: fixture/sleep\n    with: { ms: '${{ inputs.n - 5 }}' }\n";
     project.write("negative.yaml", text);
@@ -189,5 +190,37 @@ steps:
     can't be taken back by a rollback:   cut
     forbids rolling back past it:        cut
     needs a person after a crash in it:  make, cut
+    ");
+}
+
+#[test]
+fn a_run_that_others_call_dry_is_a_plan() {
+    let project = Project::with_plugins(&["hello"]);
+    project.write("one.yaml", "name: one\nsteps:\n  - { id: a, uses: hello/greet, with: { name: x } }\n");
+    let planned = project.call(&["plan", "one.yaml"]).shown();
+    for option in ["--plan", "--dry-run", "--check"] {
+        assert_eq!(project.call(&["run", "one.yaml", option]).shown(), planned, "{option}");
+    }
+}
+
+#[test]
+fn all_inputs_that_are_missing_are_told_with_how_to_give_them() {
+    let project = Project::with_plugins(&["hello"]);
+    let inputs = "inputs:\n  vm: { type: string, description: The VM to heal }\n  n: { type: integer }\n  m: { type: integer, default: 1 }\n";
+    project.write("two.yaml", &format!("name: two\n{inputs}steps:\n  - {{ id: a, script: '1' }}\n"));
+    insta::assert_snapshot!(project.call(&["plan", "two.yaml"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not plan two.yaml
+      cause: the input `n` is missing
+             the input `vm` is missing; it is: The VM to heal
+      hint: give them with -i vm=… -i n=…
+    ");
+    insta::assert_snapshot!(project.call(&["run", "two.yaml", "-i", "n=1"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: could not run two.yaml
+      cause: the input `vm` is missing; it is: The VM to heal
+      hint: give it with -i vm=…
     ");
 }

@@ -67,6 +67,7 @@ fn json_is_one_document() {
     {
       "run": "RUN",
       "runbook": "two",
+      "status": "succeeded",
       "outcome": "succeeded",
       "cause": {
         "type": "person",
@@ -141,17 +142,17 @@ fn wrong_inputs_start_nothing_and_are_told_all_at_once() {
       cause: the input `n`: `three` is not a whole number
              the runbook `two` has no input `whom`; did you mean `who`?
     ");
-    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": []}));
+    assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": [], "more": false}));
 }
 
 #[test]
 fn an_unknown_name_is_told_with_those_that_there_are() {
-    let ran = project().call(&["run", "tow"]);
+    let ran = project().call(&["run", "heal"]);
     insta::assert_snapshot!(ran.shown(), @r#"
     exit 3
     --- standard error
-    error: could not run tow
-      cause: there is no runbook "tow"; there are: two
+    error: could not run heal
+      cause: there is no runbook "heal"; there are: two
     "#);
 }
 

@@ -32,8 +32,8 @@ fn a_list_has_the_newest_first_and_can_be_narrowed() {
     let project = ran();
     insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
     exit 0
-    RUN                         RUNBOOK  STATUS     STARTED               FOR
-    RUN  one      succeeded  DATE  TIME
+    RUN                         RUNBOOK  STATUS     STARTED               FOR  BY  INPUTS
+    RUN  one      succeeded  DATE  TIME  USER  who=world
     ");
     project.write("other.yaml", "name: other\nsteps:\n  - id: a\n    script: '1'\n");
     project.call(&["run", "other.yaml"]);
@@ -44,6 +44,12 @@ fn a_list_has_the_newest_first_and_can_be_narrowed() {
     };
     assert_eq!(names(&["runs", "list", "-o", "json"]), ["other", "one"]);
     assert_eq!(names(&["runs", "list", "-o", "json", "--limit", "1"]), ["other"]);
+    assert_eq!(project.call(&["runs", "list", "-o", "json", "--limit", "1"]).json()["more"], json!(true));
+    assert_eq!(project.call(&["runs", "list", "-o", "json", "--limit", "2"]).json()["more"], json!(false));
+    let short = project.call(&["runs", "list", "--limit", "1"]).out;
+    assert!(short.ends_with("there are more than these 1: --limit shows more of them\n"), "{short}");
+    let exits = ["0", "1", "999", "1000"].map(|limit| project.call(&["runs", "list", "--limit", limit]).exit);
+    assert_eq!(exits, [Some(2), Some(0), Some(0), Some(2)]);
     assert_eq!(names(&["runs", "list", "-o", "json", "--runbook", "one"]), ["one"]);
     assert_eq!(names(&["runs", "list", "-o", "json", "--status", "failed"]), Vec::<String>::new());
     assert_eq!(names(&["runs", "list", "-o", "json", "--unfinished"]), Vec::<String>::new());
@@ -69,7 +75,7 @@ fn a_run_is_shown_with_its_steps_and_outputs() {
       text  Hello, world!
     ");
     let shown = project.call(&["runs", "show", "latest", "--history", "-o", "json"]).json();
-    assert_eq!(shown["outcome"], "succeeded");
+    assert_eq!((&shown["status"], &shown["outcome"]), (&json!("succeeded"), &json!("succeeded")));
     assert_eq!(shown["outputs"], json!({"text": "Hello, world!"}));
     let types: Vec<_> = shown["history"].as_array().expect("a list").iter().map(|it| &it["event"]["type"]).collect();
     assert_eq!(types, ["created", "started", "ended", "started", "ended", "finished"]);

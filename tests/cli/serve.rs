@@ -1,5 +1,7 @@
 //! `runwright serve`, and the commands that go through it.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -50,6 +52,51 @@ fn it_says_what_it_serves_and_ends_when_told() {
     exit 0
     runwright 0.1.0 serves state (PID): 1 runbook, 2 plugins
     ");
+}
+
+#[test]
+fn sighup_ends_it_cleanly_however_often() {
+    let (project, mut served) = serving();
+    for _ in 0..6 {
+        served.signal(Signal::HUP);
+        let ran = served.wait();
+        assert_eq!(ran.exit, Some(0), "{ran:?}");
+        served = project.start(&["serve"]).wait_until("serving", || project.path("state/api.sock").exists());
+    }
+    assert_eq!(project.call(&["status", "-o", "json"]).json()["safe-mode"], json!(null));
+}
+
+#[test]
+fn nobody_has_to_read_what_it_logs() {
+    let project = Project::new();
+    project.write("runbooks/recover.yaml", RUNBOOK);
+    project.write("alarm.json", ALARM);
+    let mut served = project.command(&["serve"]).spawn().expect("runwright starts");
+    drop(served.stderr.take());
+    let end = Instant::now() + Duration::from_secs(30);
+    while !project.path("state/api.sock").exists() {
+        assert!(Instant::now() < end, "it does not serve");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let sent = project.call(&["alarm", "send", "alarm.json"]);
+    let watched = project.call(&["runs", "watch", "latest"]);
+    served.kill().expect("it serves still");
+    served.wait().expect("a child");
+    assert_eq!((sent.exit, watched.exit), (Some(0), Some(0)), "{sent:?} {watched:?}");
+}
+
+#[test]
+fn a_list_says_which_alarm_it_was_and_for_what() {
+    let (project, _served) = serving();
+    assert_eq!(project.call(&["alarm", "send", "alarm.json"]).exit, Some(0));
+    assert_eq!(project.call(&["runs", "watch", "latest"]).exit, Some(0));
+    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
+    exit 0
+    RUN                         RUNBOOK  STATUS     STARTED               FOR  BY  INPUTS
+    RUN  recover  succeeded  DATE  TIME  alarm VmDown  vm=web1 sleep=0
+    ");
+    let run = project.call(&["runs", "list", "-o", "json"]).json()["runs"][0].clone();
+    assert_eq!((&run["cause"]["name"], &run["inputs"]), (&json!("VmDown"), &json!({"vm": "web1", "sleep": 0})));
 }
 
 #[test]
@@ -111,6 +158,7 @@ fn status_shows_what_it_has() {
       fixture  0.1.0  empty, echo, append, append-blind, append-once, loop, trap, panic, recurse, allocate, flood, non-zero, sleep, deny, huge-output, nested-output, lie, not-json, hoard, connect, listen, count, random, look-around, job, fall, leak, touch, fetch
       hello    0.1.0  greet
     ");
+    assert_eq!(project.call(&["status", "--require-engine"]).exit, Some(0));
     project.write("runbooks/bad.yaml", "name: bad\n");
     let _served =
         served.wait_until("a problem", || project.call(&["status", "-o", "json"]).json()["problems"] != json!([]));
@@ -128,6 +176,7 @@ fn what_it_refuses_looks_the_same_as_without_it() {
     --- standard error
     error: could not run recover
       cause: the input `vm` is missing
+      hint: give it with -i vm=…
     ");
     project.write("bad.yaml", "name: bad\nsteps:\n  - id: a\n    uses: hello/gret\n");
     insta::assert_snapshot!(refused(&["run", "bad.yaml"]), @r"
@@ -156,14 +205,14 @@ fn what_it_refuses_looks_the_same_as_without_it() {
     --- standard error
     error: could not open the journal
       cause: state is in use by runwright serve (PID)
-      hint: wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` runs, commands go through it
+      hint: this needs the journal for itself: end that first (Ctrl-C, or SIGTERM to its pid), or use another state directory with --state-dir
     ");
     insta::assert_snapshot!(refused(&["serve"]), @r"
     exit 3
     --- standard error
     error: could not serve
       cause: state is in use by runwright serve (PID)
-      hint: wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` runs, commands go through it
+      hint: this needs the journal for itself: end that first (Ctrl-C, or SIGTERM to its pid), or use another state directory with --state-dir
     ");
 }
 
@@ -196,6 +245,7 @@ fn an_engine_that_died_again_and_again_starts_nothing_until_it_was_stopped_clean
     exit 0
     VmDown: it waits: the engine is in safe mode
     ");
+    assert_eq!(project.call(&["status", "--require-engine"]).exit, Some(1), "it starts nothing");
     let status = project.call(&["status"]).shown();
     insta::assert_snapshot!(status.lines().skip(2).take(1).collect::<String>(), @"safe mode: nothing is started, because it died 5 times within 10 minutes; stop it and start it again to go on");
     assert_eq!(project.lines("effects").len(), 0);

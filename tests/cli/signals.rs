@@ -1,6 +1,9 @@
-//! Ctrl-C and SIGTERM while a run goes on.
+//! Ctrl-C, SIGTERM and SIGHUP while a run goes on.
+
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::support::{Called, Project};
 
@@ -93,15 +96,30 @@ fn a_run_that_was_left_can_be_cancelled() {
 }
 
 #[test]
-fn a_second_command_is_told_who_holds_the_journal() {
+fn sighup_is_like_sigterm() {
     let (project, called) = sleeping();
-    insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
-    exit 3
-    --- standard error
-    error: could not open the journal
-      cause: state is in use by runwright run slow.yaml (PID)
-      hint: wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` runs, commands go through it
-    ");
+    called.signal(Signal::HUP);
+    let ran = called.wait();
+    assert_eq!(ran.exit, Some(75), "{ran:?}");
+    assert!(ran.err.contains("go on with it with `runwright runs resume"), "{ran:?}");
+    let history = project.call(&["runs", "show", "latest", "--history", "-o", "json"]).json()["history"].clone();
+    let last = history.as_array().expect("a list").last().expect("a record").clone();
+    assert_eq!((&last["event"]["type"], &last["event"]["engine"]), (&json!("interrupted"), &json!("stopped")));
+}
+
+#[test]
+fn sighup_that_is_ignored_stays_so() {
+    let project = Project::new();
+    project.write("slow.yaml", SLOW);
+    let run = project.command(&["run", "slow.yaml"]);
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", r#"trap '' HUP; exec "$0" "$@""#]).arg(run.get_program()).args(run.get_args());
+    nohup.current_dir(project.folder()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let called = project.start_as(nohup);
+    let called = called.wait_until("the first step", || project.lines("effects").len() == 1);
+    called.signal(Signal::HUP);
+    let live = project.call(&["runs", "list", "-o", "json"]).json()["runs"][0]["live"].clone();
+    assert_eq!(live, json!(true));
     called.signal(Signal::INT);
-    called.wait();
+    assert_eq!(called.wait().exit, Some(6));
 }

@@ -105,7 +105,12 @@ impl Project {
 
     /// Calls `runwright` and does not wait.
     pub(crate) fn start(&self, words: &[&str]) -> Called {
-        Called::new(self.command(words).spawn().expect("runwright starts"), self.folder())
+        self.start_as(self.command(words))
+    }
+
+    /// The same for a call that a test changed.
+    pub(crate) fn start_as(&self, mut command: Command) -> Called {
+        Called::new(command.spawn().expect("runwright starts"), self.folder())
     }
 
     /// The call, for tests that change more of it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use regex::Regex;
 
 /// What differs, and the words that stand for it; applied in this order.
-const RULES: [(&str, &str); 10] = [
+const RULES: [(&str, &str); 11] = [
     (r"\b01[0-9a-hjkmnp-tv-z]{24}\b", "RUN"),
     (r"\b[0-9a-f]{64}\b", "DIGEST"),
     (r"\b[0-9a-f]{32}\b", "KEY"),
@@ -16,6 +16,7 @@ const RULES: [(&str, &str); 10] = [
     (r"\b(in|after|for|takes) \d[\d.]* ?(ms|s|µs)\b", "$1 TIME"),
     // In a table; what follows is aligned to the widest.
     (r" {2,}\d[\d.]*(ms|s)\b *", "  TIME  "),
+    (r"\bFOR +BY +INPUTS", "FOR  BY  INPUTS"),
     (r"\bpid \d+|(\x22pid\x22: )\d+", "${1}PID"),
 ];
 
@@ -30,6 +31,8 @@ pub(crate) fn redact(text: &str, folder: &Path) -> String {
         let pattern = Regex::new(pattern).expect("a pattern");
         pattern.replace_all(&text, *word).into_owned()
     });
+    let in_table = Regex::new(&format!("(?m) {{2,}}{user}(?: +|$)")).expect("a pattern");
+    let text = in_table.replace_all(&text, "  USER  ");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
 }
 

@@ -6,6 +6,7 @@ use daemon::{Access, Settings};
 use host::Limits;
 
 use crate::args::Global;
+use crate::follow::hand_over;
 use crate::screen::Screen;
 use crate::{Error, person};
 
@@ -36,10 +37,32 @@ impl Context {
         self.settings().map_or_else(|_| Limits::default(), |settings| settings.limits)
     }
 
-    /// The engine that serves, or one of its own that holds the state directory for `purpose`.
-    pub(crate) async fn access(&self, purpose: &str) -> Result<Access, Error> {
+    /// The engine that has the state directory, or one of its own, for `command` to look at something.
+    pub(crate) async fn access(&self, command: &str) -> Result<Access, Error> {
+        opened(Access::look(&self.settings()?, command).await)
+    }
+
+    /// The same, for `command` to go on with a run; with `detach` only one that serves.
+    pub(crate) async fn access_to_go_on(&self, command: &str, detach: bool) -> Result<Access, Error> {
+        match detach {
+            true => hand_over::serving(self, command).await,
+            false => opened(Access::go_on(&self.settings()?, command).await),
+        }
+    }
+
+    /// The same, for `command` to start a run; with `detach` only one that serves.
+    pub(crate) async fn access_to_start(&self, command: &str, detach: bool) -> Result<Access, Error> {
+        match detach {
+            true => hand_over::serving(self, command).await,
+            false => opened(Access::start(&self.settings()?, command).await),
+        }
+    }
+
+    /// Why there is nothing to show, if that is because there is no journal.
+    pub(crate) fn no_journal(&self) -> Result<Option<String>, Error> {
         let settings = self.settings()?;
-        Access::open(&settings, purpose).await.map_err(|error| Error::from(error).during("open the journal"))
+        let folder = settings.state_dir.display();
+        Ok((!settings.has_journal()).then(|| format!("there is no journal in {folder} yet: the first run makes it")))
     }
 
     /// Who calls this.
@@ -58,6 +81,20 @@ impl Context {
         }
         words
     }
+}
+
+fn opened(access: Result<Access, daemon::Error>) -> Result<Access, Error> {
+    access.map_err(|error| {
+        let is_locked = matches!(error, daemon::Error::Journal(journal::Error::Locked { .. }));
+        let error = Error::from(error).during("open the journal");
+        match is_locked {
+            true => error.hint(
+                "it answers nobody: it is a command on the journal itself, or begins or ends just now; wait until it ends, or \
+                 end it by its pid",
+            ),
+            false => error,
+        }
+    })
 }
 
 /// The path as a word for a shell.

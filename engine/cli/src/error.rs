@@ -81,7 +81,7 @@ impl From<daemon::Error> for Error {
         let mut causes = chain(&error);
         let message = causes.remove(0);
         let mut own = Self { causes, ..Self::new(exit, message) };
-        own.hint = hint_of(&error);
+        own.hint = error.hint().or_else(|| hint_of(&error));
         own.diagnostics = match error {
             Daemon::Remote { rendered, .. } => rendered,
             Daemon::Runbook { text, diagnostics, .. } => Some(lang::render(&diagnostics, &text)),
@@ -147,7 +147,9 @@ fn hint_of(error: &daemon::Error) -> Option<String> {
                 "`runwright runs show {holder}` tells about it; go on with it by `runs resume`, or end it by `runs cancel`"
             ));
         }
-        Daemon::Connection(_) => "`runwright doctor` looks at what serves here",
+        Daemon::Connection(_) => {
+            "try again: what answered here may have ended just now; `runwright doctor` looks at what serves here"
+        }
         _ => return None,
     };
     Some(hint.to_owned())
@@ -157,8 +159,8 @@ fn hint_of_journal(error: &journal::Error) -> Option<String> {
     use journal::Error as Journal;
     let hint = match error {
         Journal::Locked { .. } => {
-            "wait until it ends, or end it, or use another state directory with --state-dir; while `runwright serve` \
-             runs, commands go through it"
+            "this needs the journal for itself: end that first (Ctrl-C, or SIGTERM to its pid), or use another state \
+             directory with --state-dir"
         }
         Journal::Network { .. } => "give a folder on a local disk with --state-dir, or as state-dir in runwright.toml",
         Journal::Damaged { .. } => "`runwright journal verify` shows all damage; other runs go on",
@@ -181,7 +183,7 @@ mod tests {
     fn text_has_what_why_and_what_helps() {
         let text = locked().to_text(false);
         let expected =
-            "error: could not start the run\n  cause: state is in use by runwright serve (pid 7)\n  hint: wait";
+            "error: could not start the run\n  cause: state is in use by runwright serve (pid 7)\n  hint: this needs";
         assert!(text.starts_with(expected), "{text}");
     }
 

@@ -4,7 +4,8 @@ use runwright_core::RunStatus;
 
 /// The run succeeded, or the command did what it should.
 pub const SUCCEEDED: u8 = 0;
-/// The run failed; `doctor` or `journal verify` found something that is wrong; an alarm could not start what it calls for.
+/// The run failed; `doctor`, `journal verify` or `status --require-engine` found something that is wrong; an alarm could not
+/// start what it calls for.
 pub const FAILED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;

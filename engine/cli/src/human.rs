@@ -66,6 +66,15 @@ pub(crate) fn one_line(text: &str) -> String {
     clean(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// At most `chars` characters of `text`, the last one a `…` where something is cut off.
+pub(crate) fn cut(text: &str, chars: usize) -> String {
+    if text.chars().count() <= chars {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(chars.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
 /// Rows under each other, columns aligned by character count; the last one is not padded. Two blanks are between them.
 pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -113,6 +122,12 @@ mod tests {
         assert_eq!(clean("a\u{1b}[2Jb\rc\n"), "a\\u{1b}[2Jb\\rc");
         assert_eq!(clean("tab\there, ünïcode ✓"), "tab here, ünïcode ✓");
         assert_eq!(clean("\u{202e}txt.exe"), "\\u{202e}txt.exe");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_seen() {
+        assert_eq!((cut("ünïcode", 7), cut("ünïcode", 6)), ("ünïcode".to_owned(), "ünïco…".to_owned()));
+        assert_eq!((cut("a b", 3), cut("a bc", 3), cut("", 0)), ("a b".to_owned(), "a…".to_owned(), String::new()));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod preview;
 mod runbook;
 mod screen;
 
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ pub(crate) use context::Context;
 
 /// Runs the command line of this process and gives its exit code.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(words(std::env::args_os().collect())) {
         Ok(args) => args,
         Err(error) => return ExitCode::from(usage(&error)),
     };
@@ -45,6 +46,18 @@ pub fn main() -> ExitCode {
         context.screen.error(&error);
         error.exit
     }))
+}
+
+/// The command line with `help COMMAND` and `version` as the options that they mean.
+fn words(mut words: Vec<OsString>) -> Vec<OsString> {
+    let option = match words.get(1).and_then(|word| word.to_str()) {
+        Some("help") => "--help",
+        Some("version") => "--version",
+        _ => return words,
+    };
+    words.remove(1);
+    words.push(option.into());
+    words
 }
 
 /// Shows help, the version, or what is wrong with the command line.

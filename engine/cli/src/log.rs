@@ -24,6 +24,8 @@ pub(crate) fn start(args: &Args) {
     let filter = std::env::var(VARIABLE).ok().and_then(asked);
     let filter = filter.unwrap_or_else(|| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Shown::default).with_ansi(false);
+    // Telling of a line that could not be written ends the thread where standard error is closed.
+    let log = log.log_internal_errors(false);
     match &args.command {
         Command::Serve(_) => log.init(),
         _ => log.without_time().with_target(false).init(),

@@ -77,6 +77,12 @@ impl Screen {
         self.live
     }
 
+    /// Characters that fit on a line; none where no terminal bounds it.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    }
+
     /// One line for people on standard output; nothing where it carries JSON.
     pub(crate) fn line(&self, text: impl Display) {
         if !self.is_json() {

@@ -1,38 +1,77 @@
-//! The one door for commands: the engine that serves, or one of their own.
+//! The one door for commands: the engine that has the state directory, or one of their own.
 
-use std::time::Instant;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use journal::{Journal, Query};
-use runwright_core::{By, Head, Record, RunId};
-use tokio::sync::mpsc;
+use runwright_core::{By, Record, RunId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
-use crate::api::Client;
+use crate::api::{self, Client};
 use crate::engine::{LOCK_LOOK, PATIENCE};
 use crate::view::{
-    Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale, UnstartedAlarm, UnstartedRequest,
-    find_run,
+    Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale, UnstartedAlarm,
+    UnstartedRequest, find_run,
 };
 use crate::{Engine, Error, Settings};
 
-/// An engine to ask: one that serves the state directory, or, where none does, one in this process.
+/// How long an engine that ends waits for answers that are under way.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// An engine to ask: one that has the state directory already, or, where there is none, one in this process.
 pub enum Access {
     /// In this process: it holds the state directory until it is [closed](Access::close).
-    Here(Box<Engine>),
+    Here(Box<Own>),
     /// In another one.
     There(Client),
 }
 
+/// An engine in this process.
+pub struct Own {
+    engine: Engine,
+    answering: Option<Answering>,
+}
+
+/// An engine of this process that is being opened.
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<Own, Error>> + 'a>>;
+
+/// The API of an engine that lasts as long as one command.
+struct Answering {
+    /// Says that it ends.
+    close: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), Error>>,
+}
+
 impl Access {
-    /// The engine that serves the settings' state directory; without one, the directory is opened for `purpose`.
-    pub async fn open(settings: &Settings, purpose: &str) -> Result<Self, Error> {
+    /// To look at something, for `command`. Makes no journal where there is none.
+    pub async fn look(settings: &Settings, command: &str) -> Result<Self, Error> {
+        Self::open(settings, &|| Box::pin(async { Ok(Own::quiet(Engine::look(settings, command).await?)) })).await
+    }
+
+    /// To go on with a run that there is. An engine in this process answers other commands until it is closed. Makes no
+    /// journal where there is none.
+    pub async fn go_on(settings: &Settings, command: &str) -> Result<Self, Error> {
+        match settings.has_journal() {
+            true => Self::start(settings, command).await,
+            false => Self::look(settings, command).await,
+        }
+    }
+
+    /// To start a run. An engine in this process answers other commands until it is closed.
+    pub async fn start(settings: &Settings, command: &str) -> Result<Self, Error> {
+        Self::open(settings, &|| Box::pin(async { Ok(Own::answering(Engine::open(settings, command).await?)) })).await
+    }
+
+    async fn open<'a>(settings: &Settings, own: &(dyn Fn() -> Opening<'a> + 'a)) -> Result<Self, Error> {
         let began = Instant::now();
         loop {
             if let Some(client) = Client::connect(&settings.socket()).await? {
                 return Ok(Self::There(client));
             }
-            match Engine::open(settings, purpose).await {
-                Ok(engine) => return Ok(Self::Here(Box::new(engine))),
-                // Another command holds it for a moment, or an engine is about to serve.
+            match own().await {
+                Ok(own) => return Ok(Self::Here(Box::new(own))),
+                // Another command holds it for a moment, or an engine is about to answer.
                 Err(Error::Journal(journal::Error::Locked { .. })) if began.elapsed() < PATIENCE => {
                     tokio::time::sleep(LOCK_LOOK).await;
                 }
@@ -41,29 +80,24 @@ impl Access {
         }
     }
 
-    /// Starts a run. It exists, durably, when this returns.
-    pub async fn start(&self, request: StartRequest) -> Result<RunId, Error> {
+    /// Starts a run and follows it, as [`watch`](Self::watch) does, from its first moment. It exists, durably, when this
+    /// returns.
+    pub async fn start_watched(&self, request: StartRequest) -> Result<(Started, mpsc::Receiver<Tale>), Error> {
         match self {
-            Self::Here(engine) => engine.start(request).await,
-            Self::There(client) => client.start(&request).await,
-        }
-    }
-
-    /// Starts a run and follows it, as [`watch`](Self::watch) does, from its first moment.
-    pub async fn start_watched(&self, request: StartRequest) -> Result<(RunId, mpsc::Receiver<Tale>), Error> {
-        match self {
-            Self::Here(engine) => engine.start_watched(request).await,
+            Self::Here(own) => own.engine.start_watched(request).await,
             Self::There(client) => {
-                let run = client.start(&request).await?;
-                Ok((run, client.watch(run).await?))
+                let started = client.start(&request).await?;
+                // An engine that ended meanwhile tells nothing more; the run exists all the same.
+                let tale = client.watch(started.run).await.unwrap_or_else(|_| mpsc::channel(1).1);
+                Ok((started, tale))
             }
         }
     }
 
-    /// The runs that fit, newest first.
-    pub async fn runs(&self, query: &Query) -> Result<Vec<Head>, Error> {
+    /// The runs that fit, newest first, at most 1000.
+    pub async fn runs(&self, query: &Query) -> Result<Vec<Listed>, Error> {
         match self {
-            Self::Here(engine) => Ok(engine.journal().runs(query)?),
+            Self::Here(own) => own.engine.list(query),
             Self::There(client) => client.runs(query).await,
         }
     }
@@ -71,7 +105,7 @@ impl Access {
     /// The run that `text` means: an id, the beginning or end of one, or `latest`.
     pub async fn find(&self, text: &str) -> Result<RunId, Error> {
         match self {
-            Self::Here(engine) => find_run(engine.journal().as_ref(), text),
+            Self::Here(own) => find_run(own.engine.journal().as_ref(), text),
             Self::There(client) => client.find(text).await,
         }
     }
@@ -79,7 +113,7 @@ impl Access {
     /// One run.
     pub async fn show(&self, run: RunId) -> Result<RunView, Error> {
         match self {
-            Self::Here(engine) => Ok(RunView::of(&engine.driver().load(run)?)),
+            Self::Here(own) => own.engine.show(run),
             Self::There(client) => client.show(run).await,
         }
     }
@@ -87,7 +121,7 @@ impl Access {
     /// One run's records.
     pub async fn history(&self, run: RunId) -> Result<Vec<Record>, Error> {
         match self {
-            Self::Here(engine) => Ok(engine.journal().history(run)?),
+            Self::Here(own) => Ok(own.engine.journal().history(run)?),
             Self::There(client) => client.history(run).await,
         }
     }
@@ -95,7 +129,7 @@ impl Access {
     /// Follows a run from its first record on, until it is over or a person must decide.
     pub async fn watch(&self, run: RunId) -> Result<mpsc::Receiver<Tale>, Error> {
         match self {
-            Self::Here(engine) => engine.watch(run),
+            Self::Here(own) => own.engine.watch(run),
             Self::There(client) => client.watch(run).await,
         }
     }
@@ -103,7 +137,7 @@ impl Access {
     /// Takes an unfinished run up again.
     pub async fn resume(&self, run: RunId) -> Result<(), Error> {
         match self {
-            Self::Here(engine) => Ok(engine.driver().resume(run).await?),
+            Self::Here(own) => Ok(own.engine.driver().resume(run).await?),
             Self::There(client) => client.resume(run).await,
         }
     }
@@ -111,7 +145,7 @@ impl Access {
     /// Asks a run to stop, and perhaps to take back what it did.
     pub async fn cancel(&self, run: RunId, request: CancelRequest) -> Result<(), Error> {
         match self {
-            Self::Here(engine) => Ok(engine.driver().cancel(run, request.by, request.rollback).await?),
+            Self::Here(own) => Ok(own.engine.driver().cancel(run, request.by, request.rollback).await?),
             Self::There(client) => client.cancel(run, &request).await,
         }
     }
@@ -119,7 +153,7 @@ impl Access {
     /// Asks a run to take back what it did.
     pub async fn roll_back(&self, run: RunId, by: By) -> Result<(), Error> {
         match self {
-            Self::Here(engine) => Ok(engine.driver().roll_back(run, by).await?),
+            Self::Here(own) => Ok(own.engine.driver().roll_back(run, by).await?),
             Self::There(client) => client.roll_back(run, &by).await,
         }
     }
@@ -127,9 +161,9 @@ impl Access {
     /// Decides what became of a step.
     pub async fn settle(&self, run: RunId, request: SettleRequest) -> Result<(), Error> {
         match self {
-            Self::Here(engine) => {
+            Self::Here(own) => {
                 let SettleRequest { step, settlement, by } = request;
-                Ok(engine.driver().settle(run, step, settlement, by).await?)
+                Ok(own.engine.driver().settle(run, step, settlement, by).await?)
             }
             Self::There(client) => client.settle(run, &request).await,
         }
@@ -138,7 +172,7 @@ impl Access {
     /// Takes alarms in, in Alertmanager's form.
     pub async fn alarm(&self, body: &[u8]) -> Result<Accepted, Error> {
         match self {
-            Self::Here(engine) => engine.alarm(body).await,
+            Self::Here(own) => own.engine.alarm(body).await,
             Self::There(client) => client.alarm(body).await,
         }
     }
@@ -162,15 +196,66 @@ impl Access {
     /// Where the engine stands.
     pub async fn status(&self) -> Result<StatusView, Error> {
         match self {
-            Self::Here(engine) => engine.status(),
+            Self::Here(own) => own.engine.status(),
             Self::There(client) => client.status().await,
         }
     }
 
+    /// The runs that go on in this process's own engine, for example those that other commands started in it.
+    pub fn going_on(&self) -> Result<Vec<RunId>, Error> {
+        match self {
+            Self::Here(own) => own.engine.going_on(),
+            Self::There(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Waits until no run goes on in this process's own engine.
+    pub async fn until_quiet(&self) -> Result<(), Error> {
+        let Self::Here(own) = self else { return Ok(()) };
+        while let Some(run) = own.engine.going_on()?.first() {
+            own.engine.driver().until_still(*run).await;
+            // Its task may be a moment behind what the journal says.
+            tokio::time::sleep(LOCK_LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Lets go: an engine in this process stops cleanly.
     pub async fn close(self) {
-        if let Self::Here(engine) = self {
+        let Self::Here(own) = self else { return };
+        let Own { engine, answering } = *own;
+        if let Some(Answering { close, task }) = answering {
+            // Nobody new is answered from now on, and whoever comes waits for the state directory itself.
+            let _ = std::fs::remove_file(engine.settings.socket());
+            let _ = close.send(());
+            engine.stop().await;
+            // What others watched has its last records to send.
+            let _ = tokio::time::timeout(LINGER, task).await;
+        } else {
             engine.stop().await;
         }
+    }
+}
+
+impl Own {
+    fn quiet(engine: Engine) -> Self {
+        Self { engine, answering: None }
+    }
+
+    /// A socket that can't be made is no reason not to run: other commands wait then.
+    fn answering(engine: Engine) -> Self {
+        let listener = match api::listen(&engine.settings.socket()) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::warn!("other commands can't go through this one: {error}");
+                return Self::quiet(engine);
+            }
+        };
+        let (close, closing) = oneshot::channel();
+        let closing = async {
+            let _ = closing.await;
+        };
+        let task = tokio::spawn(api::answer(engine.clone(), listener, closing));
+        Self { engine, answering: Some(Answering { close, task }) }
     }
 }

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use driver::{Admission, Driver, Hosted, Progress, SystemClock};
-use journal::{Journal, SledJournal};
+use journal::{Journal, Memory, SledJournal};
 use runwright_core::{Cause, Record, RunId, RunStatus, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::intake::{Candidate, Intake};
 use crate::library::{Library, Loaded};
-use crate::view::{RunbookRef, StartRequest, StatusView, Tale};
+use crate::view::{RunbookRef, StartRequest, Started, StatusView, Tale};
 use crate::{Error, Settings, Workshop, workshop};
 
 /// How long an engine waits for a state directory that another process holds.
@@ -29,49 +29,74 @@ pub struct Engine {
     pub(crate) driver: Driver,
     pub(crate) library: Arc<Mutex<Library>>,
     pub(crate) intake: Arc<Intake>,
-    journal: Arc<SledJournal>,
+    /// Whether it watches folders and takes alarms. Otherwise it belongs to one command.
+    pub(crate) serves: bool,
+    command: Arc<str>,
     since: Timestamp,
 }
 
 impl Engine {
-    /// Opens the state directory for `purpose`, which another process that finds it in use is told. Nothing is resumed
-    /// yet.
-    pub async fn open(settings: &Settings, purpose: &str) -> Result<Self, Error> {
+    /// Opens the state directory, or makes one, for `command`, which another process that finds it in use is told. Nothing
+    /// is resumed yet.
+    pub async fn open(settings: &Settings, command: &str) -> Result<Self, Error> {
         let state_dir = settings.state_dir.clone();
-        let options = journal::Options { holder: purpose.to_owned(), ..journal::Options::default() };
+        let options = journal::Options { holder: command.to_owned(), ..journal::Options::default() };
         let opened = tokio::task::spawn_blocking(move || SledJournal::open_with(&state_dir, &options));
-        let workshop = Workshop::open(settings).await?;
-        let journal = Arc::new(opened.await.map_err(|error| Error::Internal(error.to_string()))??);
+        let workshop = Workshop::make(settings).await?;
+        let journal = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
         let kept = settings.state_dir.join("plugins");
         workshop.files.keep_in(&kept)?;
+        Self::with(settings, command, Arc::new(journal), workshop)
+    }
+
+    /// The same for a command that only looks, or asks for something about a run that there is: where there is no journal
+    /// yet none is made, and it finds an empty one.
+    pub async fn look(settings: &Settings, command: &str) -> Result<Self, Error> {
+        if settings.has_journal() {
+            return Self::open(settings, command).await;
+        }
+        Self::with(settings, command, Arc::new(Memory::new()), Workshop::open(settings).await?)
+    }
+
+    fn with(settings: &Settings, command: &str, journal: Arc<dyn Journal>, workshop: Workshop) -> Result<Self, Error> {
+        let kept = settings.state_dir.join("plugins");
         let driver = Driver::new(
-            Arc::clone(&journal) as Arc<dyn Journal>,
+            journal,
             Arc::new(Hosted { host: Arc::clone(&workshop.host), kept }),
             Arc::new(SystemClock::default()),
             Arc::clone(&workshop.scripts),
         );
         let library = Arc::new(Mutex::new(Library::new(&settings.runbooks)));
         driver.remember_locks()?;
-        let (intake, since) = (Intake::of(journal.as_ref())?, driver.now());
-        Ok(Self { settings: Arc::new(settings.clone()), workshop, driver, library, intake, journal, since })
+        let intake = Intake::of(driver.journal().as_ref())?;
+        let (settings, since) = (Arc::new(settings.clone()), driver.now());
+        Ok(Self { settings, workshop, driver, library, intake, serves: false, command: command.into(), since })
     }
 
-    /// The same, but waits a little while another process holds the directory: most hold it only for a moment.
-    pub(crate) async fn open_patiently(settings: &Settings, purpose: &str) -> Result<Self, Error> {
+    /// Opens it to serve, and waits a little while another process holds the directory: most hold it only for a moment.
+    pub(crate) async fn open_to_serve(settings: &Settings) -> Result<Self, Error> {
         let began = std::time::Instant::now();
         loop {
-            match Self::open(settings, purpose).await {
+            match Self::open(settings, "runwright serve").await {
                 Err(Error::Journal(journal::Error::Locked { .. })) if began.elapsed() < PATIENCE => {
                     tokio::time::sleep(LOCK_LOOK).await;
                 }
-                opened => return opened,
+                opened => return Ok(Self { serves: true, ..opened? }),
             }
         }
     }
 
+    /// The engine of a command takes no alarms: their runs would have nobody who goes on with them.
+    pub(crate) fn must_serve(&self) -> Result<(), Error> {
+        match self.serves {
+            true => Ok(()),
+            false => Err(Error::NotServing { command: self.command.to_string() }),
+        }
+    }
+
     /// The journal.
-    pub fn journal(&self) -> &Arc<SledJournal> {
-        &self.journal
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        self.driver.journal()
     }
 
     /// The driver of its runs.
@@ -85,6 +110,8 @@ impl Engine {
     }
 
     /// Looks at the folder of runbooks. True: something is still changing, look again soon.
+    ///
+    /// Only an engine that serves tells of files with errors: a command tells of the one that it is about.
     pub(crate) fn scan_runbooks(&self) -> bool {
         let mut library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         match library.scan(&self.workshop.catalog(), &self.workshop.scripts) {
@@ -95,7 +122,7 @@ impl Engine {
                 for problem in library
                     .problems()
                     .iter()
-                    .filter(|p| scan.changed.iter().any(|c| c.display().to_string() == p.subject))
+                    .filter(|p| self.serves && scan.changed.iter().any(|c| c.display().to_string() == p.subject))
                 {
                     tracing::warn!(file = %problem.subject, "can't be used:\n{}", problem.problem);
                 }
@@ -141,33 +168,29 @@ impl Engine {
     }
 
     /// Starts a run. It exists, durably, when this returns.
-    pub async fn start(&self, request: StartRequest) -> Result<RunId, Error> {
-        let runbook = match request.runbook {
-            RunbookRef::Text { file, text } => Arc::new(self.workshop.runbook(&file, text.as_bytes())?),
-            RunbookRef::Name(name) => self.named(&name)?,
+    pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
+        let (runbook, note) = match request.runbook {
+            RunbookRef::Text { file, text } => (Arc::new(self.workshop.runbook(&file, text.as_bytes())?), None),
+            RunbookRef::Name(name) => {
+                let loaded = self.named(&name)?;
+                let note = loaded.stale.then(|| stale(&loaded));
+                (loaded.runbook, note)
+            }
         };
         let inputs = workshop::inputs(&runbook, request.inputs)?;
         let cause = Cause::Person { by: request.by };
-        Ok(self.driver.start(Admission { runbook, inputs, cause }).await?)
+        let run = self.driver.start(Admission { runbook, inputs, cause }).await?;
+        Ok(Started { run, note })
     }
 
-    fn named(&self, name: &str) -> Result<Arc<runwright_core::Runbook>, Error> {
-        let mut runbooks = self.runbooks();
-        if runbooks.is_empty() {
-            // A command that opened the state directory itself has not looked yet. A second look takes a file that was
-            // written just now as it is.
+    fn named(&self, name: &str) -> Result<Loaded, Error> {
+        if !self.serves {
+            // Nobody watches the folder for the engine of a command. A second look takes a file that was written just now
+            // as it is.
             self.scan_runbooks();
             self.scan_runbooks();
-            runbooks = self.runbooks();
         }
-        match runbooks.remove(name) {
-            Some(loaded) => Ok(loaded.runbook),
-            None => {
-                let known: Vec<String> = runbooks.into_keys().collect();
-                let hint = (!known.is_empty()).then(|| format!("there are: {}", known.join(", ")));
-                Err(Error::NoRunbook { name: name.to_owned(), hint })
-            }
-        }
+        self.library.lock().unwrap_or_else(PoisonError::into_inner).find(name, &self.workshop)
     }
 
     /// Tells everything about a run: its runbook, its records from the first on, and, while it lives, log lines and
@@ -177,10 +200,11 @@ impl Engine {
     }
 
     /// Starts a run and watches it from its first moment, so that no log line is missing.
-    pub async fn start_watched(&self, request: StartRequest) -> Result<(RunId, mpsc::Receiver<Tale>), Error> {
+    pub async fn start_watched(&self, request: StartRequest) -> Result<(Started, mpsc::Receiver<Tale>), Error> {
         let heard = self.driver.hear();
-        let run = self.start(request).await?;
-        Ok((run, self.watch_from(run, heard, true)?))
+        let started = self.start(request).await?;
+        let tale = self.watch_from(started.run, heard, true)?;
+        Ok((started, tale))
     }
 
     /// `all`: everything that the run ever told is in `heard`, log lines in their places between the records; so the
@@ -240,7 +264,7 @@ impl Engine {
 
     /// Tells the records after `seq`. False: the tale is at its end.
     async fn tell_history(&self, run: RunId, seq: &mut u64, tell: &mpsc::Sender<Tale>) -> bool {
-        let Ok(history) = self.journal.history(run) else { return false };
+        let Ok(history) = self.journal().history(run) else { return false };
         for record in history {
             if record.seq <= *seq {
                 continue;
@@ -262,7 +286,7 @@ impl Engine {
         // Which record blocks a run only its fold tells, and a run that is over may have been taken up again to be rolled
         // back; the journal's head has that after the newest record.
         let still = |status: RunStatus| status == RunStatus::Blocked || status.is_finished();
-        !matches!(self.journal.head(run), Ok(Some(head)) if head.seq == seq && still(head.status))
+        !matches!(self.journal().head(run), Ok(Some(head)) if head.seq == seq && still(head.status))
     }
 
     /// Where it stands.
@@ -274,9 +298,11 @@ impl Engine {
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
+            serves: self.serves,
+            command: self.command.to_string(),
             since: self.since,
             safe_mode: self.driver.safe_mode().map(str::to_owned),
-            unfinished: self.journal.runs(&journal::Query::unfinished())?,
+            unfinished: self.unfinished()?,
             runbooks: library.views(),
             problems,
             plugins: self.workshop.plugin_views(),
@@ -288,4 +314,10 @@ impl Engine {
     pub async fn stop(&self) {
         self.driver.stop(self.settings.grace).await;
     }
+}
+
+/// What whoever starts a runbook whose file has errors now is told.
+fn stale(loaded: &Loaded) -> String {
+    let file = loaded.file.display();
+    format!("{file} has errors now, so this is the last good version of it; `runwright check {file}` shows them")
 }

@@ -50,6 +50,8 @@ pub enum Error {
     Inputs {
         /// Everything that is wrong with them.
         problems: Vec<String>,
+        /// Those that are missing.
+        missing: Vec<String>,
     },
     /// An alarm can't be understood.
     #[error(transparent)]
@@ -114,6 +116,14 @@ pub enum Error {
         message: String,
         /// Diagnostics of a runbook, rendered.
         rendered: Option<String>,
+        /// What helps.
+        hint: Option<String>,
+    },
+    /// Alarms were sent to an engine that belongs to one command.
+    #[error("no engine serves this state directory: `{command}` answers here only while it lasts")]
+    NotServing {
+        /// The command.
+        command: String,
     },
     /// The serving engine could not be talked to.
     #[error("could not talk to the engine that serves here: {0}")]
@@ -129,11 +139,24 @@ fn count(problems: usize) -> String {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::Inputs { problems: vec![failure.message] }
+        Self::Inputs { problems: vec![failure.message], missing: Vec::new() }
     }
 }
 
 impl Error {
+    /// What helps against it, where that is known here and not only by whoever shows it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Remote { hint, .. } => hint.clone(),
+            Self::NotServing { .. } => Some("start one with `runwright serve`".to_owned()),
+            Self::Inputs { missing, .. } if !missing.is_empty() => {
+                let given: Vec<String> = missing.iter().map(|name| format!("-i {name}=…")).collect();
+                Some(format!("give {} with {}", if missing.len() == 1 { "it" } else { "them" }, given.join(" ")))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { what, path: path.into(), source }
     }

@@ -2,7 +2,8 @@
 //!
 //! [`Engine`] puts the floors together: journal, plugin host, driver, runbooks. [`serve`] lets it live: it watches
 //! directories, answers the [API](api) and resumes what was unfinished. [`Access`] is the one door for commands: it talks
-//! to a serving engine where there is one, and opens the state directory itself where there is none.
+//! to the engine that has the state directory where there is one, and opens it itself where there is none; then it answers
+//! other commands as long as its own lasts.
 
 mod access;
 pub mod api;
@@ -10,6 +11,7 @@ mod engine;
 mod error;
 mod intake;
 mod library;
+mod listing;
 mod look;
 mod plugin_lock;
 mod plugins;
@@ -21,7 +23,7 @@ pub mod view;
 mod watch;
 mod workshop;
 
-pub use access::Access;
+pub use access::{Access, Own};
 pub use engine::Engine;
 pub use error::Error;
 pub use library::{Library, Loaded};
@@ -31,4 +33,4 @@ pub use serve::serve;
 pub use settings::Settings;
 /// What is read of alarms that are sent at once, in bytes at most.
 pub use trigger::limits::BODY_BYTES as ALARMS_BYTES_MAX;
-pub use workshop::{Workshop, inputs};
+pub use workshop::{Workshop, inputs, users_host};

@@ -1,5 +1,7 @@
 //! The watched folder of runbooks: the last good version of each.
 
+mod find;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -138,11 +140,6 @@ impl Library {
             }
         }
         runbooks
-    }
-
-    /// The runbook with this name.
-    pub fn get(&self, name: &str) -> Option<Loaded> {
-        self.runbooks().remove(name)
     }
 
     /// Runbooks that can't be used, of which no earlier version can be used either, but whose triggers can be read; each

@@ -22,7 +22,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     ready: impl FnOnce(&StatusView),
 ) -> Result<(), Error> {
-    let engine = Engine::open_patiently(&settings, "runwright serve").await?;
+    let engine = Engine::open_to_serve(&settings).await?;
     starts::begin(&engine).await?;
     let listener = api::listen(&settings.socket())?;
     // A second look takes files that were written just now as they are: an alarm may come at once.
@@ -89,7 +89,7 @@ async fn forget(engine: &Engine) {
     let Some(keep) = engine.settings.keep else { return std::future::pending().await };
     loop {
         let (journal, now) = (Arc::clone(engine.journal()), engine.driver().now());
-        let pruned = tokio::task::spawn_blocking(move || journal::prune(&journal, now, keep, false)).await;
+        let pruned = tokio::task::spawn_blocking(move || journal::prune(journal.as_ref(), now, keep, false)).await;
         match pruned {
             Ok(Ok(pruned)) if pruned.runs > 0 => tracing::info!(pruned.runs, "forgot runs that were over long ago"),
             Ok(Ok(_)) => {}

@@ -143,6 +143,21 @@ impl Settings {
         }
     }
 
+    /// Whether the state directory has a journal. One that can't be looked into is taken to have one: opening it then tells
+    /// what is wrong.
+    pub fn has_journal(&self) -> bool {
+        let is_there = |name: &str| match std::fs::symlink_metadata(self.state_dir.join(name)) {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        is_there("log") || is_there("sled")
+    }
+
+    /// The engine's folder of compiled plugins.
+    pub(crate) fn compiled(&self) -> PathBuf {
+        self.state_dir.join("cache")
+    }
+
     /// The API's socket.
     pub fn socket(&self) -> PathBuf {
         self.state_dir.join("api.sock")

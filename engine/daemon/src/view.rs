@@ -20,7 +20,15 @@ pub struct RunView {
     /// The runbook's name.
     pub runbook: String,
     /// Where it stands; how it ended, if it did.
+    pub status: RunStatus,
+    /// The same, under the name that it had first.
     pub outcome: RunStatus,
+    /// Whether an engine goes on with it; none where that is not known, or the run is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
+    /// While it is queued: who holds the lock that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_behind: Option<LockHolder>,
     /// Who or what started it.
     pub cause: Cause,
     /// Its inputs.
@@ -39,6 +47,55 @@ pub struct RunView {
     /// After a rollback: the steps that did something which can't be taken back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_undoable: Vec<String>,
+}
+
+/// The run that holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LockHolder {
+    /// The lock.
+    pub lock: String,
+    /// The run; none where it ended just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+}
+
+/// One run in a list: its head, and what tells it from others of the same runbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Listed {
+    /// Its head.
+    #[serde(flatten)]
+    pub head: Head,
+    /// Whether an engine goes on with it: no for one that is over, and for one whose engine died or was stopped.
+    pub live: bool,
+    /// Who or what started it; none where its records can't be read, or nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Its inputs; none where the cause is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Map>,
+    /// While it is queued: who holds the lock that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_behind: Option<LockHolder>,
+}
+
+impl Listed {
+    /// Whether it is neither over nor waits for a person, and yet no engine goes on with it.
+    pub fn is_interrupted(&self) -> bool {
+        is_interrupted(self.head.status, self.live)
+    }
+}
+
+impl RunView {
+    /// Whether it is neither over nor waits for a person, and yet no engine goes on with it.
+    pub fn is_interrupted(&self) -> bool {
+        is_interrupted(self.status, self.live.unwrap_or(true))
+    }
+}
+
+fn is_interrupted(status: RunStatus, live: bool) -> bool {
+    !live && !status.is_finished() && status != RunStatus::Blocked
 }
 
 /// One step of a run.
@@ -75,7 +132,10 @@ impl RunView {
         Self {
             run: run.id(),
             runbook: run.runbook().name.clone(),
+            status: run.status(),
             outcome: run.status(),
+            live: None,
+            queued_behind: None,
             cause: run.cause().clone(),
             inputs: run.inputs().clone(),
             created: run.created(),
@@ -161,13 +221,19 @@ pub struct StatusView {
     pub version: String,
     /// Its process id.
     pub pid: u32,
-    /// Since when it serves, in milliseconds since 1970.
+    /// Whether it serves: watches folders and takes alarms. Otherwise it belongs to one command and ends with it.
+    #[serde(default)]
+    pub serves: bool,
+    /// The command that it belongs to.
+    #[serde(default)]
+    pub command: String,
+    /// Since when it is there, in milliseconds since 1970.
     pub since: Timestamp,
     /// Why it starts nothing, if it is in safe mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safe_mode: Option<String>,
     /// Runs that are not over.
-    pub unfinished: Vec<Head>,
+    pub unfinished: Vec<Listed>,
     /// The runbooks that new runs can use.
     pub runbooks: Vec<RunbookView>,
     /// Files that are not used as they are now, each with the reason.
@@ -243,6 +309,17 @@ pub enum RunbookRef {
         /// The text.
         text: String,
     },
+}
+
+/// What `POST /v1/runs` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// What whoever started it should know, for example that its file has errors now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What `POST /v1/runs/RUN/cancel` takes.

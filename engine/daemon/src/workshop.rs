@@ -1,10 +1,10 @@
 //! What checking and previewing need: plugins and expressions, without a journal.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use host::Host;
+use host::{Host, Limits};
 use lang::Parsed;
 use runwright_core::{Catalog, Map, Runbook, Value};
 
@@ -23,11 +23,26 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Loads the plugins of these settings. One that can't be loaded is told in [`problems`](Self::problems); of two with one name the
-    /// first in the order of their paths counts.
+    /// Loads the plugins of these settings for a command that makes nothing: where the state directory has no folder for
+    /// compiled plugins yet, they are kept as [`users_host`] does.
+    ///
+    /// A plugin that can't be loaded is told in [`problems`](Self::problems); of two with one name the first in the order
+    /// of their paths counts.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
-        let cache = settings.state_dir.join("cache");
-        let host = Arc::new(Host::new(host::Settings { cache, limits: settings.limits.clone() })?);
+        match settings.compiled().is_dir() {
+            true => Self::make(settings).await,
+            false => Self::with(settings, users_host(settings.limits.clone())?).await,
+        }
+    }
+
+    /// The same for an engine, which keeps compiled plugins in its state directory.
+    pub(crate) async fn make(settings: &Settings) -> Result<Self, Error> {
+        let cache = settings.compiled();
+        Self::with(settings, Host::new(host::Settings { cache, limits: settings.limits.clone() })?).await
+    }
+
+    async fn with(settings: &Settings, host: Host) -> Result<Self, Error> {
+        let host = Arc::new(host);
         let scripts = Arc::new(script::Engine::new(script::Limits::default()));
         for (name, entry) in &settings.plugin {
             let config = match &entry.config_file {
@@ -88,14 +103,34 @@ pub fn inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Error> {
             }
         }
     }
+    let given_names: BTreeSet<String> = given.keys().cloned().collect();
     let admitted = lang::admit_inputs(runbook, given);
     if let (Ok(inputs), true) = (&admitted, problems.is_empty()) {
         return Ok(inputs.clone());
     }
+    let is_missing = |name: &&String| !given_names.contains(*name) && runbook.inputs[*name].default.is_none();
+    let missing = runbook.inputs.keys().filter(is_missing).cloned().collect();
     for problem in admitted.err().unwrap_or_default() {
         problems.entry(problem.input.clone()).or_insert_with(|| problem.to_string());
     }
-    Err(Error::Inputs { problems: problems.into_values().collect() })
+    Err(Error::Inputs { problems: problems.into_values().collect(), missing })
+}
+
+/// A plugin host for what is not any engine's yet: compiled plugins are kept in the user's own folder of them, or, where
+/// that can't be, not at all.
+pub fn users_host(limits: Limits) -> Result<Host, host::Error> {
+    let cached = users_cache().map(|cache| Host::new(host::Settings { cache, limits: limits.clone() }));
+    match cached {
+        Some(Ok(host)) => Ok(host),
+        // A home that can't be written to is no reason not to look at a plugin.
+        _ => Host::uncached(limits),
+    }
+}
+
+fn users_cache() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+    Some(caches.join("runwright/compiled"))
 }
 
 /// A plugin's own configuration: YAML, of which JSON is a part.

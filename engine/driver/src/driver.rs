@@ -220,6 +220,11 @@ impl Driver {
         }
     }
 
+    /// Whether a task of this engine goes on with the run, or waits for a person to decide about it.
+    pub fn is_living(&self, run: RunId) -> bool {
+        self.lives().handles.contains_key(&run)
+    }
+
     /// How many runs live here, blocked ones among them.
     pub fn living(&self) -> usize {
         self.lives().handles.len()

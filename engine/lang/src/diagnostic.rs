@@ -70,7 +70,7 @@ impl Diagnostic {
 }
 
 /// `did you mean …`, where one of `known` is close to `name`.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     closest(name, known).map(|best| format!("did you mean `{best}`?"))
 }
 

@@ -61,6 +61,10 @@ impl Check {
         }
         context.screen.json(&serde_json::json!({ "files": checked }));
         context.screen.lines(checked.iter().map(|checked| text(context, checked)));
+        if files.is_empty() {
+            let places: Vec<String> = self.paths.iter().map(|path| clean(&path.display().to_string())).collect();
+            context.screen.line(format!("no runbooks in {}", places.join(", ")));
+        }
         let bad = checked.iter().filter(|checked| !checked.is_good()).count();
         if bad > 0 {
             context.screen.line(format!("{} of {} can't be used", bad, count(files.len(), "file")));

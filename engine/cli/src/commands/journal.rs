@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use journal::{Damage, Journal as _, Options, Report, SledJournal};
+use journal::{Damage, Memory, Options, Report, SledJournal};
 
 use crate::human::count;
 use crate::screen::Tone;
@@ -91,7 +91,7 @@ impl Journal {
 
 impl Verify {
     fn run(self, context: &Context) -> Result<u8, Error> {
-        let journal = open(context, "runwright journal verify")?;
+        let journal = read(context, "runwright journal verify")?;
         let report = journal.verify().map_err(|error| Error::from(error).during("verify the journal"))?;
         context.screen.json(&report);
         context.screen.lines(text(context, &report));
@@ -127,7 +127,7 @@ fn counted(number: u64, thing: &str) -> String {
 
 impl Export {
     fn run(self, context: &Context) -> Result<u8, Error> {
-        let journal = open(context, "runwright journal export")?;
+        let journal = read(context, "runwright journal export")?;
         match &self.to {
             None => {
                 let mut out = BufWriter::new(io::stdout().lock());
@@ -135,7 +135,7 @@ impl Export {
                 let flushed = |error| Error::because(exit::INTERNAL, "standard output could not be written", &error);
                 written.and_then(|()| out.flush().map_err(flushed))
             }
-            Some(path) => write(&journal, path),
+            Some(path) => write(journal.as_ref(), path),
         }
         .map_err(|error| error.during("export the journal"))?;
         Ok(exit::SUCCEEDED)
@@ -143,7 +143,7 @@ impl Export {
 }
 
 /// Writes beside the file, which then takes its place: an export that broke off never looks like one.
-fn write(journal: &SledJournal, path: &Path) -> Result<(), Error> {
+fn write(journal: &dyn journal::Journal, path: &Path) -> Result<(), Error> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
@@ -153,6 +153,18 @@ fn write(journal: &SledJournal, path: &Path) -> Result<(), Error> {
     journal.export(&mut out)?;
     let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
     file.sync_all().and_then(|()| std::fs::rename(&part, path)).map_err(failed)
+}
+
+/// The journal, to be read only: none is made where there is none, and an empty one is read.
+fn read(context: &Context, purpose: &str) -> Result<Box<dyn journal::Journal>, Error> {
+    folder(context)?;
+    match context.no_journal()? {
+        None => Ok(Box::new(open(context, purpose)?)),
+        Some(why) => {
+            context.screen.remark(why);
+            Ok(Box::new(Memory::new()))
+        }
+    }
 }
 
 fn open(context: &Context, purpose: &str) -> Result<SledJournal, Error> {

@@ -62,14 +62,7 @@ fn runbook(source: Source, settings: &Settings, workshop: &Workshop) -> Result<A
                     source,
                 })?;
             }
-            match library.get(&name) {
-                Some(loaded) => Ok(loaded.runbook),
-                None => {
-                    let known: Vec<String> = library.views().into_iter().map(|view| view.name).collect();
-                    let hint = (!known.is_empty()).then(|| format!("there are: {}", known.join(", ")));
-                    Err(daemon::Error::NoRunbook { name, hint }.into())
-                }
-            }
+            Ok(library.find(&name, workshop)?.runbook)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `runwright run`
 
-use daemon::view::StartRequest;
+use daemon::view::{StartRequest, Started};
 use runwright_core::By;
 
 use super::plan::Plan;
@@ -16,9 +16,11 @@ Examples:
   runwright run probe.yaml -i 'hosts:=[\"a\", \"b\"]'    an input that is a list
   runwright run recover-vm.yaml -i vm=web1 -o json   one JSON document at the end
 
-Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, or SIGTERM, leaves it as it is; it goes on \
-with `runwright runs resume`. Where `runwright serve` has the journal, the run is its, and goes on when this command is \
-left.";
+Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, SIGTERM or SIGHUP (unless it is ignored, as \
+under nohup) leaves it as it is; it goes on with `runwright runs resume`.
+
+Where `runwright serve` has the journal, the run is its, and goes on when this command is left. Without it, other commands \
+go through this one while it lasts: runs that they start here are waited for at its end.";
 
 /// Run a runbook and watch it
 #[derive(Debug, clap::Args)]
@@ -33,7 +35,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "WHY", default_value = "", hide_default_value = true)]
     reason: String,
     /// Show what it would do instead, as `runwright plan` does
-    #[arg(long, conflicts_with = "detach")]
+    #[arg(long, conflicts_with = "detach", aliases = ["dry-run", "check"])]
     plan: bool,
     /// Print the run's id and leave it to the engine that serves
     #[arg(long)]
@@ -48,14 +50,16 @@ impl Run {
         let runbook = Source::find(&self.runbook)?.into_ref()?;
         let inputs = self.inputs.map()?;
         let signals = Signals::listen()?;
-        let access = context.access(&format!("runwright run {}", self.runbook)).await?;
-        if self.detach {
-            hand_over::check(context, &access)?;
-        }
+        let access = context.access_to_start(&format!("runwright run {}", self.runbook), self.detach).await?;
         let by = By { who: context.who(), why: self.reason };
         match access.start_watched(StartRequest { runbook, inputs, by }).await {
-            Ok((id, _)) if self.detach => Ok(hand_over::done(context, id)),
-            Ok((id, tales)) => see_through(context, access, id, Some(tales), signals).await,
+            Ok((Started { run, note }, tales)) => {
+                note.inspect(|note| context.screen.remark(format!("warning: {note}")));
+                match self.detach {
+                    true => Ok(hand_over::done(context, run)),
+                    false => see_through(context, access, run, Some(tales), signals).await,
+                }
+            }
             Err(error) => {
                 access.close().await;
                 Err(Error::from(error).during(&format!("run {}", self.runbook)))

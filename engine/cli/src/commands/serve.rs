@@ -13,8 +13,9 @@ Examples:
   runwright serve -o json            one line of JSON on standard output when it is ready
 
 It goes on with unfinished runs, watches the folders of runbooks and alarms, and answers on the socket api.sock in the \
-state directory, which other commands use. Ctrl-C or SIGTERM ends it: steps in flight may end within the configured \
-grace, and what does not goes on when it is started again. A second signal ends it at once.
+state directory, which other commands use. Ctrl-C, SIGTERM or SIGHUP (unless it is ignored, as under nohup) ends it: steps \
+in flight may end within the configured grace, and what does not goes on when it is started again. A second signal ends it \
+at once.
 
 An engine that died 5 times within 10 minutes starts in safe mode: everything can be looked at, alarms are accepted and \
 wait, nothing is started. Stop it and start it again to leave safe mode.";

@@ -55,10 +55,7 @@ impl Settle {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let settlement = settlement(self.became, self.output.as_deref())?;
         let signals = Signals::listen()?;
-        let access = context.access("runwright settle").await?;
-        if self.detach {
-            hand_over::check(context, &access)?;
-        }
+        let access = context.access_to_go_on("runwright settle", self.detach).await?;
         let by = By { who: context.who(), why: self.reason };
         let request = SettleRequest { step: self.step.clone(), settlement, by };
         let settled = match access.find(&self.run).await {

@@ -1,11 +1,11 @@
 //! `runwright status`
 
 use daemon::Access;
-use daemon::view::StatusView;
+use daemon::view::{Listed, StatusView};
 use runwright_core::RunStatus;
-use serde_json::json;
 
 use super::alarm::unstarted;
+use super::runs::list::standing;
 use crate::human::{clean, duration, now, table, time};
 use crate::screen::Tone;
 use crate::{Context, Error, exit};
@@ -13,7 +13,11 @@ use crate::{Context, Error, exit};
 const EXAMPLES: &str = "\
 Examples:
   runwright status
-  runwright status -o json";
+  runwright status -o json
+  runwright status --require-engine > /dev/null || page-somebody
+
+The first line says whether an engine serves. With --require-engine the exit code is 1 unless one does and starts runs \
+(is not in safe mode); without it, it is 0 either way.";
 
 /// Alarms that could not start what they call for, as far as they are shown.
 const ALARMS_SHOWN: usize = 20;
@@ -21,32 +25,45 @@ const ALARMS_SHOWN: usize = 20;
 /// Show where the engine stands: runs, runbooks, plugins, and files that can't be used
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Status {}
+pub(crate) struct Status {
+    /// Exit with 1 unless an engine serves and is not in safe mode
+    #[arg(long)]
+    require_engine: bool,
+}
 
 impl Status {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let access = context.access("runwright status").await?;
-        let serves = matches!(access, Access::There(_));
+        let is_other = matches!(access, Access::There(_));
         let status = access.status().await;
         access.close().await;
         let status = status.map_err(|error| Error::from(error).during("ask for the status"))?;
-        let mut shown = json!(status);
-        shown["serves"] = json!(serves);
-        context.screen.json(&shown);
-        context.screen.lines(text(context, &status, serves));
-        Ok(exit::SUCCEEDED)
+        context.screen.json(&status);
+        context.screen.line(first(context, &status, is_other));
+        context.screen.lines(context.no_journal()?);
+        context.screen.lines(text(context, &status));
+        let works = status.serves && status.safe_mode.is_none();
+        Ok(if works || !self.require_engine { exit::SUCCEEDED } else { exit::FAILED })
     }
 }
 
-fn text(context: &Context, status: &StatusView, serves: bool) -> Vec<String> {
+/// Whether an engine serves. `is_other`: it is an engine in another process that says so.
+fn first(context: &Context, status: &StatusView, is_other: bool) -> String {
+    if status.serves {
+        let since = duration(now().millis_since(status.since));
+        return format!("runwright {} serves (pid {}) for {since}", status.version, status.pid);
+    }
+    let start = format!("start one with `{} serve`", context.itself());
+    if is_other {
+        let (command, pid) = (clean(&status.command), status.pid);
+        return format!("no engine serves; `{command}` (pid {pid}) answers here as long as it lasts; {start}");
+    }
+    format!("no engine serves; {start}")
+}
+
+fn text(context: &Context, status: &StatusView) -> Vec<String> {
     let strong = |text: &str| context.screen.paint(Tone::Strong, text);
-    let mut lines = vec![match serves {
-        true => {
-            let since = duration(now().millis_since(status.since));
-            format!("runwright {} serves (pid {}) for {since}", status.version, status.pid)
-        }
-        false => format!("no engine serves; start one with `{} serve`", context.itself()),
-    }];
+    let mut lines = Vec::new();
     if let Some(why) = &status.safe_mode {
         let what = context.screen.paint(Tone::Bad, "safe mode:");
         lines.push(format!("{what} nothing is started, because {why}; stop it and start it again to go on"));
@@ -58,10 +75,9 @@ fn text(context: &Context, status: &StatusView, serves: bool) -> Vec<String> {
         }
     };
     let runs = status.unfinished.iter();
-    let row = |head: &runwright_core::Head| {
-        vec![head.run.to_string(), head.name.clone(), head.status.as_str().to_owned(), time(head.created)]
-    };
-    let (blocked, others): (Vec<_>, Vec<_>) = runs.partition(|head| head.status == RunStatus::Blocked);
+    let row =
+        |run: &Listed| vec![run.head.run.to_string(), run.head.name.clone(), standing(run), time(run.head.created)];
+    let (blocked, others): (Vec<_>, Vec<_>) = runs.partition(|run| run.head.status == RunStatus::Blocked);
     part(
         "runs that wait for a person: `runwright runs show RUN` says for what",
         blocked.into_iter().map(row).collect(),

@@ -101,11 +101,15 @@ async fn journal(settings: &Settings) -> Option<Finding> {
     if !settings.state_dir.is_dir() {
         return None;
     }
+    if !settings.has_journal() {
+        return Some(Finding::ok("journal", "there is none yet: the first run makes it"));
+    }
     match Client::connect(&settings.socket()).await {
         Ok(Some(client)) => {
             return Some(match client.status().await {
                 Ok(status) => {
-                    Finding::ok("journal", format!("runwright {} serves it (pid {})", status.version, status.pid))
+                    let what = if status.serves { "serves it" } else { "has it and answers here while it lasts" };
+                    Finding::ok("journal", format!("`{}` {what} (pid {})", status.command, status.pid))
                 }
                 Err(error) => Finding::of("journal", &Error::from(error)),
             });

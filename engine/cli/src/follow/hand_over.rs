@@ -7,15 +7,17 @@ use serde_json::json;
 use crate::context::Context;
 use crate::{Error, exit};
 
-/// Whether there is an engine that would go on with a run when this command is gone.
-pub(crate) fn check(context: &Context, access: &Access) -> Result<(), Error> {
-    match access {
-        Access::There(_) => Ok(()),
-        Access::Here(_) => {
-            let hint = format!("start one with `{} serve`, or leave --detach out", context.itself());
-            Err(Error::new(exit::INVALID, "could not detach: no engine serves this state directory").hint(hint))
-        }
+/// The engine that would go on with a run when this command is gone.
+pub(crate) async fn serving(context: &Context, command: &str) -> Result<Access, Error> {
+    let access = context.access(command).await?;
+    let status = access.status().await;
+    if status.as_ref().is_ok_and(|status| status.serves) {
+        return Ok(access);
     }
+    access.close().await;
+    status.map_err(|error| Error::from(error).during("detach"))?;
+    let hint = format!("start one with `{} serve`, or leave --detach out", context.itself());
+    Err(Error::new(exit::INVALID, "could not detach: no engine serves this state directory").hint(hint))
 }
 
 /// Says which run it is, and gives the exit code.

@@ -10,20 +10,26 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use daemon::Access;
-use daemon::view::{CancelRequest, RunView, Tale};
+use daemon::view::{CancelRequest, RunView, StatusView, Tale};
 use runwright_core::{By, RunId};
 use tokio::sync::mpsc::Receiver;
 
 pub(crate) use signals::{Signal, Signals};
 pub(crate) use story::{Mark, told};
-pub(crate) use summary::summary;
+pub(crate) use summary::{INTERRUPTED, summary};
 pub(crate) use words::person;
 
 use self::story::Story;
 use self::view::View;
 use crate::context::Context;
+use crate::human::count;
 use crate::{Error, exit};
+
+/// How long an engine that goes on with a run has to say so.
+const SAY_SO: Duration = Duration::from_secs(1);
 
 /// How far to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +69,9 @@ struct Following<'a> {
 
 /// Follows a run that this command is responsible for, shows how it ended, and gives the exit code. Closes `access`.
 ///
-/// The first Ctrl-C cancels the run: the step in flight is told. The second one, or SIGTERM, leaves it as it is. `tales`
-/// are there already for a run that was just started.
+/// The first Ctrl-C cancels the run: the step in flight is told. The second one, SIGTERM or SIGHUP, leaves it as it is.
+/// `tales` are there already for a run that was just started. Runs that other commands started in the engine of this one
+/// are waited for.
 pub(crate) async fn see_through(
     context: &Context,
     access: Access,
@@ -75,13 +82,18 @@ pub(crate) async fn see_through(
     let view = View::new(&context.screen, context.global.verbose > 0);
     let following = Following { context, access: &access, id, signals: &mut signals, view };
     let followed = following.follow(tales, Stop::AtTheEnd, Interrupt::Cancels).await;
-    let served = close(access, &mut signals).await;
-    if let Followed::Over(run) = &followed? {
-        context.screen.json(&**run);
-        context.screen.lines(summary(&context.screen, run, &context.itself()));
-        return Ok(exit::of(run.outcome));
-    }
-    Err(left(context, id, served))
+    let ended = match followed {
+        Ok(Followed::Over(run)) => {
+            context.screen.json(&*run);
+            context.screen.lines(summary(&context.screen, &run, &context.itself()));
+            wait_for_others(context, &access, &mut signals).await;
+            Ok(exit::of(run.status))
+        }
+        Ok(Followed::Left) => Err(left(context, &access, id).await),
+        Err(error) => Err(error),
+    };
+    close(access, &mut signals).await;
+    ended
 }
 
 /// Shows a run that somebody else is responsible for, and gives the exit code. Closes `access`.
@@ -95,12 +107,16 @@ pub(crate) async fn watch_through(
     let view = View::watching(&context.screen, context.global.verbose > 0);
     let following = Following { context, access: &access, id, signals: &mut signals, view };
     let followed = following.follow(None, stop, Interrupt::Leaves).await;
-    let served = close(access, &mut signals).await;
-    if let Followed::Over(run) = &followed? {
-        context.screen.lines(summary(&context.screen, run, &context.itself()));
-        return Ok(exit::of(run.outcome));
-    }
-    Err(left(context, id, served))
+    let ended = match followed {
+        Ok(Followed::Over(run)) => {
+            context.screen.lines(summary(&context.screen, &run, &context.itself()));
+            Ok(exit::of(run.status))
+        }
+        Ok(Followed::Left) => Err(left(context, &access, id).await),
+        Err(error) => Err(error),
+    };
+    close(access, &mut signals).await;
+    ended
 }
 
 impl Following<'_> {
@@ -115,11 +131,15 @@ impl Following<'_> {
             None => self.access.watch(self.id).await?,
         };
         let mut story = Story::default();
+        let mut is_first = true;
         loop {
             tokio::select! {
                 tale = tales.recv() => {
                     let Some(tale) = tale else { break };
                     self.hear(tale, &mut story)?;
+                    if story.run().is_some() && std::mem::take(&mut is_first) {
+                        self.say_what_it_waits_for().await;
+                    }
                     if matches!((stop, story.run()), (Stop::At(seq), Some(run)) if run.seq() >= seq) {
                         break;
                     }
@@ -148,6 +168,14 @@ impl Following<'_> {
         Ok(())
     }
 
+    /// Says for whom the run waits, if it is queued.
+    async fn say_what_it_waits_for(&self) {
+        let waits = self.access.show(self.id).await.ok().and_then(|run| run.queued_behind);
+        if let Some(behind) = waits {
+            self.view.say(&summary::waits(&behind));
+        }
+    }
+
     /// Asks the run to stop, and says so.
     async fn cancel(&self) -> String {
         let by = By { who: self.context.who(), why: "Ctrl-C".to_owned() };
@@ -158,23 +186,61 @@ impl Following<'_> {
     }
 }
 
-/// Lets an engine of our own stop cleanly, unless somebody can't wait: what is in the journal is enough. True: another
-/// process serves.
-async fn close(access: Access, signals: &mut Signals) -> bool {
-    let served = matches!(access, Access::There(_));
+/// Waits for runs that other commands started in an engine of our own, or until somebody can't wait.
+async fn wait_for_others(context: &Context, access: &Access, signals: &mut Signals) {
+    let others = access.going_on().unwrap_or_default();
+    if others.is_empty() {
+        return;
+    }
+    let named = others.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ");
+    let what = count(others.len(), "run");
+    context.screen.remark(format!("waiting for {what} that other commands have here: {named}; Ctrl-C leaves them"));
+    tokio::select! {
+        _ = access.until_quiet() => {}
+        _ = signals.next() => {
+            let itself = context.itself();
+            context.screen.remark(format!("left; `{itself} runs resume` goes on with one, `{itself} serve` with all"));
+        }
+    }
+}
+
+/// Lets an engine of our own stop cleanly, unless somebody can't wait: what is in the journal is enough.
+async fn close(access: Access, signals: &mut Signals) {
     tokio::select! {
         () = access.close() => {}
         _ = signals.next() => {}
     }
-    served
 }
 
 /// Says that the run is not over, and how it goes on.
-fn left(context: &Context, id: RunId, served: bool) -> Error {
+async fn left(context: &Context, access: &Access, id: RunId) -> Error {
     let itself = context.itself();
     let error = Error::new(exit::LEFT, format!("run {id} is not over"));
-    error.hint(match served {
-        true => format!("the engine that serves goes on with it; watch it with `{itself} runs watch {id}`"),
-        false => format!("go on with it with `{itself} runs resume {id}`"),
+    let mut others = access.going_on().unwrap_or_default();
+    others.retain(|other| *other != id);
+    if !others.is_empty() {
+        let named = others.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ");
+        context.screen.remark(format!("runs that other commands have here are left too: {named}"));
+    }
+    error.hint(match goes_on(access, id).await {
+        Some(StatusView { serves: true, .. }) => {
+            format!("the engine that serves goes on with it; watch it with `{itself} runs watch {id}`")
+        }
+        Some(StatusView { command, pid, .. }) => format!(
+            "`{command}` (pid {pid}) goes on with it as long as it lasts; watch it with `{itself} runs watch {id}`"
+        ),
+        None => format!("go on with it with `{itself} runs resume {id}`"),
     })
+}
+
+/// The engine in another process that goes on with the run.
+async fn goes_on(access: &Access, id: RunId) -> Option<StatusView> {
+    let asked = async {
+        let live = access.show(id).await.ok()?.live?;
+        if live { access.status().await.ok() } else { None }
+    };
+    match access {
+        Access::Here(_) => None,
+        Access::There(_) => tokio::time::timeout(SAY_SO, asked).await.ok().flatten(),
+    }
 }

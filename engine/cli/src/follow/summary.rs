@@ -1,10 +1,13 @@
 //! How a run ended, for people: outcome, outputs, and what a person must do.
 
-use daemon::view::{RunView, StepView};
+use daemon::view::{LockHolder, RunView, StepView};
 use runwright_core::{RunId, RunStatus};
 
 use crate::human::{clean, duration, value};
 use crate::screen::{Screen, Tone};
+
+/// A run that is not over, and that no engine goes on with.
+pub(crate) const INTERRUPTED: &str = "interrupted, no engine";
 
 /// The lines at the end of a run. `itself` is how this program is called, for commands that people copy.
 pub(crate) fn summary(screen: &Screen, run: &RunView, itself: &str) -> Vec<String> {
@@ -15,6 +18,7 @@ pub(crate) fn summary(screen: &Screen, run: &RunView, itself: &str) -> Vec<Strin
         RunStatus::Cancelled => (Tone::Warn, format!("cancelled after {took}")),
         RunStatus::RolledBack => (Tone::Warn, format!("rolled back after {took}{}", reason(run))),
         RunStatus::Blocked => (Tone::Warn, "blocked: a person must decide".to_owned()),
+        _ if run.is_interrupted() => (Tone::Warn, INTERRUPTED.to_owned()),
         other => (Tone::Plain, other.as_str().to_owned()),
     };
     let mut lines = vec![format!("run {} {}", run.run, screen.paint(tone, text))];
@@ -23,10 +27,20 @@ pub(crate) fn summary(screen: &Screen, run: &RunView, itself: &str) -> Vec<Strin
     if !run.not_undoable.is_empty() {
         lines.push(format!("  not taken back, because it can't be: {}", run.not_undoable.join(", ")));
     }
+    if run.is_interrupted() {
+        lines.push(format!("  go on with it with `{itself} runs resume {}`, or with all by `{itself} serve`", run.run));
+    }
+    lines.extend(run.queued_behind.iter().map(|behind| format!("  it {}", waits(behind))));
     if run.outcome == RunStatus::Blocked {
         lines.extend(run.steps.iter().flat_map(|step| decide(run.run, step, itself)));
     }
     lines
+}
+
+/// What a run that is queued does.
+pub(super) fn waits(behind: &LockHolder) -> String {
+    let holder = behind.run.map(|run| format!(", which run {run} holds")).unwrap_or_default();
+    format!("waits for the lock {:?}{holder}", behind.lock)
 }
 
 /// `: STEP: why`, for the end of a run that did not succeed.

@@ -7,16 +7,17 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use runwright_core::{By, Head, Record, RunId};
+use runwright_core::{By, Record, RunId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-use super::{ErrorBody, RunRef};
+use super::{ErrorBody, ErrorText, RunRef};
 use crate::Error;
 use crate::view::{
-    Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, Tale, UnstartedAlarm, UnstartedRequest,
+    Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale, UnstartedAlarm,
+    UnstartedRequest,
 };
 
 /// Talks to the engine that serves a state directory.
@@ -31,6 +32,8 @@ impl Client {
         match UnixStream::connect(socket).await {
             Ok(_) => Ok(Some(Self { socket: socket.to_owned() })),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+            // The path is longer than one of a socket can be, so nobody answers there.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(None),
             Err(error) => Err(Error::io("connect to", socket, error)),
         }
     }
@@ -40,12 +43,13 @@ impl Client {
         self.get("/v1/status").await
     }
 
-    /// The runs that fit, newest first. Of the query's statuses one at most is sent; the others are sorted out here.
-    pub async fn runs(&self, query: &journal::Query) -> Result<Vec<Head>, Error> {
-        let mut heads: Vec<Head> = self.get("/v1/runs").await?;
-        heads.retain(|head| query.fits(head));
-        heads.truncate(query.limit.unwrap_or(usize::MAX));
-        Ok(heads)
+    /// The runs that fit, newest first. The query's `before` is not sent.
+    pub async fn runs(&self, query: &journal::Query) -> Result<Vec<Listed>, Error> {
+        let words: Vec<&str> = query.status.iter().map(|status| status.as_str()).collect();
+        let mut parts = vec![format!("status={}", words.join(","))];
+        parts.extend(query.name.iter().map(|name| format!("name={}", in_url(name))));
+        parts.extend(query.limit.iter().map(|limit| format!("limit={limit}")));
+        self.get(&format!("/v1/runs?{}", parts.join("&"))).await
     }
 
     /// The run that `text` means.
@@ -67,8 +71,8 @@ impl Client {
     }
 
     /// Starts a run.
-    pub async fn start(&self, request: &StartRequest) -> Result<RunId, Error> {
-        Ok(self.post::<RunRef>("/v1/runs", &json(request)?).await?.run)
+    pub async fn start(&self, request: &StartRequest) -> Result<Started, Error> {
+        self.post("/v1/runs", &json(request)?).await
     }
 
     /// Asks a run to stop, and perhaps to take back what it did.
@@ -160,10 +164,22 @@ impl Client {
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.map_err(lost)?.to_bytes();
         Err(match serde_json::from_slice::<ErrorBody>(&body) {
-            Ok(ErrorBody { error }) => Error::Remote { status, message: error.message, rendered: error.rendered },
-            Err(_) => Error::Remote { status, message: String::from_utf8_lossy(&body).into_owned(), rendered: None },
+            Ok(ErrorBody { error: ErrorText { message, rendered, hint } }) => {
+                Error::Remote { status, message, rendered, hint }
+            }
+            Err(_) => {
+                let message = String::from_utf8_lossy(&body).into_owned();
+                Error::Remote { status, message, rendered: None, hint: None }
+            }
         })
     }
+}
+
+/// Text as it may stand in a URL.
+fn in_url(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let written = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(written).collect()
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {

@@ -1,10 +1,13 @@
 //! The API: HTTP/1.1 with JSON over the unix socket `STATE/api.sock`, which only the engine's user can open.
 //!
+//! It is answered by the engine that serves, or by that of a command such as `runwright run`, as long as it lasts: the status
+//! says which. The latter takes no alarms (409).
+//!
 //! | method and path | body | answer |
 //! |---|---|---|
 //! | `GET /v1/status` | | [`StatusView`](crate::view::StatusView) |
-//! | `GET /v1/runs?status=S&name=N&limit=L` | | list of [`Head`](runwright_core::Head), newest first |
-//! | `POST /v1/runs` | [`StartRequest`](crate::view::StartRequest) | 201 `{"run": ID}` |
+//! | `GET /v1/runs?status=S,S&name=N&limit=L` | | list of [`Listed`](crate::view::Listed), newest first, at most 1000 |
+//! | `POST /v1/runs` | [`StartRequest`](crate::view::StartRequest) | 201 [`Started`](crate::view::Started) |
 //! | `GET /v1/runs/RUN` | | [`RunView`](crate::view::RunView) |
 //! | `GET /v1/runs/RUN/history` | | list of [`Record`](runwright_core::Record) |
 //! | `GET /v1/runs/RUN/watch` | | lines of [`Tale`](crate::view::Tale) until the run is over or blocked |
@@ -16,8 +19,8 @@
 //! | `POST /v1/alarms/unstarted/retry` | [`UnstartedRequest`](crate::view::UnstartedRequest) | [`Accepted`](crate::view::Accepted) |
 //! | `POST /v1/alarms/unstarted/dismiss` | [`UnstartedRequest`](crate::view::UnstartedRequest) | list of [`UnstartedAlarm`](crate::view::UnstartedAlarm) |
 //!
-//! `RUN` is an id, the beginning of one, or `latest`. Errors, all of them, are `{"error": {"message": …}}` with 400 (not
-//! understood), 404 (no such thing), 405 (no such method there), 408 (the body took too long), 409 (does not fit the
+//! `RUN` is an id, the beginning of one, or `latest`. Errors, all of them, are `{"error": {"message": …, "hint": …}}` with 400
+//! (not understood), 404 (no such thing), 405 (no such method there), 408 (the body took too long), 409 (does not fit the
 //! state), 413 (too large), 422 (a runbook or inputs with errors) or 503 (the engine is in trouble or busy).
 //!
 //! A request that may write comes to its end though its client hangs up. There are bounds on connections, on bodies, on
@@ -45,6 +48,9 @@ pub(crate) struct ErrorText {
     /// Diagnostics of a runbook, rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rendered: Option<String>,
+    /// What helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
 }
 
 /// The answer that names a run.

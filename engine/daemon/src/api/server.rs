@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream;
 use journal::Journal;
-use runwright_core::{By, Head, Record, RunStatus};
+use runwright_core::{By, Record, RunStatus};
 use serde::Deserialize;
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
@@ -21,7 +21,8 @@ use trigger::Format;
 use super::request::{self, Named, Posted, Whole};
 use super::{ErrorBody, ErrorText, RunRef, connections};
 use crate::view::{
-    Accepted, CancelRequest, RunView, SettleRequest, StartRequest, StatusView, UnstartedAlarm, UnstartedRequest,
+    Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, UnstartedAlarm,
+    UnstartedRequest,
 };
 use crate::{Engine, Error};
 
@@ -44,7 +45,7 @@ pub(crate) fn listen(socket: &Path) -> Result<UnixListener, Error> {
 pub(crate) async fn answer(
     engine: Engine,
     listener: UnixListener,
-    closing: impl Future<Output = ()>,
+    closing: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let router = Router::new()
         .route("/v1/status", get(status))
@@ -74,27 +75,32 @@ async fn status(State(engine): State<Engine>) -> Answer<StatusView> {
 
 #[derive(Deserialize)]
 struct RunsQuery {
-    status: Option<RunStatus>,
+    /// Any of these, with commas between them.
+    #[serde(default)]
+    status: String,
     name: Option<String>,
     limit: Option<usize>,
 }
 
-async fn runs(State(engine): State<Engine>, Query(query): Query<RunsQuery>) -> Answer<Vec<Head>> {
-    let status = query.status.into_iter().collect();
-    let query = journal::Query { status, name: query.name, limit: query.limit, ..journal::Query::default() };
-    Ok(Json(engine.journal().runs(&query)?))
+async fn runs(State(engine): State<Engine>, Query(query): Query<RunsQuery>) -> Answer<Vec<Listed>> {
+    let words = query.status.split(',').filter(|word| !word.is_empty());
+    let status = words.map(|word| {
+        let known = RunStatus::ALL.into_iter().find(|status| status.as_str() == word);
+        known.ok_or_else(|| invalid(format!("{word:?} is no status of a run")))
+    });
+    let status = status.collect::<Result<_, _>>()?;
+    engine.list(&journal::Query { status, name: query.name, limit: query.limit, before: None }).map(Json)
 }
 
 async fn start(
     State(engine): State<Engine>,
     Posted(request): Posted<StartRequest>,
-) -> Result<(StatusCode, Json<RunRef>), Error> {
-    let run = engine.start(request).await?;
-    Ok((StatusCode::CREATED, Json(RunRef { run })))
+) -> Result<(StatusCode, Json<Started>), Error> {
+    Ok((StatusCode::CREATED, Json(engine.start(request).await?)))
 }
 
 async fn show(State(engine): State<Engine>, Named(run): Named) -> Answer<RunView> {
-    Ok(Json(RunView::of(&engine.driver().load(run)?)))
+    engine.show(run).map(Json)
 }
 
 async fn history(State(engine): State<Engine>, Named(run): Named) -> Answer<Vec<Record>> {
@@ -160,6 +166,10 @@ async fn dismiss(
     engine.dismiss_unstarted(&request.keys, &request.by).await.map(Json)
 }
 
+fn invalid(problem: String) -> Error {
+    Error::Inputs { problems: vec![problem], missing: Vec::new() }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match &self {
@@ -172,6 +182,7 @@ impl IntoResponse for Error {
             }
             Self::AmbiguousRun(_)
             | Self::Refused { .. }
+            | Self::NotServing { .. }
             | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. } | driver::Error::Busy { .. }) => {
                 StatusCode::CONFLICT
             }
@@ -183,7 +194,7 @@ impl IntoResponse for Error {
             Self::Runbook { text, diagnostics, .. } => Some(lang::render(diagnostics, text)),
             _ => None,
         };
-        let error = ErrorText { message: self.to_string(), rendered };
+        let error = ErrorText { message: self.to_string(), rendered, hint: self.hint() };
         let mut response = (status, Json(ErrorBody { error })).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());

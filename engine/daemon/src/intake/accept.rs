@@ -48,6 +48,7 @@ impl Engine {
     ///
     /// Where nothing in the body can be read, or the journal is in trouble.
     pub async fn take_in(&self, format: Format, body: &[u8]) -> Result<Accepted, Error> {
+        self.must_serve()?;
         let Parts { alarms, refused, left_out, warnings } = trigger::read(format, body)?;
         let now = self.driver().now();
         let until = Instant::now() + ANSWER_WITHIN;

@@ -29,7 +29,7 @@ impl List {
     pub(super) async fn run(self, context: &Context) -> Result<u8, Error> {
         let settings = context.settings()?;
         let workshop = Workshop::open(&settings).await?;
-        let mut pins = pins(context, &settings).await?;
+        let mut pins = pins(context).await?;
         let mut shown = Vec::new();
         for facts in workshop.host.plugins() {
             let entry = settings.plugin.get(&facts.name);

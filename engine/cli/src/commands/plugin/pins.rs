@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use daemon::Settings;
+use daemon::view::Listed;
 use journal::Query;
 use runwright_core::{Digest, Event, RunId};
 use serde::Serialize;
@@ -28,16 +28,13 @@ pub(super) struct Pinned {
     pub(super) by: Vec<Keeper>,
 }
 
-/// The binaries that unfinished runs are pinned to. A state directory that is not there stays so.
-pub(super) async fn pins(context: &Context, settings: &Settings) -> Result<BTreeMap<Digest, Pinned>, Error> {
+/// The binaries that unfinished runs are pinned to.
+pub(super) async fn pins(context: &Context) -> Result<BTreeMap<Digest, Pinned>, Error> {
     let mut pins = BTreeMap::new();
-    if !settings.state_dir.join("log").is_dir() {
-        return Ok(pins);
-    }
     let access = context.access("runwright plugin list").await?;
     let looked = async {
         let query = Query { limit: Some(RUNS_MAX), ..Query::unfinished() };
-        for head in access.runs(&query).await? {
+        for Listed { head, .. } in access.runs(&query).await? {
             // A damaged run says so elsewhere.
             let Ok(history) = access.history(head.run).await else { continue };
             let Some(Event::Created { pins: pinned, .. }) = history.into_iter().next().map(|record| record.event)

@@ -1,9 +1,9 @@
 //! A plugin host for one file, without an engine: what inspecting, building and testing a plugin need.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use host::{Host, Limits, Settings};
+use host::{Host, Limits};
 use runwright_core::PluginFacts;
 
 use crate::{Error, exit};
@@ -20,7 +20,7 @@ impl Workbench {
     /// Loads the plugin of this file.
     pub(super) async fn load(file: &Path, limits: Limits) -> Result<Self, Error> {
         let failed = |error: host::Error| unusable(file, &error);
-        let host = host(limits).map_err(failed)?;
+        let host = Arc::new(daemon::users_host(limits).map_err(failed)?);
         let facts = host.load(file).await.map_err(failed)?;
         let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
         Ok(Self { host, facts, size })
@@ -30,7 +30,7 @@ impl Workbench {
     pub(super) async fn load_bytes(file: &Path, bytes: Vec<u8>, limits: Limits) -> Result<Self, Error> {
         let failed = |error: host::Error| unusable(file, &error);
         let (size, name) = (bytes.len() as u64, file.display().to_string());
-        let host = host(limits).map_err(failed)?;
+        let host = Arc::new(daemon::users_host(limits).map_err(failed)?);
         let facts = host.load_bytes(&name, bytes).await.map_err(failed)?;
         Ok(Self { host, facts, size })
     }
@@ -38,20 +38,4 @@ impl Workbench {
 
 fn unusable(file: &Path, error: &host::Error) -> Error {
     Error::because(exit::INVALID, format!("could not load the plugin {}", file.display()), error)
-}
-
-fn host(limits: Limits) -> Result<Arc<Host>, host::Error> {
-    let cached = cache().map(|cache| Host::new(Settings { limits: limits.clone(), ..Settings::new(cache) }));
-    match cached {
-        Some(Ok(host)) => Ok(Arc::new(host)),
-        // A home that can't be written to is no reason not to look at a plugin.
-        _ => Ok(Arc::new(Host::uncached(limits)?)),
-    }
-}
-
-/// The user's own folder of compiled plugins: what is inspected, built and tested is not yet any engine's.
-fn cache() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
-    Some(caches.join("runwright/compiled"))
 }

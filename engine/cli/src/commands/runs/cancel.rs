@@ -34,10 +34,7 @@ pub(crate) struct Cancel {
 impl Cancel {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let signals = Signals::listen()?;
-        let access = context.access("runwright runs cancel").await?;
-        if self.detach {
-            hand_over::check(context, &access)?;
-        }
+        let access = context.access_to_go_on("runwright runs cancel", self.detach).await?;
         let request = CancelRequest { by: By { who: context.who(), why: self.reason }, rollback: self.rollback };
         let cancelled = match access.find(&self.run).await {
             Ok(id) => access.cancel(id, request).await.map(|()| id),

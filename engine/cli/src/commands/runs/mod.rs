@@ -1,7 +1,7 @@
 //! `runwright runs`
 
 mod cancel;
-mod list;
+pub(super) mod list;
 mod resume;
 mod rollback;
 mod show;

@@ -25,10 +25,7 @@ pub(crate) struct Resume {
 impl Resume {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let signals = Signals::listen()?;
-        let access = context.access("runwright runs resume").await?;
-        if self.detach {
-            hand_over::check(context, &access)?;
-        }
+        let access = context.access_to_go_on("runwright runs resume", self.detach).await?;
         let resumed = match access.find(&self.run).await {
             Ok(id) => access.resume(id).await.map(|()| id),
             Err(error) => Err(error),

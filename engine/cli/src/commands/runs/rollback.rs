@@ -30,10 +30,7 @@ pub(crate) struct Rollback {
 impl Rollback {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let signals = Signals::listen()?;
-        let access = context.access("runwright runs rollback").await?;
-        if self.detach {
-            hand_over::check(context, &access)?;
-        }
+        let access = context.access_to_go_on("runwright runs rollback", self.detach).await?;
         let by = By { who: context.who(), why: self.reason };
         let asked = match access.find(&self.run).await {
             Ok(id) => access.roll_back(id, by).await.map(|()| id),

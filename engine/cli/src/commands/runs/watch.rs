@@ -1,7 +1,5 @@
 //! `runwright runs watch`
 
-use daemon::Access;
-
 use crate::follow::{Signals, Stop, watch_through};
 use crate::{Context, Error};
 
@@ -26,10 +24,10 @@ impl Watch {
         let access = context.access("runwright runs watch").await?;
         let found = async {
             let id = access.find(&self.run).await?;
-            // An engine of our own does not go on with the run: all that there is to watch is what is in the journal.
-            let stop = match &access {
-                Access::Here(_) => Stop::At(access.history(id).await?.len() as u64),
-                Access::There(_) => Stop::AtTheEnd,
+            // No engine goes on with it: all that there is to watch is what is in the journal.
+            let stop = match access.show(id).await?.is_interrupted() {
+                true => Stop::At(access.history(id).await?.len() as u64),
+                false => Stop::AtTheEnd,
             };
             Ok::<_, daemon::Error>((id, stop))
         };

@@ -1,0 +1,64 @@
+//! Which runbook a name means; and why none, where its file has errors.
+
+use std::sync::Arc;
+
+use super::{Library, Loaded, open, read};
+use crate::{Error, Workshop};
+
+impl Library {
+    /// The runbook with this name, as new runs use it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Runbook`] where only a file with errors has the name, with all of them; [`Error::NoRunbook`] where none has.
+    pub fn find(&self, name: &str, workshop: &Workshop) -> Result<Loaded, Error> {
+        let mut runbooks = self.runbooks();
+        if let Some(loaded) = runbooks.remove(name) {
+            return Ok(loaded);
+        }
+        for (path, _) in self.files.iter().filter(|(_, known)| known.problem.is_some()) {
+            let is_meant = path.file_stem().is_some_and(|stem| stem == name);
+            let file = path.display().to_string();
+            match open(&self.folder, path).and_then(|(opened, _)| read(opened)) {
+                Ok(bytes) if is_meant || states(&bytes, name) => {
+                    let runbook = workshop.runbook(&file, &bytes)?;
+                    // It was mended since the last look.
+                    if runbook.name == name {
+                        return Ok(Loaded { runbook: Arc::new(runbook), file: path.clone(), stale: false });
+                    }
+                }
+                Err(problem) if is_meant => {
+                    return Err(Error::NoRunbook { name: name.to_owned(), hint: Some(format!("{file} {problem}")) });
+                }
+                _ => {}
+            }
+        }
+        let hint = lang::did_you_mean(name, runbooks.keys().copied()).or_else(|| {
+            let known: Vec<&str> = runbooks.keys().copied().collect();
+            (!known.is_empty()).then(|| format!("there are: {}", known.join(", ")))
+        });
+        Err(Error::NoRunbook { name: name.to_owned(), hint })
+    }
+}
+
+/// Whether a file that may have any errors says that this is its name.
+fn states(bytes: &[u8], name: &str) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut stated = text.lines().filter_map(|line| line.strip_prefix("name:"));
+    stated.any(|stated| {
+        let stated = stated.split(" #").next().unwrap_or_default().trim();
+        stated.trim_matches(['"', '\'']) == name
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_errors_says_its_name_still() {
+        let text = b"# heals\nname: \"heal\" # it does\nsteps: [\n";
+        assert!(states(text, "heal"));
+        assert!(!states(text, "hea") && !states(b"  name: heal\n", "heal") && !states(b"name:\n", "heal"));
+    }
+}
