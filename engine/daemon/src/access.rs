@@ -180,7 +180,7 @@ impl Access {
     /// Tries again to start what could not be started for these alarms; for all where none is named.
     pub async fn retry_unstarted(&self, request: &UnstartedRequest) -> Result<Accepted, Error> {
         match self {
-            Self::Here(engine) => engine.retry_unstarted(&request.keys, &request.by).await,
+            Self::Here(own) => own.engine.retry_unstarted(&request.keys, &request.by).await,
             Self::There(client) => client.retry_unstarted(request).await,
         }
     }
@@ -188,7 +188,7 @@ impl Access {
     /// Takes these alarms out of the list of those that could not start; all of them where none is named.
     pub async fn dismiss_unstarted(&self, request: &UnstartedRequest) -> Result<Vec<UnstartedAlarm>, Error> {
         match self {
-            Self::Here(engine) => engine.dismiss_unstarted(&request.keys, &request.by).await,
+            Self::Here(own) => own.engine.dismiss_unstarted(&request.keys, &request.by).await,
             Self::There(client) => client.dismiss_unstarted(request).await,
         }
     }

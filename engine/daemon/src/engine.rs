@@ -1,6 +1,5 @@
 //! One engine: the floors put together.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -148,12 +147,6 @@ impl Engine {
             tokio::task::block_in_place(|| self.scan_runbooks());
         }
         scanned.unsettled
-    }
-
-    /// The runbooks that new runs can use, by name.
-    pub(crate) fn runbooks(&self) -> BTreeMap<String, Loaded> {
-        let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
-        library.runbooks().into_iter().map(|(name, loaded)| (name.to_owned(), loaded)).collect()
     }
 
     /// The runbooks that an alarm may call for, and how many files can't be asked because of their errors.

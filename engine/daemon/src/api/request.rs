@@ -84,7 +84,10 @@ impl<T: DeserializeOwned> FromRequest<Engine> for Posted<T> {
 
     async fn from_request(request: Request, engine: &Engine) -> Result<Self, Error> {
         let whole = Whole::from_request(request, engine).await?;
-        let wrong = |error| Error::Inputs { problems: vec![format!("the body is not what it should be: {error}")] };
+        let wrong = |error| Error::Inputs {
+            problems: vec![format!("the body is not what it should be: {error}")],
+            missing: Vec::new(),
+        };
         serde_json::from_slice(&whole.bytes).map(Self).map_err(wrong)
     }
 }

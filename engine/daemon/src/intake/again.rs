@@ -33,7 +33,7 @@ impl Engine {
         }
         let until = Instant::now() + ANSWER_WITHIN;
         let mut accepted = Accepted::default();
-        for listed in self.listed(keys)? {
+        for listed in self.unstarted(keys)? {
             let UnstartedAlarm { key, alarm: name, .. } = listed;
             let Outcome { runs, note, failures } = self.again(&key, Some(by.clone()), until).await?;
             accepted.alarms.push(AcceptedAlarm { name, key, duplicate: false, runs, note, failures });
@@ -49,7 +49,7 @@ impl Engine {
     /// [`Error::NoAlarm`] where one is not in the list; then none is taken out.
     pub async fn dismiss_unstarted(&self, keys: &[String], by: &By) -> Result<Vec<UnstartedAlarm>, Error> {
         let _turn = self.intake.turn.lock().await;
-        let listed = self.listed(keys)?;
+        let listed = self.unstarted(keys)?;
         for alarm in &listed {
             let change = self.intake.unstarted.change(UnstartedAlarm { failures: Vec::new(), ..alarm.clone() });
             self.journal().append(Batch { meta: change.settings.clone(), ..Batch::default() }).await?;
@@ -59,7 +59,7 @@ impl Engine {
         Ok(listed)
     }
 
-    fn listed(&self, keys: &[String]) -> Result<Vec<UnstartedAlarm>, Error> {
+    fn unstarted(&self, keys: &[String]) -> Result<Vec<UnstartedAlarm>, Error> {
         if keys.is_empty() {
             return Ok(self.intake.unstarted.all());
         }
