@@ -28,7 +28,7 @@ pub struct Reach {
 /// The capabilities that need a grant, each with an example of one.
 pub(crate) const KINDS: [(&str, &str); 6] = [
     ("env", "env = [\"VARIABLE\"]"),
-    ("exec", "exec = [{ program = \"/usr/bin/PROGRAM\", args = [\"*\"] }]"),
+    ("exec", "exec = [{ program = \"/usr/bin/PROGRAM\", args = [\"ARGUMENT\"] }]"),
     ("files", "files = [{ path = \"/FOLDER\" }]"),
     ("http", "http = [{ method = \"GET\", url = \"https://HOST/*\" }]"),
     ("secrets", "secrets = { NAME = { env = \"VARIABLE\" } }"),
@@ -80,7 +80,8 @@ fn granted(grants: &Grants, capability: &str) -> Vec<String> {
             .iter()
             .map(|grant| {
                 let args = grant.args.iter().map(|arg| format!(" {arg}")).collect::<String>();
-                clean(&format!("{}{args}{}", grant.program.display(), mark(grant.detached, "detached")))
+                let any = mark(grant.args.last().is_some_and(|last| last == "**"), "any arguments");
+                clean(&format!("{}{args}{any}{}", grant.program.display(), mark(grant.detached, "detached")))
             })
             .collect(),
         "files" => grants

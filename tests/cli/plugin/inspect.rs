@@ -52,7 +52,7 @@ fn a_program_is_shown_as_one() {
     insta::assert_snapshot!(shown(&inspect("command-fixture", &[])), @r"
     exit 0
     command-fixture 0.1.0  A program as a plugin
-      file     REPO/plugins/dist/command-fixture.wasm
+      file     REPO/plugins/dist/test/command-fixture.wasm
       size     SIZE bytes
       digest   sha256:DIGEST
       kind     command: a program that is asked on its standard input

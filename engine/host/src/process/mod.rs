@@ -39,6 +39,15 @@ impl Order {
     }
 }
 
+/// Why a program did not run to its end.
+#[derive(Debug)]
+pub(crate) enum Unrun {
+    /// It was never started: nothing happened.
+    NotStarted(io::Error),
+    /// It was started, could not be watched, and was killed.
+    Unwatched(io::Error),
+}
+
 /// One process: a pid is used again, together with its start it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
