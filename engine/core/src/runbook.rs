@@ -310,6 +310,15 @@ pub enum OnFailure {
 }
 
 impl OnFailure {
+    /// The word for it in runbooks.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Rollback => "rollback",
+            Self::Continue | Self::ContinueAnyway => "continue",
+        }
+    }
+
     /// What it comes to for a failure of this kind, in a step that `always` runs or not.
     pub(crate) fn after(self, kind: FailureKind, always: bool) -> Self {
         let refused = matches!(kind, FailureKind::Denied | FailureKind::InvalidInput);

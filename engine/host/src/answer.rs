@@ -4,7 +4,7 @@ use runwright_core::{Answer, Failure, FailureKind, Outcome, Value, Verdict};
 
 use crate::bindings::types::{self, ErrorInfo, PluginError};
 use crate::call::{Change, ChangeKind, Preview};
-use crate::capability::Known;
+use crate::capability::Report;
 use crate::capability::log::{clean, cut};
 use crate::limits::{Limits, size};
 use crate::redact::Tainted;
@@ -49,7 +49,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) output: &'a Schema,
     pub(crate) tainted: &'a Tainted,
     /// What the plugin could not know of the call.
-    pub(crate) known: &'a Known,
+    pub(crate) report: &'a Report,
     /// Why the call had to end before it came back, in words.
     pub(crate) cut: Option<&'a str>,
 }
@@ -78,7 +78,7 @@ impl Judge<'_> {
         };
         let ErrorInfo { message: text, code, details } = info;
         let message = self.message(&text);
-        let (kind, message) = match self.known.refusal().filter(|_| kind == FailureKind::Denied) {
+        let (kind, message) = match self.report.refusal().filter(|_| kind == FailureKind::Denied) {
             Some(refusal) if message.contains(&refusal.why) => (refusal.kind, message),
             Some(refusal) if message.is_empty() => (refusal.kind, refusal.why.clone()),
             Some(refusal) => (refusal.kind, format!("{message}: {}", refusal.why)),
@@ -96,7 +96,7 @@ impl Judge<'_> {
 
     /// `message` with what the host knows beside it.
     fn explained(&self, message: &str) -> String {
-        let aside = self.known.aside.as_ref().map(|aside| format!(" ({aside})")).unwrap_or_default();
+        let aside = self.report.aside.as_ref().map(|aside| format!(" ({aside})")).unwrap_or_default();
         let cut = self.cut.map(|cut| format!(": {cut}")).unwrap_or_default();
         format!("{message}{aside}{cut}")
     }
@@ -188,13 +188,13 @@ mod tests {
     use crate::capability::Refusal;
     use serde_json::json;
 
-    fn judge<T>(limits: &Limits, known: &Known, with: impl FnOnce(Judge<'_>) -> T) -> T {
+    fn judge<T>(limits: &Limits, report: &Report, with: impl FnOnce(Judge<'_>) -> T) -> T {
         let output = &Schema::new(&json!({"type": "object"})).unwrap();
-        with(Judge { limits, output, tainted: &Tainted::default(), known, cut: None })
+        with(Judge { limits, output, tainted: &Tainted::default(), report, cut: None })
     }
 
-    fn refused(kind: FailureKind) -> Known {
-        Known { refused: vec![Refusal { kind, why: "add x".to_owned() }], aside: None }
+    fn refused(kind: FailureKind) -> Report {
+        Report { refused: vec![Refusal { kind, why: "add x".to_owned() }], aside: None }
     }
 
     fn info(message: &str) -> ErrorInfo {
@@ -219,8 +219,8 @@ mod tests {
 
     #[test]
     fn what_nobody_could_be_granted_is_wrong_input() {
-        let kind = |known: &Known, error| {
-            judge(&Limits::default(), known, |judge| match judge.error(error) {
+        let kind = |report: &Report, error| {
+            judge(&Limits::default(), report, |judge| match judge.error(error) {
                 Unanswered::Failed(failure) => failure.kind,
                 Unanswered::Lost(reason) => panic!("{reason}"),
             })
@@ -235,11 +235,11 @@ mod tests {
     #[test]
     fn an_error_tells_what_only_the_host_knows() {
         let limits = Limits::default();
-        let known = Known { refused: Vec::new(), aside: Some("SIGKILL".to_owned()) };
+        let report = Report { refused: Vec::new(), aside: Some("SIGKILL".to_owned()) };
         let told = |error| {
             let output = &Schema::new(&json!({})).unwrap();
             let cut = Some("the run was cancelled");
-            match (Judge { limits: &limits, output, tainted: &Tainted::default(), known: &known, cut }).error(error) {
+            match (Judge { limits: &limits, output, tainted: &Tainted::default(), report: &report, cut }).error(error) {
                 Unanswered::Failed(failure) => failure.message,
                 Unanswered::Lost(reason) => reason,
             }
@@ -254,7 +254,7 @@ mod tests {
         let limits = Limits { output_bytes: 100, ..Limits::default() };
         let outcome = |output: &str| types::Outcome { output: output.to_owned(), changed: true, undo_data: None };
         let lost = |output: &str| {
-            judge(&limits, &Known::default(), |judge| match judge.outcome(outcome(output)) {
+            judge(&limits, &Report::default(), |judge| match judge.outcome(outcome(output)) {
                 Err(Unanswered::Lost(reason)) => reason,
                 other => panic!("{other:?}"),
             })
@@ -263,19 +263,19 @@ mod tests {
         assert!(lost("[]").contains("schema"));
         assert!(lost(&"[".repeat(101)).contains("output-bytes"));
         assert!(lost(&"[".repeat(100)).contains("no JSON"));
-        assert_eq!(judge(&limits, &Known::default(), |judge| judge.outcome(outcome("{}"))).unwrap().output, json!({}));
+        assert_eq!(judge(&limits, &Report::default(), |judge| judge.outcome(outcome("{}"))).unwrap().output, json!({}));
         assert!(
-            judge(&limits, &Known::default(), |judge| judge.undone(outcome("[]"))).is_ok(),
+            judge(&limits, &Report::default(), |judge| judge.undone(outcome("[]"))).is_ok(),
             "an undo has an output of its own"
         );
-        assert!(judge(&limits, &Known::default(), |judge| judge.undone(outcome("{"))).is_err());
+        assert!(judge(&limits, &Report::default(), |judge| judge.undone(outcome("{"))).is_err());
     }
 
     #[test]
     fn messages_are_clean_and_bounded() {
         let limits = Limits::default();
         let error = PluginError::UnknownOutcome(info(&format!("\u{1b}[2Jx\n{}", "y".repeat(10_000))));
-        let Unanswered::Lost(reason) = judge(&limits, &Known::default(), |judge| judge.error(error)) else { panic!() };
+        let Unanswered::Lost(reason) = judge(&limits, &Report::default(), |judge| judge.error(error)) else { panic!() };
         assert!(reason.starts_with("x y") && reason.len() <= MESSAGE_BYTES_MAX);
     }
 }

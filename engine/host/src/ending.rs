@@ -49,7 +49,7 @@ impl Ending {
     /// Why the call must end, in words, if it must already.
     pub(crate) fn reached(&self) -> Option<String> {
         if self.cancelled() {
-            return Some(format!("the run was cancelled {} after the step began", span(self.begun.elapsed())));
+            return Some(format!("the run was cancelled after {}", span(self.begun.elapsed())));
         }
         let over = self.left().is_zero();
         over.then(|| format!("the step's timeout of {} was over", span(self.deadline - self.begun)))

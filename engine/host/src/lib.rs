@@ -11,7 +11,8 @@
 //! **Invariant:** nothing is inherited: a plugin sees no environment, argument, input, folder or network of the engine.
 //!
 //! **Invariant:** no value that a plugin was given as a secret leaves a call, in whatever usual encoding: it is replaced by
-//! `[secret NAME]` before anything else sees it.
+//! `[secret NAME]` before anything else sees it. One that can't be told from other text is replaced where it stands as a
+//! word, in what the call says that was given it.
 //!
 //! **Invariant:** a program that is to outlive the engine is durable in [`Notes::note`] before its first instruction.
 

@@ -54,16 +54,16 @@ impl Host {
         }
         let _turn = self.turn(&call).await?;
         let name = format!("{}/{}", loaded.name, call.action);
-        let Ended { answer, known, cut, log } = self
+        let Ended { answer, report, cut, log } = self
             .enter(&loaded, call, notes, tainted.clone())
             .await
             .map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
         let (limits, output) = (&self.sandbox.limits, &schemas.output);
-        let judge = Judge { limits, output, tainted, known: &known, cut: cut.as_deref() };
+        let judge = Judge { limits, output, tainted, report: &report, cut: cut.as_deref() };
         let judged = judged(&judge, answer);
         // What was refused is told once: by the failure, where it is about that.
         let told = judged.as_ref().err().map_or("", Unanswered::text);
-        known.untold(told).for_each(|why| log.write(Level::Warn, why));
+        report.untold(told).for_each(|why| log.write(Level::Warn, why));
         judged.map_err(|unanswered| match unanswered {
             Unanswered::Lost(reason) => Unanswered::Lost(format!("{name} {reason}")),
             failed @ Unanswered::Failed(_) => failed,
@@ -114,8 +114,8 @@ impl Host {
                 let exchange = Exchange::of(&call, &context, &self.sandbox.limits)?;
                 let response = exchange.response.clone();
                 let work = async |store: &mut Store<State>| command::run(program, store, response).await;
-                let Ended { answer, known, cut, log } = self.sandbox.enter(setup(Some(exchange)), time, work).await?;
-                Ok(Ended { answer: said(call.verb, answer)?, known, cut, log })
+                let Ended { answer, report, cut, log } = self.sandbox.enter(setup(Some(exchange)), time, work).await?;
+                Ok(Ended { answer: said(call.verb, answer)?, report, cut, log })
             }
         }
     }

@@ -12,7 +12,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::capability::Known;
+use crate::capability::Report;
 use crate::capability::log::{Log, clean};
 use crate::ending::End;
 use crate::engine::{Ticker, engine, linker};
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::limits::{Limits, size};
 use crate::linked::{Linked, kind};
 use crate::notes::Level;
-use crate::skew::skew;
+use crate::skew::{skew, unmatched};
 use crate::state::{Setup, Shared, State};
 
 /// Makes sandboxes.
@@ -36,7 +36,7 @@ pub(crate) struct Sandbox {
 pub(crate) struct Ended<T> {
     pub(crate) answer: T,
     /// What the plugin could not know of it.
-    pub(crate) known: Known,
+    pub(crate) report: Report,
     /// Why the call had to end, in words, if it had to before it came back.
     pub(crate) cut: Option<String>,
     pub(crate) log: Log,
@@ -57,7 +57,7 @@ impl Sandbox {
         }
         let kind = kind(component, &self.engine)?;
         let linked = self.linker.instantiate_pre(component).and_then(|linked| Linked::new(linked, kind));
-        linked.map_err(|error| clean(&format!("{error:#}")))
+        linked.map_err(|error| clean(&unmatched(&format!("{error:#}"))))
     }
 
     /// Makes a sandbox, does `work`, which makes an instance of the plugin in it, and drops it. `time` is what the call has, for its error text.
@@ -79,13 +79,13 @@ impl Sandbox {
             let answer = work(&mut store).await;
             let state = store.data_mut();
             state.finish_lines();
-            let (known, log) = (state.refusals.take(), state.log.clone());
+            let (report, log) = (state.refusals.take(), state.log.clone());
             match answer {
-                Ok(answer) => Ok(Ended { answer, known, cut: state.ending.reached(), log }),
+                Ok(answer) => Ok(Ended { answer, report, cut: state.ending.reached(), log }),
                 Err(error) => {
                     let reason = reason(&error, state);
                     // The plugin did not live to tell it.
-                    known.untold(&reason).for_each(|why| log.write(Level::Warn, why));
+                    report.untold(&reason).for_each(|why| log.write(Level::Warn, why));
                     Err(reason)
                 }
             }

@@ -44,6 +44,14 @@ fn of(name: &str, imported: bool) -> Option<String> {
         .then(|| format!("it imports {name}, which this engine does not know yet: update the engine"))
 }
 
+/// The linker's words for an interface that nobody offers, in ours; its other words as they are.
+pub(crate) fn unmatched(error: &str) -> String {
+    match (error.contains("was not found in the linker"), error.split('`').nth(1)) {
+        (true, Some(name)) => format!("it imports {name}, which this engine does not have"),
+        _ => error.to_owned(),
+    }
+}
+
 /// Major and minor of a semantic version.
 fn parsed(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.').map(|part| part.parse().ok());

@@ -109,6 +109,10 @@ impl Program {
                 let message = format!("{} did not end{within} and was killed", self.program);
                 Error::unknown_outcome(message).code("exec.timed-out")
             }
+            // It and all that it started are gone, so what remains is what it did until then.
+            exec::Error::Cancelled => {
+                Error::partial(format!("{} was killed before it ended", self.program)).code("exec.cancelled")
+            }
             other => Error::from(other).context(&self.program),
         })
     }

@@ -66,7 +66,8 @@ impl Ask {
 /// How the body is encoded, if it is: it can't be read then.
 fn encoding(response: &http::Response) -> Option<&str> {
     let encoding = response.header("content-encoding")?.trim();
-    (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") && !response.body.is_empty()).then_some(encoding)
+    (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") && !response.body.is_empty())
+        .then_some(encoding)
 }
 
 fn plugin() -> Plugin {

@@ -182,8 +182,8 @@ impl From<wit::ExecError> for Error {
     }
 }
 
-/// A program that did not end in time, or that nobody watched, may have done its work: the outcome is unknown. One that was
-/// killed with its step has left what it did until then, and will do no more.
+/// A program that was killed, or that nobody watched, may have done its work, or have told another to do it: the outcome is
+/// unknown. An action that knows that nothing goes on without its program says `partial` instead.
 impl From<Error> for crate::Error {
     fn from(error: Error) -> Self {
         let text = error.to_string();
@@ -192,7 +192,7 @@ impl From<Error> for crate::Error {
             Error::NotFound => Self::permanent(text).code("exec.not-found"),
             Error::TimedOut => Self::unknown_outcome(text).code("exec.timed-out"),
             Error::NotStarted(_) => Self::transient(text).code("exec.not-started"),
-            Error::Cancelled => Self::partial(text).code("exec.cancelled"),
+            Error::Cancelled => Self::unknown_outcome(text).code("exec.cancelled"),
             Error::Failed(_) => Self::unknown_outcome(text).code("exec.failed"),
         }
     }

@@ -59,7 +59,7 @@ fn a_program_is_shown_as_one() {
       exports  wasi:cli/run@0.2.0
 
     Can ask for:
-      files             needs a grant  read and write folders (all programs for WASI import this)
+      files             needs a grant  read and write folders (some languages import this in any case)
       env               needs a grant  read environment variables of the engine (all programs for WASI import this)
       clock             always there   tell the time and sleep until it is told to stop
       random            always there   get random numbers

@@ -47,7 +47,7 @@ pub(crate) struct Refusal {
 
 /// What the host knows of a call that its plugin does not, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct Report {
     /// What was refused to it, in its order.
     pub(crate) refused: Vec<Refusal>,
     /// What its interface can't say of the last thing that it did, for example which signal ended its program.
@@ -60,26 +60,26 @@ pub(crate) struct Refusals {
     plugin: Arc<str>,
     withheld: Option<String>,
     log: Log,
-    known: Arc<Mutex<Known>>,
+    report: Arc<Mutex<Report>>,
 }
 
 impl Refusals {
     pub(crate) fn new(plugin: Arc<str>, grants: &Granted, log: Log) -> Self {
-        Self { plugin, withheld: grants.withheld.clone(), log, known: Arc::default() }
+        Self { plugin, withheld: grants.withheld.clone(), log, report: Arc::default() }
     }
 
     /// What is known of the call; what was refused is the caller's to tell.
-    pub(crate) fn take(&self) -> Known {
-        std::mem::take(&mut self.known())
+    pub(crate) fn take(&self) -> Report {
+        std::mem::take(&mut self.report())
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps what the plugin's interface can't say of what it did last.
     fn explain(&self, aside: impl Into<Option<String>>) {
-        self.known().aside = aside.into().map(|aside| self.log.plain(&aside, REFUSAL_BYTES_MAX));
+        self.report().aside = aside.into().map(|aside| self.log.plain(&aside, REFUSAL_BYTES_MAX));
     }
 
     fn deny(&self, what: &str, line: &str) -> String {
@@ -111,7 +111,7 @@ impl Refusals {
         // What is refused is text of the plugin, and may be long or hold a secret.
         let why = self.log.plain(why, REFUSAL_BYTES_MAX);
         let refusal = Refusal { kind, why: why.clone() };
-        let refused = &mut self.known().refused;
+        let refused = &mut self.report().refused;
         refused.retain(|known| *known != refusal);
         if refused.len() == REFUSALS_MAX {
             refused.remove(0);
@@ -121,7 +121,7 @@ impl Refusals {
     }
 }
 
-impl Known {
+impl Report {
     /// The refusal that the plugin's error is about: the last one.
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         self.refused.last()

@@ -6,6 +6,7 @@
 mod attached;
 mod detached;
 mod reaper;
+mod signal;
 mod spawner;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use rustix::fd::{AsRawFd, OwnedFd};
 
 pub(crate) use attached::{Output, run};
 pub(crate) use detached::start;
+pub(crate) use signal::signal_name;
 
 /// A program to run, already allowed.
 #[derive(Debug, Clone)]

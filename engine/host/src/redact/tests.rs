@@ -140,9 +140,9 @@ fn what_is_cut_ends_in_no_part_of_a_secret() {
     assert_eq!(tainted.hide_head("grüße", 3), "gr");
     assert_eq!(tainted.settled(b"a hunter2"), 2);
     assert_eq!(tainted.settled(b"a hunter22"), 10);
-    let circular = self::tainted(&[("circle", "abcda")]);
-    assert_eq!(circular.settled(b"x abcda"), 2);
-    assert_eq!(circular.hide_head("x abcdabcda", 7), "x ");
+    let circular = self::tainted(&[("circle", "ab-cde-ab")]);
+    assert_eq!(circular.settled(b"x ab-cde-ab"), 2);
+    assert_eq!(circular.hide_head("x ab-cde-ab-cde-ab", 11), "x ");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn whatever_the_secret_is_every_spelling_of_two_is_found() {
     for round in 0..2000 {
         let length = 4 + dice.roll(40);
         let secret: String = (0..length).map(|_| characters[dice.roll(characters.len())]).collect();
-        if secret.trim().len() < SECRET_BYTES_MIN {
+        if is_weak(&secret) {
             continue;
         }
         let tainted = tainted(&[("it", &secret)]);
@@ -212,7 +212,7 @@ fn whatever_the_secret_is_every_spelling_of_two_is_found() {
 
 #[test]
 fn a_text_made_of_escapes_is_looked_at_too() {
-    let tainted = tainted(&[("token", "hunter22"), ("letters", "aaaa")]);
+    let tainted = tainted(&[("token", "hunter22"), ("letters", "aaaaaaaaaaaaaaaaa")]);
     let hidden = tainted.hide(&format!("{}hunter22", "%5c\\u0025\u{1b}[0m\n".repeat(10_000))).into_owned();
     assert!(hidden.ends_with("\n[secret token]"), "{}", &hidden[hidden.len() - 40..]);
     assert_eq!(tainted.hide(&"a".repeat(100_000)), "[secret letters]");
@@ -226,7 +226,7 @@ fn a_weak_secret_is_hidden_as_a_word_and_only_where_it_was_given() {
     given.add("token", "hunter22").unwrap();
     assert_eq!(
         given.hide("the latest test: dGVzdA== hunter22x"),
-        "the latest [secret db]: [secret db]== [secret token]x"
+        "the latest [secret db]: [secret db] [secret token]x"
     );
     assert_eq!(other.hide("the latest test: hunter22x"), "the latest test: [secret token]x");
     assert!(given.found("--name=test").is_none() && other.found("hunter22").is_some());

@@ -1,5 +1,7 @@
 //! `exec`: granted programs with granted arguments, without a shell.
 
+mod usable;
+
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -18,13 +20,8 @@ use crate::grants::ExecGrant;
 use crate::pattern::{arguments_fit, arguments_problem, is_open};
 use crate::process::{self, Order, Process, Unrun};
 use crate::state::State;
+use usable::unusable;
 
-/// Arguments and variables of one program.
-const ARGS_MAX: usize = 1024;
-/// Bytes of them together.
-const ARG_BYTES_MAX: usize = 128 * 1024;
-/// Bytes of one argument, and of one variable with its name, with the NUL at its end (Linux: MAX_ARG_STRLEN).
-const ONE_ARG_BYTES_MAX: usize = 128 * 1024;
 /// What every program gets.
 const PLAIN_ENV: [(&str, &str); 2] =
     [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")];
@@ -78,36 +75,6 @@ fn allows(grant: &ExecGrant, command: &Command, folder: Option<&Folder>) -> bool
     let cwd = command.cwd.is_none()
         || folder.is_some_and(|folder| grant.cwd.iter().any(|pattern| resolved_fits(pattern, &folder.real)));
     same_program(&grant.program, &command.program) && arguments_fit(&grant.args, &command.args) && env && cwd
-}
-
-/// Why no program can be given this, whoever grants it; none where one can.
-fn unusable(command: &Command) -> Option<String> {
-    let Command { program, args, env, cwd, .. } = command;
-    let count = args.len() + env.len();
-    if count > ARGS_MAX {
-        return Some(format!("it has {count} arguments and variables, and a program gets at most {ARGS_MAX}"));
-    }
-    let sizes = env.iter().map(|(name, value)| (name.len() + 1 + value.len(), "one variable with its name"));
-    let mut sizes = args.iter().map(|arg| (arg.len(), "one argument")).chain(sizes);
-    if let Some((bytes, what)) = sizes.find(|(bytes, _)| *bytes >= ONE_ARG_BYTES_MAX) {
-        let most = ONE_ARG_BYTES_MAX - 1;
-        return Some(format!(
-            "{what} has {bytes} bytes, and Linux takes at most {most}; hand it over by input or a file"
-        ));
-    }
-    let texts = || args.iter().chain(env.iter().flat_map(|(name, value)| [name, value]));
-    let bytes: usize = texts().map(String::len).sum();
-    if bytes > ARG_BYTES_MAX {
-        return Some(format!(
-            "its arguments and variables have {bytes} bytes together, and a program gets at most {ARG_BYTES_MAX}; hand \
-             them over by input or a file"
-        ));
-    }
-    if texts().chain([program]).chain(cwd).any(|text| text.contains('\0')) {
-        return Some("its path, an argument, a variable or its folder has a NUL in it".to_owned());
-    }
-    let odd = env.iter().map(|(name, _)| name).find(|name| name.is_empty() || name.contains('='));
-    odd.map(|name| format!("{name:?} is no name of an environment variable"))
 }
 
 /// What is said where the line that would allow a command allows more than that.
@@ -197,7 +164,9 @@ impl State {
             Err(End::Cancelled) => return Err(ExecError::Failed("cancelled: it was killed".to_owned())),
             Err(End::Deadline | End::Timeout) => return Err(ExecError::TimedOut),
         };
-        self.refusals.explain(status.signal().map(|signal| format!("the program was killed by {}", named(signal))));
+        self.refusals.explain(
+            status.signal().map(|signal| format!("the program was killed by {}", process::signal_name(signal))),
+        );
         Ok(Output { status: status.code(), out, err, truncated })
     }
 
@@ -211,9 +180,6 @@ impl State {
             NotFound => ExecError::NotFound,
             ArgumentListTooLong | InvalidFilename | InvalidInput | IsADirectory | NotADirectory | PermissionDenied => {
                 ExecError::Denied(self.refusals.invalid(&format!("the program {program} can't be run: {error}")))
-            }
-            _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
-                ExecError::Denied(self.refusals.invalid(&format!("{program} is no program: {error}")))
             }
             _ => ExecError::Failed(format!("not started: {error}")),
         }
@@ -234,32 +200,6 @@ impl State {
             Err(End::Deadline | End::Timeout | End::Cancelled) => Err(ExecError::TimedOut),
         }
     }
-}
-
-/// The signal's name (signal(7)).
-fn named(signal: i32) -> String {
-    let name = match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        5 => "SIGTRAP",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        10 => "SIGUSR1",
-        11 => "SIGSEGV",
-        12 => "SIGUSR2",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        24 => "SIGXCPU",
-        25 => "SIGXFSZ",
-        31 => "SIGSYS",
-        other => return format!("signal {other}"),
-    };
-    name.to_owned()
 }
 
 /// The plain variables, then the named ones: the engine's, then the plugin's.
