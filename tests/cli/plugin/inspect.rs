@@ -49,7 +49,7 @@ fn a_component_is_shown_with_all_that_it_can_ask_for() {
 
 #[test]
 fn a_program_is_shown_as_one() {
-    insta::assert_snapshot!(shown(&inspect("command-fixture", &[])), @r"
+    insta::assert_snapshot!(shown(&inspect("command-fixture", &[])), @r#"
     exit 0
     command-fixture 0.1.0  A program as a plugin
       file     REPO/plugins/dist/test/command-fixture.wasm
@@ -73,7 +73,11 @@ fn a_program_is_shown_as_one() {
         takes  line  string
       fail         unsafe                          Does fail
       misbehave    read                            Does misbehave
-    ");
+
+    To grant what it can ask for, narrow these down and add them to runwright.toml:
+      [plugin.command-fixture.grants]
+      files = [{ path = "/FOLDER" }]
+    "#);
 }
 
 #[test]
