@@ -15,7 +15,7 @@ pub(crate) const ACTION: &str = "empty";
 
 /// The plugin that has it.
 pub(crate) fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dist/fixture.wasm")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dist/test/fixture.wasm")
 }
 
 /// One engine, and the moments at which its steps began to act.

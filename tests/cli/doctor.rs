@@ -26,13 +26,7 @@ fn a_sound_project_is_sound() {
     insta::assert_snapshot!(about(&ran, &subjects), @r#"
     ok    configuration: runwright.toml
     ok    journal: there is none yet: the first run makes it
-    warn  plugin fixture: 0.1.0, 29 actions (DIGEST); it asks for exec, http, secrets, unix, of which nothing is granted
-          → where a step needs it, add to runwright.toml:
-            [plugin.fixture.grants]
-            exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]
-            http = [{ method = "GET", url = "https://HOST/*" }]
-            secrets = { NAME = { env = "VARIABLE" } }
-            unix = ["/SOCKET"]
+    ok    plugin fixture: 0.1.0, 29 actions (DIGEST); of exec, http, secrets, unix nothing is granted
     ok    plugin hello: 0.1.0, 1 action (DIGEST)
     ok    runbooks: 0 runbooks in runbooks
     "#);
@@ -51,10 +45,11 @@ fn what_is_wrong_is_told_with_how_to_mend_it() {
     insta::assert_snapshot!(about(&ran, &["plugin", "plugin vm", "plugin vn", "runbooks"]), @r#"
     fail  plugin: plugins/broken.wasm: plugin plugins/broken.wasm can't be used: it does not begin as WebAssembly does
           → build it again, or take it out of the folder
-    warn  plugin vm: 0.1.0, 8 actions (DIGEST); it asks for exec, http, unix, of which nothing is granted
+    warn  plugin vm: 0.1.0, 8 actions (DIGEST); it asks for exec, files, http, unix, of which nothing is granted
           → where a step needs it, add to runwright.toml:
             [plugin.vm.grants]
-            exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]
+            exec = [{ program = "/usr/bin/PROGRAM", args = ["ARGUMENT"] }]
+            files = [{ path = "/FOLDER" }]
             http = [{ method = "GET", url = "https://HOST/*" }]
             unix = ["/SOCKET"]
     warn  plugin vn: [plugin.vn] is configured, but there is no such plugin

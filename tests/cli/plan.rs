@@ -68,18 +68,12 @@ fn a_plan_shows_what_is_known_and_what_is_not() {
           if !steps.write.succeeded: (known after write)
           file = FOLDER/effects
           line = wiped: false
-          if it fails, the run goes on
+          if it fails, and was not refused, the run goes on
           after a crash in it: a person must say what became of it
       sum     script  (read, always)
     plugins
       fixture 0.1.0 (DIGEST)
         may use files: FOLDER (read and write)
-        asks for exec, http, secrets, unix, not granted; where a step needs it, add to runwright.toml:
-          [plugin.fixture.grants]
-          exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]
-          http = [{ method = "GET", url = "https://HOST/*" }]
-          secrets = { NAME = { env = "VARIABLE" } }
-          unix = ["/SOCKET"]
       hello 0.1.0 (DIGEST)
     risks
       can't be taken back by a rollback:   repair

@@ -43,7 +43,7 @@ fn ctrl_c_cancels() {
     sleep: started
     cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed
     cancelled by USER (Ctrl-C)
-    sleep: failed in TIME: it was asked to stop
+    sleep: failed in TIME: it was asked to stop: the run was cancelled after TIME
     last: skipped: the run ended before it
     run RUN cancelled after TIME
     ");

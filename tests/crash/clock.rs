@@ -53,7 +53,7 @@ fn ends(mut child: Child) {
 
 #[test]
 fn the_clock_that_is_set_is_the_one_that_the_engine_reads() {
-    let scene = Scene::new("fixture.wasm", "fixture", WAITS, &[]);
+    let scene = Scene::new("test/fixture.wasm", "fixture", WAITS, &[]);
     let mut run = scene.command(&["run", "runbook.yaml"], None);
     under_clock(&mut run, &scene.path("clock"), "-86400000");
     assert!(run.output().unwrap().status.success());
@@ -66,7 +66,7 @@ fn the_clock_that_is_set_is_the_one_that_the_engine_reads() {
 #[test]
 fn a_jump_while_the_engine_lives_changes_nothing() {
     for jump in ["+3600", "-3600"] {
-        let scene = Scene::new("fixture.wasm", "fixture", WAITS, &[]);
+        let scene = Scene::new("test/fixture.wasm", "fixture", WAITS, &[]);
         let clock = scene.path("clock");
         let mut run = scene.command(&["run", "runbook.yaml"], None);
         under_clock(&mut run, &clock, "+0");
@@ -85,7 +85,7 @@ fn a_jump_while_the_engine_lives_changes_nothing() {
 
 #[test]
 fn a_clock_that_was_set_back_while_no_engine_lived_delays_nothing() {
-    let scene = Scene::new("fixture.wasm", "fixture", WAITS, &[]);
+    let scene = Scene::new("test/fixture.wasm", "fixture", WAITS, &[]);
     let clock = scene.path("clock");
     let mut run = scene.command(&["run", "runbook.yaml"], Some("after:4"));
     under_clock(&mut run, &clock, "+0");

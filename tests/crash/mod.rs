@@ -104,21 +104,21 @@ fn recover_vm_killed_at_every_record_ends_the_same() {
 
 #[test]
 fn retry_and_rollback_killed_at_every_record_end_the_same() {
-    killed_at_every_record(Scene::new("fixture.wasm", "fixture", EVENTFUL, &[]), "effects");
+    killed_at_every_record(Scene::new("test/fixture.wasm", "fixture", EVENTFUL, &[]), "effects");
 }
 
 #[test]
 fn an_undo_killed_at_every_record_takes_back_each_step_once_and_in_order() {
-    let first = Scene::new("fixture.wasm", "fixture", UNDONE, &[]);
+    let first = Scene::new("test/fixture.wasm", "fixture", UNDONE, &[]);
     first.run(None);
     let (acts, _) = counted(&first.lines("effects"));
     assert_eq!(acts, ["run 1", "run 2", "run 3", "run 4", "undo undo 4", "run undo 3", "undo undo 2", "undo undo 1"]);
-    killed_at_every_record(Scene::new("fixture.wasm", "fixture", UNDONE, &[]), "effects");
+    killed_at_every_record(Scene::new("test/fixture.wasm", "fixture", UNDONE, &[]), "effects");
 }
 
 #[test]
 fn a_script_a_lock_and_waits_killed_at_every_record_end_the_same() {
-    killed_at_every_record(Scene::new("fixture.wasm", "fixture", SCRIPTED, &[]), "effects");
+    killed_at_every_record(Scene::new("test/fixture.wasm", "fixture", SCRIPTED, &[]), "effects");
 }
 
 #[test]
@@ -129,7 +129,7 @@ steps:
   - { id: act, uses: fixture/append-blind, with: { file: FOLDER/effects, line: once } }
   - { id: then, uses: fixture/echo, with: { value: '${{ steps.act.output }}' } }
 ";
-    let first = Scene::new("fixture.wasm", "fixture", blind, &[]);
+    let first = Scene::new("test/fixture.wasm", "fixture", blind, &[]);
     assert!(first.run(None).status.success());
     for at in ["after:2", "before:3"] {
         let scene = first.again();
@@ -158,7 +158,7 @@ lock: { key: only-one }
 steps:
   - { id: first, uses: fixture/append, with: { file: FOLDER/effects, line: first } }
 ";
-    let scene = Scene::new("fixture.wasm", "fixture", locked, &[]);
+    let scene = Scene::new("test/fixture.wasm", "fixture", locked, &[]);
     assert!(was_killed(&scene.run(Some("after:3"))));
     let dead = scene.latest().unwrap()["run"].as_str().unwrap().to_owned();
     let refused = scene.run(None);

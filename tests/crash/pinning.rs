@@ -12,7 +12,7 @@ outputs: { last: "${{ steps.second.output.line }}" }
 
 /// The engine dies between the two steps; what `change` does to the files must not matter to the run.
 fn goes_on_after(change: impl Fn(&Scene)) {
-    let scene = Scene::new("fixture.wasm", "fixture", RUNBOOK, &[]);
+    let scene = Scene::new("test/fixture.wasm", "fixture", RUNBOOK, &[]);
     assert!(was_killed(&scene.run(Some("after:3"))));
     assert_eq!(scene.lines("effects").len(), 1);
     change(&scene);
@@ -41,7 +41,7 @@ fn a_run_whose_plugin_is_lost_waits_for_it_or_is_cancelled() {
         scene.remove("plugins/plugin.wasm");
         std::fs::rename(scene.path("state/plugins"), scene.path("aside")).unwrap();
     };
-    let scene = Scene::new("fixture.wasm", "fixture", RUNBOOK, &[]);
+    let scene = Scene::new("test/fixture.wasm", "fixture", RUNBOOK, &[]);
     assert!(was_killed(&scene.run(Some("after:3"))));
     lost(&scene);
     let refused = scene.runwright(&["runs", "resume", "latest"], None);
@@ -53,7 +53,7 @@ fn a_run_whose_plugin_is_lost_waits_for_it_or_is_cancelled() {
     scene.runwright(&["runs", "resume", "latest"], None);
     assert_eq!(scene.latest().unwrap()["outcome"], "succeeded");
 
-    let scene = Scene::new("fixture.wasm", "fixture", RUNBOOK, &[]);
+    let scene = Scene::new("test/fixture.wasm", "fixture", RUNBOOK, &[]);
     assert!(was_killed(&scene.run(Some("after:3"))));
     lost(&scene);
     let cancelled = scene.runwright(&["runs", "cancel", "latest"], None);

@@ -118,3 +118,117 @@ fn a_lost_program_is_verified_and_not_repeated() {
     assert_eq!(ran.exit, Some(0), "{ran:?}");
     assert_eq!(project.lines("effects"), ["done"], "it ran once");
 }
+
+/// A project whose step `act` notes that it began, and then takes a minute; then comes `next`.
+fn slow(step: &str) -> Project {
+    let project = Project::with_plugins(&["exec"]);
+    project.write(
+        "runwright.toml",
+        "state-dir = \"state\"\n[plugin.exec.grants]\nexec = [{ program = \"/bin/sh\", args = [\"-c\", \"*\"] }]\n",
+    );
+    project.write(
+        "slow.yaml",
+        &format!(
+            "name: slow\nsteps:\n  - id: act\n    uses: exec/run\n    with:\n      program: /bin/sh\n      \
+             args: [-c, echo begun >> FOLDER/effects; sleep 60]\n{step}  - id: next\n    uses: exec/run\n    \
+             with: {{ program: /bin/sh, args: [-c, echo next >> FOLDER/effects] }}\n"
+        ),
+    );
+    project
+}
+
+#[test]
+fn a_run_whose_program_was_killed_is_cancelled_and_says_what_remains() {
+    let project = slow("");
+    let called = project.start(&["run", "slow.yaml"]);
+    let called = called.wait_until("the program", || project.lines("effects") == ["begun"]);
+    called.signal(rustix::process::Signal::INT);
+    insta::assert_snapshot!(called.wait().shown(), @r"
+    exit 6
+    run RUN of slow, started by USER
+    act: started
+    cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed
+    cancelled by USER (Ctrl-C)
+    act: failed in TIME: /bin/sh was killed before it ended: the run was cancelled after TIME
+    next: skipped: the run ended before it
+    run RUN cancelled after TIME
+    ");
+    let shown = project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    assert_eq!(shown["steps"][0]["error"]["kind"], "partial", "{shown:#}");
+    assert_eq!(project.lines("effects"), ["begun"], "nothing is repeated");
+}
+
+#[test]
+fn the_timeout_of_the_step_is_told_and_not_that_of_the_program() {
+    let ran = slow("    timeout: 1s\n    on-unknown: fail\n").call(&["run", "slow.yaml"]);
+    assert_eq!(ran.exit, Some(1), "{ran:?}");
+    assert!(ran.out.contains("/bin/sh did not end and was killed: the step's timeout of 1s was over"), "{ran:?}");
+    assert!(!ran.out.contains("5m"), "{ran:?}");
+}
+
+#[test]
+fn a_secret_that_is_a_word_stops_no_step_and_changes_no_decision() {
+    let project = Project::with_plugins(&["exec"]);
+    project.write(
+        "runwright.toml",
+        "state-dir = \"state\"\n[plugin.exec.grants]\nsecrets = { db = { file = \"FOLDER/db\" } }\n\
+         exec = [{ program = \"/bin/sh\", args = [\"-c\", \"*\"], env = [\"DB\"] }]\n",
+    );
+    project.write("db", "test\n");
+    project.write(
+        "word.yaml",
+        r#"
+name: word
+steps:
+  - id: status
+    uses: exec/query
+    with: { program: /bin/sh, args: [-c, 'echo "{\"status\": \"latest\", \"stage\": \"test\"}"'] }
+  - id: decide
+    if: steps.status.output.json.status == "latest" && steps.status.output.json.stage == "test"
+    uses: exec/query
+    with: { program: /bin/sh, args: [-c, 'echo $DB is up; echo the latest'], secret-env: { DB: db } }
+outputs:
+  said: ${{ steps.decide.output.stdout }}
+"#,
+    );
+    let ran = project.call(&["run", "word.yaml"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    assert!(ran.out.contains("[secret db] is up") && ran.out.contains("the latest"), "{ran:?}");
+    let told = |text: &str| text.matches("too short or too common to be told from other text").count();
+    assert_eq!((told(&ran.err), told(&ran.out)), (1, 1), "the engine says it once, and the step that gets it: {ran:?}");
+    let doctor = project.call(&["doctor"]);
+    assert_eq!(told(&doctor.out), 1, "{doctor:?}");
+    fs::remove_file(project.path("db")).unwrap();
+    let doctor = project.call(&["doctor"]);
+    let missing = format!("the secret db is granted, but its file {}", project.path("db").display());
+    assert!(doctor.out.contains(&missing), "{doctor:?}");
+    let failed = project.call(&["run", "word.yaml"]);
+    assert!(failed.out.contains("the secret db has no value") && failed.out.contains(&missing), "{failed:?}");
+}
+
+#[test]
+fn a_denied_probe_restarts_nothing() {
+    let project = slow("");
+    project.write(
+        "heal.yaml",
+        "name: heal\nsteps:\n  - id: probe\n    uses: exec/query\n    with: { program: /usr/bin/curl }\n    \
+         on-failure: continue\n  - id: restart\n    if: \"!steps.probe.succeeded\"\n    uses: exec/run\n    \
+         with: { program: /bin/sh, args: [-c, echo restarted >> FOLDER/effects] }\n",
+    );
+    let ran = project.call(&["run", "heal.yaml"]);
+    assert_eq!(ran.exit, Some(1), "{ran:?}");
+    assert!(ran.out.contains("restart: skipped"), "{ran:?}");
+    assert!(project.lines("effects").is_empty());
+}
+
+#[test]
+fn grants_that_give_more_than_they_say_are_told() {
+    let project = slow("");
+    let told = project.call(&["plugin", "grants", "exec"]);
+    assert!(
+        told.out.contains("careful: /bin/sh -c *: with arguments that the plugin chooses, sh may run any"),
+        "{told:?}"
+    );
+    let doctor = project.call(&["doctor"]);
+    assert!(doctor.out.contains("sh may run any program"), "{doctor:?}");
+}

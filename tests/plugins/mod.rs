@@ -30,15 +30,15 @@ steps:
   - { id: allocates, uses: fixture/allocate, with: {}, on-failure: continue }
   - { id: floods, uses: fixture/flood, with: { to: log, bytes: 100 }, timeout: 300ms, on-failure: continue }
   - { id: oversleeps, uses: fixture/sleep, with: { ms: 60000, by: wasi }, timeout: 300ms, on-failure: continue }
-  - { id: denied, uses: fixture/deny, with: { capability: exec, subject: /bin/true }, on-failure: continue }
+  - { id: denied, uses: fixture/deny, with: { capability: exec, subject: /bin/true }, always: true, on-failure: continue }
   - { id: overflows, uses: fixture/huge-output, with: { size: 2000000 }, on-failure: continue }
   - { id: lies, uses: fixture/lie, with: {}, on-failure: continue }
   - { id: babbles, uses: fixture/not-json, with: {}, on-failure: continue }
   - { id: falls, uses: fixture/fall, with: {}, on-unknown: fail, on-failure: continue }
   - { id: unsure, uses: fixture/append-blind, with: { file: FOLDER/blind, line: x, fail: unknown }, on-unknown: fail, on-failure: continue }
   - { id: hoards, uses: fixture/hoard, with: { path: FOLDER/good.yaml }, on-failure: continue }
-  - { id: escapes, uses: fixture/touch, with: { what: read, path: FOLDER/../../etc/hostname }, on-failure: continue }
-  - { id: climbs, uses: fixture/touch, with: { what: read, path: FOLDER/link }, on-failure: continue }
+  - { id: escapes, uses: fixture/touch, with: { what: read, path: FOLDER/../../etc/hostname }, always: true, on-failure: continue }
+  - { id: climbs, uses: fixture/touch, with: { what: read, path: FOLDER/link }, always: true, on-failure: continue }
   - { id: counts, uses: fixture/count, with: {} }
   - { id: counts-again, uses: fixture/count, with: {}, if: "${{ steps.counts.output.count == 1 }}" }
   - { id: good, uses: fixture/echo, with: { value: "still here" } }
@@ -83,7 +83,7 @@ fn a_hostile_plugin_ends_its_step_and_nothing_else() {
     allocates failed: fixture/allocate needs more memory than its limit of 256 MiB; raise memory-bytes under [limits] in runwright.toml if it should have more
     floods failed: fixture/flood was still running after its 300ms and was stopped; give it a longer timeout if it needs more
     oversleeps failed: fixture/sleep was still running after its 300ms and was stopped; give it a longer timeout if it needs more
-    denied failed: the program is not granted: runwright.toml does not grant plugin fixture the program "/bin/true" with these arguments; to allow it, add under [plugin.fixture.grants]: exec = [{ program = "/bin/true", args = [] }]
+    denied failed: the program was refused: runwright.toml does not grant plugin fixture the program "/bin/true" with these arguments; to allow it, add under [plugin.fixture.grants]: exec = [{ program = "/bin/true", args = [] }]
     overflows failed: fixture/huge-output gave output of 1.9 MiB where its limit is 1 MiB; raise output-bytes under [limits] in runwright.toml if it should
     lies failed: fixture/lie gave an output that does not fit its own schema, a fault of the plugin: this value is not of type "string" (at /text)
     babbles failed: fixture/not-json gave output that is no JSON, a fault of the plugin: key must be a string at line 1 column 3

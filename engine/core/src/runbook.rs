@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ActionName, Digest, Map};
+use crate::{ActionName, Digest, FailureKind, Map};
 
 /// A runbook that was checked: what to do for one specific task.
 ///
@@ -299,8 +299,31 @@ pub enum OnFailure {
     Stop,
     /// The same, but the steps done so far are undone first.
     Rollback,
-    /// The next step starts.
+    /// The next step starts, unless the failure says nothing about the world: where a capability was refused or the input
+    /// is wrong, the run stops. A step marked `always` lets the run go on then, too.
+    #[serde(rename = "continue-unless-refused")]
     Continue,
+    /// The next step starts, whatever the failure: what `continue` meant to runs that were created before it meant the
+    /// above. They replay as they went.
+    #[serde(rename = "continue")]
+    ContinueAnyway,
+}
+
+impl OnFailure {
+    /// The word for it in runbooks.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Rollback => "rollback",
+            Self::Continue | Self::ContinueAnyway => "continue",
+        }
+    }
+
+    /// What it comes to for a failure of this kind, in a step that `always` runs or not.
+    pub(crate) fn after(self, kind: FailureKind, always: bool) -> Self {
+        let refused = matches!(kind, FailureKind::Denied | FailureKind::InvalidInput);
+        if self == Self::Continue && refused && !always { Self::Stop } else { self }
+    }
 }
 
 /// What to do where nobody can tell whether an attempt happened.

@@ -36,7 +36,7 @@ async fn once(host: &Host, plugin: Digest) {
 #[tokio::main]
 async fn main() {
     let cache = std::env::temp_dir().join(format!("runwright-warm-call-{}", std::process::id()));
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/dist/fixture.wasm");
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/dist/test/fixture.wasm");
     for temperature in ["cold", "cached"] {
         let started = Instant::now();
         let host = Host::new(Settings::new(&cache)).expect("a host");

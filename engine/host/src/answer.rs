@@ -4,6 +4,7 @@ use runwright_core::{Answer, Failure, FailureKind, Outcome, Value, Verdict};
 
 use crate::bindings::types::{self, ErrorInfo, PluginError};
 use crate::call::{Change, ChangeKind, Preview};
+use crate::capability::Report;
 use crate::capability::log::{clean, cut};
 use crate::limits::{Limits, size};
 use crate::redact::Tainted;
@@ -23,6 +24,16 @@ pub(crate) enum Unanswered {
     Lost(String),
 }
 
+impl Unanswered {
+    /// Its words.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Failed(failure) => &failure.message,
+            Self::Lost(reason) => reason,
+        }
+    }
+}
+
 impl From<Unanswered> for Outcome {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
@@ -37,12 +48,15 @@ pub(crate) struct Judge<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) output: &'a Schema,
     pub(crate) tainted: &'a Tainted,
-    /// What was refused to the call last.
-    pub(crate) denied: Option<String>,
+    /// What the plugin could not know of the call.
+    pub(crate) report: &'a Report,
+    /// Why the call had to end before it came back, in words.
+    pub(crate) cut: Option<&'a str>,
 }
 
 impl Judge<'_> {
-    /// The plugin's own error. Where it says `denied`, its message tells how to allow it, whatever it says itself.
+    /// The plugin's own error. Where it says `denied`, its message tells how to allow it, whatever it says itself; where
+    /// the host knows more of how it came to fail, it tells that too.
     pub(crate) fn error(&self, error: PluginError) -> Unanswered {
         let (kind, info, retry_after_ms) = match error {
             PluginError::UnknownAction(action) => {
@@ -50,9 +64,12 @@ impl Judge<'_> {
                 return Unanswered::Failed(Failure::new(FailureKind::Permanent, message));
             }
             PluginError::Cancelled => {
-                return Unanswered::Failed(Failure::new(FailureKind::Cancelled, "it was asked to stop"));
+                return Unanswered::Failed(Failure::new(
+                    FailureKind::Cancelled,
+                    self.explained("it was asked to stop"),
+                ));
             }
-            PluginError::UnknownOutcome(info) => return Unanswered::Lost(self.message(&info.message)),
+            PluginError::UnknownOutcome(info) => return Unanswered::Lost(self.explained(&self.message(&info.message))),
             PluginError::InvalidInput(info) => (FailureKind::InvalidInput, info, None),
             PluginError::Denied(info) => (FailureKind::Denied, info, None),
             PluginError::Transient(info) => (FailureKind::Transient, info.error, info.retry_after_ms),
@@ -60,12 +77,14 @@ impl Judge<'_> {
             PluginError::Partial(info) => (FailureKind::Partial, info, None),
         };
         let ErrorInfo { message: text, code, details } = info;
-        let mut message = self.message(&text);
-        if let Some(denied) = self.denied.as_ref().filter(|_| kind == FailureKind::Denied)
-            && !message.contains(denied.as_str())
-        {
-            message = if message.is_empty() { denied.clone() } else { format!("{message}: {denied}") };
-        }
+        let message = self.message(&text);
+        let (kind, message) = match self.report.refusal().filter(|_| kind == FailureKind::Denied) {
+            Some(refusal) if message.contains(&refusal.why) => (refusal.kind, message),
+            Some(refusal) if message.is_empty() => (refusal.kind, refusal.why.clone()),
+            Some(refusal) => (refusal.kind, format!("{message}: {}", refusal.why)),
+            None if kind == FailureKind::Denied || kind == FailureKind::InvalidInput => (kind, message),
+            None => (kind, self.explained(&message)),
+        };
         Unanswered::Failed(Failure {
             kind,
             message,
@@ -73,6 +92,13 @@ impl Judge<'_> {
             details: details.map(|details| self.tainted.hide_head(&details, MESSAGE_BYTES_MAX).into_owned()),
             retry_after_ms: retry_after_ms.map(u64::from),
         })
+    }
+
+    /// `message` with what the host knows beside it.
+    fn explained(&self, message: &str) -> String {
+        let aside = self.report.aside.as_ref().map(|aside| format!(" ({aside})")).unwrap_or_default();
+        let cut = self.cut.map(|cut| format!(": {cut}")).unwrap_or_default();
+        format!("{message}{aside}{cut}")
     }
 
     /// A plugin whose answer can't be used has acted nevertheless.
@@ -159,11 +185,16 @@ impl Judge<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::Refusal;
     use serde_json::json;
 
-    fn judge<T>(limits: &Limits, denied: Option<&str>, with: impl FnOnce(Judge<'_>) -> T) -> T {
+    fn judge<T>(limits: &Limits, report: &Report, with: impl FnOnce(Judge<'_>) -> T) -> T {
         let output = &Schema::new(&json!({"type": "object"})).unwrap();
-        with(Judge { limits, output, tainted: &Tainted::default(), denied: denied.map(str::to_owned) })
+        with(Judge { limits, output, tainted: &Tainted::default(), report, cut: None })
+    }
+
+    fn refused(kind: FailureKind) -> Report {
+        Report { refused: vec![Refusal { kind, why: "add x".to_owned() }], aside: None }
     }
 
     fn info(message: &str) -> ErrorInfo {
@@ -174,9 +205,11 @@ mod tests {
     fn a_denial_tells_how_to_allow_it() {
         let limits = Limits::default();
         let told = |message: &str| {
-            judge(&limits, Some("add x"), |judge| match judge.error(PluginError::Denied(info(message))) {
-                Unanswered::Failed(failure) => failure.message,
-                Unanswered::Lost(reason) => reason,
+            judge(&limits, &refused(FailureKind::Denied), |judge| {
+                match judge.error(PluginError::Denied(info(message))) {
+                    Unanswered::Failed(failure) => failure.message,
+                    Unanswered::Lost(reason) => reason,
+                }
             })
         };
         assert_eq!(told("no socket"), "no socket: add x");
@@ -185,11 +218,43 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_could_be_granted_is_wrong_input() {
+        let kind = |report: &Report, error| {
+            judge(&Limits::default(), report, |judge| match judge.error(error) {
+                Unanswered::Failed(failure) => failure.kind,
+                Unanswered::Lost(reason) => panic!("{reason}"),
+            })
+        };
+        let invalid = refused(FailureKind::InvalidInput);
+        assert_eq!(kind(&invalid, PluginError::Denied(info("no"))), FailureKind::InvalidInput);
+        // A plugin that goes on and fails later is believed.
+        assert_eq!(kind(&invalid, PluginError::Partial(info("no"))), FailureKind::Partial);
+        assert_eq!(kind(&refused(FailureKind::Denied), PluginError::Denied(info("no"))), FailureKind::Denied);
+    }
+
+    #[test]
+    fn an_error_tells_what_only_the_host_knows() {
+        let limits = Limits::default();
+        let report = Report { refused: Vec::new(), aside: Some("SIGKILL".to_owned()) };
+        let told = |error| {
+            let output = &Schema::new(&json!({})).unwrap();
+            let cut = Some("the run was cancelled");
+            match (Judge { limits: &limits, output, tainted: &Tainted::default(), report: &report, cut }).error(error) {
+                Unanswered::Failed(failure) => failure.message,
+                Unanswered::Lost(reason) => reason,
+            }
+        };
+        assert_eq!(told(PluginError::Partial(info("it was killed"))), "it was killed (SIGKILL): the run was cancelled");
+        assert_eq!(told(PluginError::UnknownOutcome(info("lost"))), "lost (SIGKILL): the run was cancelled");
+        assert_eq!(told(PluginError::InvalidInput(info("wrong"))), "wrong");
+    }
+
+    #[test]
     fn an_answer_that_cannot_be_used_is_a_loss() {
         let limits = Limits { output_bytes: 100, ..Limits::default() };
         let outcome = |output: &str| types::Outcome { output: output.to_owned(), changed: true, undo_data: None };
         let lost = |output: &str| {
-            judge(&limits, None, |judge| match judge.outcome(outcome(output)) {
+            judge(&limits, &Report::default(), |judge| match judge.outcome(outcome(output)) {
                 Err(Unanswered::Lost(reason)) => reason,
                 other => panic!("{other:?}"),
             })
@@ -198,16 +263,19 @@ mod tests {
         assert!(lost("[]").contains("schema"));
         assert!(lost(&"[".repeat(101)).contains("output-bytes"));
         assert!(lost(&"[".repeat(100)).contains("no JSON"));
-        assert_eq!(judge(&limits, None, |judge| judge.outcome(outcome("{}"))).unwrap().output, json!({}));
-        assert!(judge(&limits, None, |judge| judge.undone(outcome("[]"))).is_ok(), "an undo has an output of its own");
-        assert!(judge(&limits, None, |judge| judge.undone(outcome("{"))).is_err());
+        assert_eq!(judge(&limits, &Report::default(), |judge| judge.outcome(outcome("{}"))).unwrap().output, json!({}));
+        assert!(
+            judge(&limits, &Report::default(), |judge| judge.undone(outcome("[]"))).is_ok(),
+            "an undo has an output of its own"
+        );
+        assert!(judge(&limits, &Report::default(), |judge| judge.undone(outcome("{"))).is_err());
     }
 
     #[test]
     fn messages_are_clean_and_bounded() {
         let limits = Limits::default();
         let error = PluginError::UnknownOutcome(info(&format!("\u{1b}[2Jx\n{}", "y".repeat(10_000))));
-        let Unanswered::Lost(reason) = judge(&limits, None, |judge| judge.error(error)) else { panic!() };
+        let Unanswered::Lost(reason) = judge(&limits, &Report::default(), |judge| judge.error(error)) else { panic!() };
         assert!(reason.starts_with("x y") && reason.len() <= MESSAGE_BYTES_MAX);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use runwright_core::PluginFacts;
 use serde::Serialize;
 
-use crate::reach::KINDS;
+use crate::reach::{KINDS, wanted};
 
 /// One thing that a plugin can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,7 +25,7 @@ pub struct Ask {
 /// What each capability means, most powerful first, and what a plugin needs to get it.
 const WORDS: [(&str, &str, &str); 13] = [
     ("exec", "needs a grant", "run programs on the engine's machine"),
-    ("files", "needs a grant", "read and write folders (all programs for WASI import this)"),
+    ("files", "needs a grant", "read and write folders (some languages import this in any case)"),
     ("unix", "needs a grant", "talk to Unix sockets on the engine's machine"),
     ("http", "needs a grant", "send HTTP requests"),
     ("secrets", "needs a grant", "read named secrets"),
@@ -42,11 +42,11 @@ const WORDS: [(&str, &str, &str); 13] = [
 /// What the plugin's binary imports, in plain words, most powerful first.
 pub fn asks(facts: &PluginFacts) -> Vec<Ask> {
     let imported: BTreeSet<&str> = facts.imports.iter().filter_map(|import| meant(import)).collect();
+    let wanted = wanted(facts);
     let asks = WORDS.into_iter().filter(|(capability, ..)| imported.contains(capability));
     asks.map(|(capability, needs, what)| {
         let example = KINDS.into_iter().find(|(name, _)| *name == capability).map(|(_, example)| example);
-        // Every program for WASI imports these, so that they are there says nothing.
-        let grant = example.filter(|_| !matches!(capability, "files" | "env"));
+        let grant = example.filter(|_| wanted.contains(capability));
         Ask { capability, what, needs, grant }
     })
     .collect()

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 /// When a call must end. Everything that waits inside of a call waits through this.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
+    begun: Instant,
     deadline: Instant,
     cancel: watch::Receiver<bool>,
 }
@@ -28,7 +29,8 @@ impl Ending {
     pub(crate) fn new(time: Duration, cancel: watch::Receiver<bool>) -> Self {
         // A time beyond what the clock can hold means none: a century stands for it.
         let century = Duration::from_secs(100 * 365 * 24 * 3600);
-        Self { deadline: Instant::now() + time.min(century), cancel }
+        let begun = Instant::now();
+        Self { begun, deadline: begun + time.min(century), cancel }
     }
 
     /// An ending by deadline only.
@@ -42,6 +44,15 @@ impl Ending {
 
     pub(crate) fn cancelled(&self) -> bool {
         *self.cancel.borrow()
+    }
+
+    /// Why the call must end, in words, if it must already.
+    pub(crate) fn reached(&self) -> Option<String> {
+        if self.cancelled() {
+            return Some(format!("the run was cancelled after {}", span(self.begun.elapsed())));
+        }
+        let over = self.left().is_zero();
+        over.then(|| format!("the step's timeout of {} was over", span(self.deadline - self.begun)))
     }
 
     /// Waits for the end. Dropping the cancelling side means that nobody will cancel.
@@ -68,6 +79,20 @@ impl Ending {
     }
 }
 
+/// A time for people, no finer than they care: `250ms`, `1.2s`, `59s`, `5m`, `1h30m`.
+pub(crate) fn span(time: Duration) -> String {
+    let (ms, seconds) = (time.as_millis(), time.as_secs());
+    match seconds {
+        0 => format!("{ms}ms"),
+        1..10 if ms % 1000 >= 100 => format!("{}.{}s", seconds, ms % 1000 / 100),
+        1..60 => format!("{seconds}s"),
+        _ => {
+            let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+            parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect()
+        }
+    }
+}
+
 /// Waits until `cancel` is true; for ever, if its other side is gone without that.
 pub(crate) async fn cancelled(mut cancel: watch::Receiver<bool>) {
     let gone = cancel.wait_for(|cancelled| *cancelled).await.is_err();
@@ -90,8 +115,18 @@ mod tests {
         assert_eq!(ending.within(None, forever()).await, Err(End::Deadline));
         assert_eq!(ending.left(), Duration::ZERO);
         let ending = Ending::new(Duration::from_secs(60), cancel.subscribe());
+        assert_eq!(ending.reached(), None);
         cancel.send_replace(true);
         assert_eq!(ending.within(None, forever()).await, Err(End::Cancelled));
         assert!(ending.cancelled());
+        assert!(ending.reached().unwrap().starts_with("the run was cancelled "));
+        assert_eq!(Ending::after(Duration::ZERO).reached().unwrap(), "the step's timeout of 0ms was over");
+    }
+
+    #[test]
+    fn times_are_for_people() {
+        let told = [0, 250, 999, 1_000, 1_099, 1_250, 9_990, 59_999, 60_000, 90_000, 5_400_000]
+            .map(|ms| span(Duration::from_millis(ms)));
+        assert_eq!(told, ["0ms", "250ms", "999ms", "1s", "1s", "1.2s", "9.9s", "59s", "1m", "1m30s", "1h30m"]);
     }
 }

@@ -11,7 +11,8 @@
 //! **Invariant:** nothing is inherited: a plugin sees no environment, argument, input, folder or network of the engine.
 //!
 //! **Invariant:** no value that a plugin was given as a secret leaves a call, in whatever usual encoding: it is replaced by
-//! `[secret NAME]` before anything else sees it.
+//! `[secret NAME]` before anything else sees it. One that can't be told from other text is replaced where it stands as a
+//! word, in what the call says that was given it.
 //!
 //! **Invariant:** a program that is to outlive the engine is durable in [`Notes::note`] before its first instruction.
 
@@ -24,6 +25,7 @@ mod bounds;
 mod cache;
 mod call;
 mod capability;
+mod caution;
 mod command;
 mod compile;
 mod embed;
@@ -47,12 +49,15 @@ mod reach;
 mod redact;
 mod sandbox;
 mod schema;
+mod skew;
 mod state;
 mod stdio;
 
 pub use asks::{Ask, asks};
 pub use binding::{VersionRange, withheld};
 pub use call::{Call, Change, ChangeKind, Preview, Reply, Verb};
+pub use capability::secrets::findings as secret_findings;
+pub use caution::cautions;
 pub use embed::embed;
 pub use error::Error;
 pub use grants::{ExecGrant, FileGrant, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};

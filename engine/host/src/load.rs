@@ -172,7 +172,7 @@ impl Host {
         let told = |reason| Error::Describe { plugin: name.to_owned(), reason: format!("it {reason}") };
         match linked {
             Linked::Component(plugin) => {
-                let described = self.sandbox.enter(describing(time, None), time, async |store| {
+                let described = self.sandbox.enter(self.describing(time, None), time, async |store| {
                     let instance = plugin.instantiate_async(&mut *store).await?;
                     instance.runwright_plugin_actions().call_describe(store).await
                 });
@@ -181,30 +181,31 @@ impl Host {
             Linked::Command(program) => {
                 let exchange = Exchange::describe(&self.sandbox.limits);
                 let response = exchange.response.clone();
-                let setup = describing(time, Some(exchange));
+                let setup = self.describing(time, Some(exchange));
                 let work = async |store: &mut _| command::run(program, store, response).await;
                 let exited = self.sandbox.enter(setup, time, work).await.map_err(told)?.answer;
                 command::info(exited).map_err(told)
             }
         }
     }
+
+    /// Describing is pure: every capability is refused.
+    fn describing(&self, time: Duration, exchange: Option<Exchange>) -> Setup {
+        Setup {
+            plugin: "new".into(),
+            grants: Arc::new(Granted::withheld("a plugin describes itself without any".to_owned())),
+            ending: Ending::after(time),
+            notes: Arc::new(Silent),
+            tainted: self.sandbox.shared.tainted.for_call(),
+            checkpoints: Default::default(),
+            read_only: true,
+            exchange,
+        }
+    }
 }
 
 fn no_plugin(name: &str, reason: impl Into<String>) -> Error {
     Error::NoPlugin { plugin: name.to_owned(), reason: reason.into() }
-}
-
-/// Describing is pure: every capability is refused.
-fn describing(time: Duration, exchange: Option<Exchange>) -> Setup {
-    Setup {
-        plugin: "new".into(),
-        grants: Arc::new(Granted::withheld("a plugin describes itself without any".to_owned())),
-        ending: Ending::after(time),
-        notes: Arc::new(Silent),
-        checkpoints: Default::default(),
-        read_only: true,
-        exchange,
-    }
 }
 
 /// Reads a file of no more than so many bytes; none where it has more.

@@ -24,10 +24,18 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
-/// Does `argument` fit `pattern`, in which a lone `*` is any argument?
+/// The end of a last argument pattern that may fit any number of arguments.
+const REPEATED: &str = "...";
+
+/// Does `argument` fit `pattern`, in which a lone `*` is any argument that is no option?
 ///
-/// Where `*` is only a part, the argument must not climb out of a folder: `/vms/*` is no way to `/vms/../etc`.
+/// An argument that begins with `-` fits only a pattern that begins with `-` itself: programs take it as an option,
+/// wherever it stands, and many have an option that runs other programs. Where `*` is only a part, the argument must not
+/// climb out of a folder: `/vms/*` is no way to `/vms/../etc`.
 fn argument_fits(pattern: &str, argument: &str) -> bool {
+    if argument.starts_with('-') && !pattern.starts_with('-') {
+        return false;
+    }
     if pattern == "*" {
         return true;
     }
@@ -35,18 +43,40 @@ fn argument_fits(pattern: &str, argument: &str) -> bool {
     fits(pattern, argument) && !(pattern.contains('*') && climbs())
 }
 
-/// Do all `arguments` fit the `patterns`, of which a last `**` stands for any rest?
+/// Do all `arguments` fit the `patterns`? A last `**` stands for any rest, options and all; a last pattern that ends in
+/// `...` for any number of arguments that fit what stands before these dots.
 pub(crate) fn arguments_fit(patterns: &[String], arguments: &[String]) -> bool {
-    match patterns.split_last() {
-        Some((rest, first)) if rest == "**" => {
-            arguments.len() >= first.len() && each_fits(first, &arguments[..first.len()])
+    let Some((last, first)) = patterns.split_last() else { return arguments.is_empty() };
+    let Some((begin, rest)) = arguments.split_at_checked(first.len()) else { return false };
+    each_fits(first, begin)
+        && match last.strip_suffix(REPEATED) {
+            Some(repeated) => rest.iter().all(|argument| argument_fits(repeated, argument)),
+            None if last == "**" => true,
+            None => each_fits(std::slice::from_ref(last), rest),
         }
-        _ => arguments.len() == patterns.len() && each_fits(patterns, arguments),
-    }
 }
 
 fn each_fits(patterns: &[String], arguments: &[String]) -> bool {
-    patterns.iter().zip(arguments).all(|(pattern, argument)| argument_fits(pattern, argument))
+    patterns.len() == arguments.len()
+        && patterns.iter().zip(arguments).all(|(pattern, argument)| argument_fits(pattern, argument))
+}
+
+/// Whether the patterns leave anything open.
+pub(crate) fn is_open(pattern: &str) -> bool {
+    pattern.contains('*') || pattern.ends_with(REPEATED)
+}
+
+/// What is wrong with the argument patterns of one program, if anything is.
+pub(crate) fn arguments_problem(patterns: &[String]) -> Option<&'static str> {
+    let early = patterns.iter().rev().skip(1);
+    let only_last = |pattern: &String| pattern == "**" || (pattern.ends_with(REPEATED) && pattern.contains('*'));
+    if early.clone().any(only_last) {
+        return Some("`**` and a pattern that ends in `...` must be the last");
+    }
+    patterns
+        .iter()
+        .any(|pattern| pattern.contains("**") && pattern != "**")
+        .then_some("`**` stands for all arguments that follow, so it stands alone; within one argument write `*`")
 }
 
 #[cfg(test)]
@@ -103,10 +133,41 @@ mod tests {
         assert!(!fit(&["create", "**"], &["convert"]));
         assert!(!fit(&["create", "*"], &["create"]));
         assert!(fit(&["create", "*"], &["create", "/any/../thing"]));
+        assert!(fit(&["ls", "*..."], &["ls"]) && fit(&["ls", "*..."], &["ls", "a", "/b"]));
+        assert!(!fit(&["ls", "*..."], &[]) && !fit(&["ls", "*..."], &["ls", "a", "-b"]));
+        assert!(fit(&["/srv/*..."], &["/srv/a", "/srv/b"]) && !fit(&["/srv/*..."], &["/srv/a", "/etc"]));
+        assert!(fit(&["--x=*..."], &["--x=1", "--x=2"]) && !fit(&["--x=*..."], &["--y=1"]));
         assert!(fit(&["--disk=/vms/*"], &["--disk=/vms/a.qcow2"]));
         assert!(!fit(&["--disk=/vms/*"], &["--disk=/vms/../etc"]));
         assert!(!fit(&["--disk=/vms/*"], &["--disk=/vms/.."]));
         assert!(!fit(&["file=*"], &["file=.."]));
         assert!(!fit(&["-*"], &["-a", "-b"]));
+    }
+
+    #[test]
+    fn an_option_fits_only_what_begins_like_one() {
+        let fit = |pattern: &str, argument: &str| arguments_fit(&[pattern.to_owned()], &[argument.to_owned()]);
+        for option in
+            ["--upload-pack=/tmp/x", "-oProxyCommand=id", "--checkpoint-action=exec=id", "-exec", "-e", "-", "--"]
+        {
+            for pattern in ["*", "*.service", "*=*", "*..."] {
+                assert!(!fit(pattern, option), "{pattern} {option}");
+            }
+            assert!(fit(option, option) && fit("**", option), "{option}");
+        }
+        assert!(fit("-*", "-oProxyCommand=id") && fit("--since=*", "--since=-1h") && fit("*", "a-b"));
+        // A literal `--` before it does not help: not every program ends its options there.
+        let after =
+            |argument: &str| arguments_fit(&["--".to_owned(), "*".to_owned()], &["--".to_owned(), argument.to_owned()]);
+        assert!(after("x") && !after("-x"));
+    }
+
+    #[test]
+    fn what_stands_for_several_arguments_stands_last_and_alone() {
+        let problem = |patterns: &[&str]| {
+            arguments_problem(&patterns.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()).is_some()
+        };
+        assert!(!problem(&["a", "**"]) && !problem(&["a", "*..."]) && !problem(&["wait...", "x"]) && !problem(&[]));
+        assert!(problem(&["**", "a"]) && problem(&["*...", "a"]) && problem(&["a**"]) && problem(&["**..."]));
     }
 }

@@ -14,7 +14,8 @@ use crate::ending::{Ending, cancelled};
 use crate::grants::Granted;
 use crate::host::{Entry, Host, Loaded, not_loaded};
 use crate::linked::Linked;
-use crate::notes::Notes;
+use crate::notes::{Level, Notes};
+use crate::redact::Tainted;
 use crate::sandbox::Ended;
 use crate::state::{Setup, State};
 
@@ -35,15 +36,16 @@ impl Host {
     pub async fn call(&self, call: Call, notes: Arc<dyn Notes>) -> Reply {
         let verb = call.verb;
         self.know_secrets().await;
-        let mut reply = match self.perform(call, notes).await {
+        let tainted = self.sandbox.shared.tainted.for_call();
+        let mut reply = match self.perform(call, notes, &tainted).await {
             Ok(reply) => reply,
             Err(unanswered) => reply(verb, unanswered),
         };
-        self.sandbox.shared.tainted.hide_reply(&mut reply);
+        tainted.hide_reply(&mut reply);
         reply
     }
 
-    async fn perform(&self, call: Call, notes: Arc<dyn Notes>) -> Result<Reply, Unanswered> {
+    async fn perform(&self, call: Call, notes: Arc<dyn Notes>, tainted: &Tainted) -> Result<Reply, Unanswered> {
         let loaded = self.plugin(call.plugin).ok_or_else(|| Unanswered::Failed(not_loaded(call.plugin)))?;
         let schemas = loaded.schemas(&call.action).map_err(Unanswered::Failed)?;
         if matches!(call.verb, Verb::Plan | Verb::Run) {
@@ -52,15 +54,17 @@ impl Host {
         }
         let _turn = self.turn(&call).await?;
         let name = format!("{}/{}", loaded.name, call.action);
-        let Ended { answer, denied } =
-            self.enter(&loaded, call, notes).await.map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
-        let judge = Judge {
-            limits: &self.sandbox.limits,
-            output: &schemas.output,
-            tainted: &self.sandbox.shared.tainted,
-            denied,
-        };
-        judged(&judge, answer).map_err(|unanswered| match unanswered {
+        let Ended { answer, report, cut, log } = self
+            .enter(&loaded, call, notes, tainted.clone())
+            .await
+            .map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
+        let (limits, output) = (&self.sandbox.limits, &schemas.output);
+        let judge = Judge { limits, output, tainted, report: &report, cut: cut.as_deref() };
+        let judged = judged(&judge, answer);
+        // What was refused is told once: by the failure, where it is about that.
+        let told = judged.as_ref().err().map_or("", Unanswered::text);
+        report.untold(told).for_each(|why| log.write(Level::Warn, why));
+        judged.map_err(|unanswered| match unanswered {
             Unanswered::Lost(reason) => Unanswered::Lost(format!("{name} {reason}")),
             failed @ Unanswered::Failed(_) => failed,
         })
@@ -83,6 +87,7 @@ impl Host {
         loaded: &Loaded,
         call: Call,
         notes: Arc<dyn Notes>,
+        tainted: Tainted,
     ) -> Result<Ended<Result<Said, types::PluginError>>, String> {
         let entry = self.entry(&loaded.name);
         let time = call.deadline.unwrap_or_else(|| self.sandbox.limits.deadline());
@@ -92,6 +97,7 @@ impl Host {
             grants: granted(&entry, loaded),
             ending: Ending::new(time, call.cancel.clone()),
             notes,
+            tainted,
             checkpoints: call.checkpoints.clone(),
             read_only: call.read_only || call.verb == Verb::Plan,
             exchange,
@@ -108,8 +114,8 @@ impl Host {
                 let exchange = Exchange::of(&call, &context, &self.sandbox.limits)?;
                 let response = exchange.response.clone();
                 let work = async |store: &mut Store<State>| command::run(program, store, response).await;
-                let Ended { answer, denied } = self.sandbox.enter(setup(Some(exchange)), time, work).await?;
-                Ok(Ended { answer: said(call.verb, answer)?, denied })
+                let Ended { answer, report, cut, log } = self.sandbox.enter(setup(Some(exchange)), time, work).await?;
+                Ok(Ended { answer: said(call.verb, answer)?, report, cut, log })
             }
         }
     }

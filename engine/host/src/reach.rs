@@ -15,8 +15,8 @@ use crate::grants::{Grants, PluginEntry, SecretSource};
 pub struct Reach {
     /// Its name, which is also the key under `[plugin.NAME.grants]`.
     pub capability: &'static str,
-    /// Whether the binary imports what it belongs to. Every program of WASI imports its file system, so `files` never
-    /// counts as asked for.
+    /// Whether the binary imports what it belongs to. Languages that import all of WASI, whatever they use, ask for no
+    /// `files` by that.
     pub asked: bool,
     /// What is granted, one line each.
     pub granted: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Reach {
 /// The capabilities that need a grant, each with an example of one.
 pub(crate) const KINDS: [(&str, &str); 6] = [
     ("env", "env = [\"VARIABLE\"]"),
-    ("exec", "exec = [{ program = \"/usr/bin/PROGRAM\", args = [\"*\"] }]"),
+    ("exec", "exec = [{ program = \"/usr/bin/PROGRAM\", args = [\"ARGUMENT\"] }]"),
     ("files", "files = [{ path = \"/FOLDER\" }]"),
     ("http", "http = [{ method = \"GET\", url = \"https://HOST/*\" }]"),
     ("secrets", "secrets = { NAME = { env = \"VARIABLE\" } }"),
@@ -38,7 +38,7 @@ pub(crate) const KINDS: [(&str, &str); 6] = [
 /// What the plugin can ask for or is granted, capability by capability. `entry` is what `runwright.toml` says of it; of
 /// grants that are [`withheld`] none counts. The bare list of what it imports stands in [`PluginFacts::imports`].
 pub fn reach(facts: &PluginFacts, entry: Option<&PluginEntry>) -> Vec<Reach> {
-    let wanted: BTreeSet<&str> = facts.imports.iter().filter_map(|import| wanted(import)).collect();
+    let wanted = wanted(facts);
     let none = Grants::default();
     let grants = entry.filter(|_| withheld(facts, entry).is_none()).map_or(&none, |entry| &entry.grants);
     let reach = KINDS.into_iter().map(|(capability, example)| {
@@ -62,14 +62,21 @@ pub fn missing(reach: &[Reach]) -> Option<(String, String)> {
     Some((missing.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "), add))
 }
 
-/// The capability that an imported interface belongs to. Every program of WASI imports its file system, whether it uses
-/// it or not, so that says nothing.
-fn wanted(import: &str) -> Option<&'static str> {
-    if import.starts_with("wasi:http/outgoing-handler") {
-        return Some("http");
-    }
-    let interface = import.strip_prefix("runwright:plugin/")?.split('@').next()?;
-    KINDS.into_iter().map(|(name, _)| name).find(|name| *name == interface)
+/// The capabilities that the binary asks for by what it imports. That of WASI's files counts where the language imports
+/// what is used: one that imports sockets too, which nobody is ever granted, imports everything.
+pub(crate) fn wanted(facts: &PluginFacts) -> BTreeSet<&'static str> {
+    let imports = || facts.imports.iter().map(String::as_str);
+    let all_of_wasi = imports().any(|import| import.starts_with("wasi:sockets/"));
+    imports()
+        .filter_map(|import| match import.split('@').next()? {
+            "wasi:http/outgoing-handler" => Some("http"),
+            "wasi:filesystem/preopens" => (!all_of_wasi).then_some("files"),
+            own => {
+                let own = own.strip_prefix("runwright:plugin/")?;
+                KINDS.into_iter().map(|(name, _)| name).find(|name| *name == own)
+            }
+        })
+        .collect()
 }
 
 fn granted(grants: &Grants, capability: &str) -> Vec<String> {
@@ -80,7 +87,8 @@ fn granted(grants: &Grants, capability: &str) -> Vec<String> {
             .iter()
             .map(|grant| {
                 let args = grant.args.iter().map(|arg| format!(" {arg}")).collect::<String>();
-                clean(&format!("{}{args}{}", grant.program.display(), mark(grant.detached, "detached")))
+                let any = mark(grant.args.last().is_some_and(|last| last == "**"), "any arguments");
+                clean(&format!("{}{args}{any}{}", grant.program.display(), mark(grant.detached, "detached")))
             })
             .collect(),
         "files" => grants
@@ -157,6 +165,17 @@ mod tests {
         let (names, add) = missing(&reach).unwrap();
         assert_eq!(names, "exec");
         assert_eq!(toml::from_str::<toml::Table>(&add).unwrap().keys().collect::<Vec<_>>(), ["plugin"], "{add}");
+    }
+
+    #[test]
+    fn files_are_asked_for_by_who_imports_what_it_uses() {
+        let wants = |imports: &[&str]| {
+            let facts = PluginFacts { imports: imports.iter().map(|import| (*import).to_owned()).collect(), ..facts() };
+            wanted(&facts).contains("files")
+        };
+        assert!(wants(&["wasi:filesystem/types@0.2.6", "wasi:filesystem/preopens@0.2.6"]));
+        assert!(!wants(&["wasi:filesystem/types@0.2.6"]), "standard streams need these");
+        assert!(!wants(&["wasi:filesystem/preopens@0.2.6", "wasi:sockets/tcp@0.2.6"]));
     }
 
     #[test]

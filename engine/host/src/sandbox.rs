@@ -12,12 +12,15 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
+use crate::capability::Report;
 use crate::capability::log::{Log, clean};
 use crate::ending::End;
 use crate::engine::{Ticker, engine, linker};
 use crate::error::Error;
 use crate::limits::{Limits, size};
 use crate::linked::{Linked, kind};
+use crate::notes::Level;
+use crate::skew::{skew, unmatched};
 use crate::state::{Setup, Shared, State};
 
 /// Makes sandboxes.
@@ -32,8 +35,11 @@ pub(crate) struct Sandbox {
 /// What a call that came back left behind.
 pub(crate) struct Ended<T> {
     pub(crate) answer: T,
-    /// What was refused to it last, in words.
-    pub(crate) denied: Option<String>,
+    /// What the plugin could not know of it.
+    pub(crate) report: Report,
+    /// Why the call had to end, in words, if it had to before it came back.
+    pub(crate) cut: Option<String>,
+    pub(crate) log: Log,
 }
 
 impl Sandbox {
@@ -46,9 +52,12 @@ impl Sandbox {
 
     /// Links `component` with everything that there is, once for all its calls.
     pub(crate) fn link(&self, component: &Component) -> Result<Linked, String> {
+        if let Some(why) = skew(component, &self.engine) {
+            return Err(why);
+        }
         let kind = kind(component, &self.engine)?;
         let linked = self.linker.instantiate_pre(component).and_then(|linked| Linked::new(linked, kind));
-        linked.map_err(|error| clean(&format!("{error:#}")))
+        linked.map_err(|error| clean(&unmatched(&format!("{error:#}"))))
     }
 
     /// Makes a sandbox, does `work`, which makes an instance of the plugin in it, and drops it. `time` is what the call has, for its error text.
@@ -63,16 +72,22 @@ impl Sandbox {
         let _ticking = self.ticker.run();
         let ending = setup.ending.clone();
         let state = State::new(setup, &self.limits, &self.shared);
-        let log = state.log.clone();
+        let (log, refusals) = (state.log.clone(), state.refusals.clone());
         let store = self.store(state);
         let called = unwinding(async move {
             let mut store = store;
             let answer = work(&mut store).await;
             let state = store.data_mut();
             state.finish_lines();
+            let (report, log) = (state.refusals.take(), state.log.clone());
             match answer {
-                Ok(answer) => Ok(Ended { answer, denied: state.refusals.take() }),
-                Err(error) => Err(reason(&error, state)),
+                Ok(answer) => Ok(Ended { answer, report, cut: state.ending.reached(), log }),
+                Err(error) => {
+                    let reason = reason(&error, state);
+                    // The plugin did not live to tell it.
+                    report.untold(&reason).for_each(|why| log.write(Level::Warn, why));
+                    Err(reason)
+                }
             }
         });
         let grace = self.limits.grace();
@@ -83,7 +98,10 @@ impl Sandbox {
         };
         tokio::select! {
             biased;
-            end = overdue => Err(log.hide(&stopped(end, time, grace))),
+            end = overdue => {
+                refusals.take().untold("").for_each(|why| log.write(Level::Warn, why));
+                Err(log.hide(&stopped(end, time, grace)))
+            }
             called = called => match called {
                 Ok(ended) => ended.map_err(|reason| log.hide(&reason)),
                 Err(panic) => Err(fault(&*panic, &log)),

@@ -63,6 +63,8 @@ pub(crate) struct Setup {
     pub(crate) grants: Arc<Granted>,
     pub(crate) ending: Ending,
     pub(crate) notes: Arc<dyn Notes>,
+    /// What no text that leaves the call may hold.
+    pub(crate) tainted: Tainted,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) read_only: bool,
     /// For a plugin that is a program.
@@ -71,8 +73,8 @@ pub(crate) struct Setup {
 
 impl State {
     pub(crate) fn new(setup: Setup, limits: &Arc<Limits>, shared: &Shared) -> Self {
-        let Setup { plugin, grants, ending, notes, checkpoints, read_only, exchange } = setup;
-        let log = Log::new(Arc::clone(&notes), Arc::clone(limits), shared.tainted.clone());
+        let Setup { plugin, grants, ending, notes, tainted, checkpoints, read_only, exchange } = setup;
+        let log = Log::new(Arc::clone(&notes), Arc::clone(limits), tainted.clone());
         let err = if exchange.is_some() { Which::Log } else { Which::Err };
         let stdio = [Which::Out, err].map(|which| Lines::new(log.clone(), which));
         // No environment, arguments, input, network or folder but what is set here: those are the builder's defaults.
@@ -101,7 +103,7 @@ impl State {
             notes,
             log,
             stdio,
-            tainted: shared.tainted.clone(),
+            tainted,
             courier,
             checkpoints,
             read_only,
@@ -148,6 +150,7 @@ pub(crate) fn bare_with(grants: &str, notes: Arc<dyn Notes>, shared: &Shared) ->
         grants: Arc::new(Granted::new(Default::default(), grants).unwrap()),
         ending: Ending::after(std::time::Duration::from_secs(20)),
         notes,
+        tainted: shared.tainted.for_call(),
         checkpoints: Checkpoints::new(),
         read_only: false,
         exchange: None,

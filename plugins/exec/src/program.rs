@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runwright_sdk::exec::{self, Command};
 use runwright_sdk::schemars::{self, JsonSchema};
-use runwright_sdk::{Error, ErrorKind, Result, Span, secrets};
+use runwright_sdk::{Error, ErrorKind, Result, Span, clock, secrets};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -104,8 +104,14 @@ impl Program {
         }
         command.run().map_err(|error| match error {
             exec::Error::TimedOut => {
-                let message = format!("{} did not end within {} and was killed", self.program, self.timeout);
+                // The engine tells why it had to end, where that is not this time-out.
+                let within = if clock::cancelled() { String::new() } else { format!(" within {}", self.timeout) };
+                let message = format!("{} did not end{within} and was killed", self.program);
                 Error::unknown_outcome(message).code("exec.timed-out")
+            }
+            // It and all that it started are gone, so what remains is what it did until then.
+            exec::Error::Cancelled => {
+                Error::partial(format!("{} was killed before it ended", self.program)).code("exec.cancelled")
             }
             other => Error::from(other).context(&self.program),
         })
@@ -142,7 +148,7 @@ impl Program {
                 return Err(Error::new(otherwise, message).code(format!("exec.status-{status}")));
             }
             None => {
-                let message = format!("{} was killed by a signal{}", self.program, said(&output.stderr));
+                let message = format!("{} did not end by itself{}", self.program, said(&output.stderr));
                 return Err(Error::new(otherwise, message).code("exec.signal"));
             }
         };

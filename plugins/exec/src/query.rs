@@ -23,8 +23,10 @@ pub(crate) fn run(input: Input, _: &Context) -> Result<Outcome<Left>> {
 
 /// What only reads leaves nothing behind when it is cut off.
 fn harmless(error: Error) -> Error {
-    if error.kind() != ErrorKind::UnknownOutcome {
-        return error;
+    match error.kind() {
+        ErrorKind::UnknownOutcome => {}
+        ErrorKind::Partial => return Error::cancelled(),
+        _ => return error,
     }
     let code = error.code_text().unwrap_or("exec.failed").to_owned();
     Error::transient(error.to_string()).code(code)

@@ -19,10 +19,10 @@ pub(crate) struct Input {
 /// What the answer must be like.
 #[derive(Deserialize, JsonSchema)]
 struct Expected {
-    /// The statuses that are right.
-    #[serde(default = "ok")]
+    /// The statuses that are right; without it any from 200 to 299 is.
+    #[serde(default)]
     #[schemars(example = json!([200, 204]))]
-    status: Vec<u16>,
+    status: Option<Vec<u16>>,
     /// Text that the body must contain.
     #[schemars(example = &"ready")]
     contains: Option<String>,
@@ -38,12 +38,8 @@ pub(crate) struct Checked {
     status: u16,
 }
 
-fn ok() -> Vec<u16> {
-    vec![200]
-}
-
 pub(crate) fn run(input: Input, _: &Context) -> Result<Outcome<Checked>> {
-    let response = input.ask.send()?;
+    let response = if input.expected.needs_a_body() { input.ask.send()? } else { input.ask.send_for_head()? };
     match input.expected.miss(&response) {
         None => Ok(Outcome::unchanged(Checked { status: response.status })),
         Some(miss) => {
@@ -54,11 +50,22 @@ pub(crate) fn run(input: Input, _: &Context) -> Result<Outcome<Checked>> {
 }
 
 impl Expected {
+    /// Whether the body is compared with anything: a health page may be larger than what a plugin may read.
+    fn needs_a_body(&self) -> bool {
+        self.contains.is_some() || self.json.is_some()
+    }
+
     /// Why the answer is not as expected.
     fn miss(&self, response: &Response) -> Option<String> {
-        if !self.status.contains(&response.status) {
-            let expected: Vec<_> = self.status.iter().map(ToString::to_string).collect();
-            return Some(format!("the status is {}, not {}", response.status, expected.join(" or ")));
+        let right = match &self.status {
+            Some(statuses) => statuses.contains(&response.status),
+            None => (200..300).contains(&response.status),
+        };
+        if !right {
+            let expected = self.status.as_ref().map_or("2xx".to_owned(), |statuses| {
+                statuses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+            });
+            return Some(format!("the status is {}, not {expected}", response.status));
         }
         if let Some(text) = &self.contains
             && !response.text().contains(text)
@@ -93,9 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_200_unless_said() {
-        assert_eq!(miss(json!({}), 200, ""), None);
-        assert_eq!(miss(json!({}), 503, "").unwrap(), "the status is 503, not 200");
+    fn any_2xx_is_right_unless_said() {
+        for status in [200, 204, 299] {
+            assert_eq!(miss(json!({}), status, ""), None);
+        }
+        for status in [199, 300, 503] {
+            assert_eq!(miss(json!({}), status, "").unwrap(), format!("the status is {status}, not 2xx"));
+        }
+        assert!(miss(json!({"status": [200]}), 204, "").unwrap().ends_with("is 204, not 200"));
         assert_eq!(miss(json!({"status": [200, 404]}), 404, ""), None);
     }
 

@@ -137,22 +137,28 @@ pub struct Process {
 /// Why a program did not run to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// It is not granted; the text names what is missing.
+    /// It is not granted, and the text names what is missing; or no program can be given this.
     Denied(String),
     /// There is no such program.
     NotFound,
     /// It did not end in time and was killed.
     TimedOut,
-    /// It could not be started or watched.
+    /// It was never started; it may work later.
+    NotStarted(String),
+    /// The step was cancelled, so it was killed. What it did until then remains.
+    Cancelled,
+    /// It could not be watched.
     Failed(String),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Denied(why) => write!(f, "the program is not granted: {why}"),
+            Self::Denied(why) => write!(f, "the program was refused: {why}"),
             Self::NotFound => f.write_str("there is no such program"),
             Self::TimedOut => f.write_str("the program did not end in time"),
+            Self::NotStarted(why) => write!(f, "the program could not be started: {why}"),
+            Self::Cancelled => f.write_str("the program was killed before it ended"),
             Self::Failed(why) => write!(f, "the program could not be run: {why}"),
         }
     }
@@ -166,12 +172,18 @@ impl From<wit::ExecError> for Error {
             wit::ExecError::Denied(why) => Self::Denied(why),
             wit::ExecError::NotFound => Self::NotFound,
             wit::ExecError::TimedOut => Self::TimedOut,
-            wit::ExecError::Failed(why) => Self::Failed(why),
+            // The contract promises these words.
+            wit::ExecError::Failed(why) => match why.strip_prefix("not started: ") {
+                Some(why) => Self::NotStarted(why.into()),
+                None if why.starts_with("cancelled: ") => Self::Cancelled,
+                None => Self::Failed(why),
+            },
         }
     }
 }
 
-/// A program that was killed, or that nobody watched, may have done its work: the outcome is unknown.
+/// A program that was killed, or that nobody watched, may have done its work, or have told another to do it: the outcome is
+/// unknown. An action that knows that nothing goes on without its program says `partial` instead.
 impl From<Error> for crate::Error {
     fn from(error: Error) -> Self {
         let text = error.to_string();
@@ -179,6 +191,8 @@ impl From<Error> for crate::Error {
             Error::Denied(_) => Self::denied(text).code("exec.denied"),
             Error::NotFound => Self::permanent(text).code("exec.not-found"),
             Error::TimedOut => Self::unknown_outcome(text).code("exec.timed-out"),
+            Error::NotStarted(_) => Self::transient(text).code("exec.not-started"),
+            Error::Cancelled => Self::unknown_outcome(text).code("exec.cancelled"),
             Error::Failed(_) => Self::unknown_outcome(text).code("exec.failed"),
         }
     }

@@ -64,7 +64,7 @@ impl Request {
         self
     }
 
-    /// Sends it and reads the whole response. Redirects are not followed.
+    /// Sends it and reads the whole response. As many redirects are followed as the grant says.
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl From<Error> for crate::Error {
         let text = error.to_string();
         match error {
             Error::Denied(_) => Self::denied(text).code("http.denied"),
-            Error::Invalid(_) => Self::permanent(text).code("http.invalid"),
+            Error::Invalid(_) => Self::invalid_input(text).code("http.invalid"),
             Error::TooLarge => Self::partial(text).code("http.too-large"),
             Error::TimedOut => Self::transient(text).code("http.timed-out"),
             Error::Failed(_) => Self::transient(text).code("http.failed"),

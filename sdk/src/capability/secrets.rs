@@ -40,7 +40,7 @@ pub fn get(name: &str) -> Result<Secret, Error> {
 pub enum Error {
     /// The secret of this name is not granted.
     Denied(String),
-    /// The secret of this name is granted, but nobody stored it.
+    /// The secret of this name is granted, but there is no value where the grant says.
     Missing(String),
     /// It could not be read.
     Failed(String),
@@ -50,7 +50,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Denied(name) => write!(f, "the secret {name} is not granted"),
-            Self::Missing(name) => write!(f, "there is no secret {name}"),
+            Self::Missing(name) => write!(f, "the secret {name} has no value"),
             Self::Failed(why) => write!(f, "the secret could not be read: {why}"),
         }
     }

@@ -14,7 +14,8 @@ from wit_world.imports import clock, log as logging, types
 class Failure(Exception):
     """How an action fails: raise it. `kind` says what remains of the attempt, and so what the engine does next.
 
-    Any other exception counts as `unknown-outcome`: the effect may or may not have happened.
+    A refused capability that is not caught counts as `denied`, any other exception as `unknown-outcome`: the effect may or
+    may not have happened.
     `code` and `details` are for machines; `retry_after_ms` counts for `transient` only.
     """
 
@@ -162,9 +163,7 @@ class Plugin:
         except Failure as failure:
             raise Err(_told(failure)) from failure
         except Exception as fault:
-            # Not known from where: the effect may have happened.
-            message = f"a fault of the plugin: {type(fault).__name__}: {fault}"
-            raise Err(types.PluginError_UnknownOutcome(types.ErrorInfo(message, None, None))) from fault
+            raise Err(_fault(fault)) from fault
 
 
 def _readable(ctx: types.Context) -> types.Context:
@@ -174,6 +173,18 @@ def _readable(ctx: types.Context) -> types.Context:
 
 def _outcome(outcome: Outcome) -> types.Outcome:
     return types.Outcome(json.dumps(outcome.output), outcome.changed, outcome.undo_data)
+
+
+def _fault(fault: Exception) -> Any:
+    """What the action did not catch, as the engine knows it."""
+    refused = fault.value if isinstance(fault, Err) else None
+    if type(refused).__name__.endswith("_Denied"):
+        # The capability did nothing. An action that had acted before catches this and raises `partial`.
+        why = str(getattr(refused, "value", "a capability was refused"))
+        return types.PluginError_Denied(types.ErrorInfo(why, None, None))
+    # Not known from where: the effect may have happened.
+    message = f"a fault of the plugin: {type(fault).__name__}: {fault}"
+    return types.PluginError_UnknownOutcome(types.ErrorInfo(message, None, None))
 
 
 _KINDS = {

@@ -9,14 +9,15 @@ fn what_a_plugin_has_and_lacks_is_shown_with_the_lines_for_it() {
     exit 0
     vm 0.1.0  (sha256:DIGEST)
       lacks  exec   run programs on the engine's machine
-      lacks  files  read and write folders (all programs for WASI import this)
+      lacks  files  read and write folders (some languages import this in any case)
       lacks  unix   talk to Unix sockets on the engine's machine
       lacks  http   send HTTP requests
       lacks  env    read environment variables of the engine (all programs for WASI import this)
 
     To grant what it lacks, narrow these down and add them to runwright.toml:
       [plugin.vm.grants]
-      exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]
+      exec = [{ program = "/usr/bin/PROGRAM", args = ["ARGUMENT"] }]
+      files = [{ path = "/FOLDER" }]
       http = [{ method = "GET", url = "https://HOST/*" }]
       unix = ["/SOCKET"]
     "#);
@@ -36,14 +37,15 @@ fn a_table_that_is_there_is_not_begun_again() {
     exit 0
     vm 0.1.0  (sha256:DIGEST)
       lacks  exec     run programs on the engine's machine
-      lacks  files    read and write folders (all programs for WASI import this)
+      lacks  files    read and write folders (some languages import this in any case)
       has    unix     /vms/*/qmp.sock
       lacks  http     send HTTP requests
       lacks  env      read environment variables of the engine (all programs for WASI import this)
       has    secrets  token (from the environment variable TOKEN), which it does not import
 
     To grant what it lacks, narrow these down and add them to runwright.toml under [plugin.vm.grants]:
-      exec = [{ program = "/usr/bin/PROGRAM", args = ["*"] }]
+      exec = [{ program = "/usr/bin/PROGRAM", args = ["ARGUMENT"] }]
+      files = [{ path = "/FOLDER" }]
       http = [{ method = "GET", url = "https://HOST/*" }]
     "#);
 }

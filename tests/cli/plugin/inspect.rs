@@ -49,17 +49,17 @@ fn a_component_is_shown_with_all_that_it_can_ask_for() {
 
 #[test]
 fn a_program_is_shown_as_one() {
-    insta::assert_snapshot!(shown(&inspect("command-fixture", &[])), @r"
+    insta::assert_snapshot!(shown(&inspect("command-fixture", &[])), @r#"
     exit 0
     command-fixture 0.1.0  A program as a plugin
-      file     REPO/plugins/dist/command-fixture.wasm
+      file     REPO/plugins/dist/test/command-fixture.wasm
       size     SIZE bytes
       digest   sha256:DIGEST
       kind     command: a program that is asked on its standard input
       exports  wasi:cli/run@0.2.0
 
     Can ask for:
-      files             needs a grant  read and write folders (all programs for WASI import this)
+      files             needs a grant  read and write folders (some languages import this in any case)
       env               needs a grant  read environment variables of the engine (all programs for WASI import this)
       clock             always there   tell the time and sleep until it is told to stop
       random            always there   get random numbers
@@ -73,7 +73,11 @@ fn a_program_is_shown_as_one() {
         takes  line  string
       fail         unsafe                          Does fail
       misbehave    read                            Does misbehave
-    ");
+
+    To grant what it can ask for, narrow these down and add them to runwright.toml:
+      [plugin.command-fixture.grants]
+      files = [{ path = "/FOLDER" }]
+    "#);
 }
 
 #[test]

@@ -52,7 +52,6 @@ cases:
     input: { capability: exec, subject: /bin/true }
     expect:
       error: { kind: denied, message: '[plugin.fixture.grants]' }
-      log: ['warn: runwright.toml does not grant']
 ";
 
 #[test]

@@ -4,7 +4,7 @@ use daemon::{Settings, Workshop};
 
 use super::Finding;
 use crate::human::{clean, count, one_line};
-use host::{missing, reach, withheld};
+use host::{Grants, cautions, missing, reach, secret_findings, withheld};
 
 pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -19,14 +19,20 @@ pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> 
         let actions = count(facts.actions.len(), "action");
         let found = format!("{}, {actions} ({})", clean(&facts.version), facts.digest.short());
         let mine = format!("[plugin.{}]\ndigest = \"{}\"", facts.name, facts.digest);
-        findings.push(match (withheld(facts, entry), missing(&reach(facts, entry))) {
-            (Some(why), _) => Finding::fail(subject, why, mine),
-            (None, None) => Finding::ok(subject, found),
+        let reach = reach(facts, entry);
+        findings.push(match (withheld(facts, entry), missing(&reach)) {
+            (Some(why), _) => Finding::fail(&subject, why, mine),
+            (None, None) => Finding::ok(&subject, found),
+            // It has what somebody thought that it needs.
+            (None, Some((names, _))) if reach.iter().any(|reach| !reach.granted.is_empty()) => {
+                Finding::ok(&subject, format!("{found}; of {names} nothing is granted"))
+            }
             (None, Some((names, add))) => {
                 let found = format!("{found}; it asks for {names}, of which nothing is granted");
-                Finding::warn(subject, found, format!("where a step needs it, add to runwright.toml:\n{add}"))
+                Finding::warn(&subject, found, format!("where a step needs it, add to runwright.toml:\n{add}"))
             }
         });
+        findings.extend(entry.into_iter().flat_map(|entry| grants(&subject, &entry.grants)));
     }
     if loaded.is_empty() && workshop.problems().is_empty() {
         let folders: Vec<String> = settings.plugins.iter().map(|path| path.display().to_string()).collect();
@@ -42,4 +48,13 @@ pub(super) fn examine(settings: &Settings, workshop: &Workshop) -> Vec<Finding> 
         findings.push(Finding::warn(format!("plugin {name}"), found, "mend the name, or take it out"));
     }
     findings
+}
+
+/// What is granted and gives more than it seems to, or nothing.
+fn grants(subject: &str, grants: &Grants) -> Vec<Finding> {
+    let narrow = "grant the arguments that its steps need, and no others";
+    let open = cautions(grants).into_iter().map(|caution| Finding::warn(subject, caution, narrow));
+    let secrets = secret_findings(&grants.secrets).into_iter();
+    let mend = "`runwright plugin grants` shows where each secret comes from";
+    open.chain(secrets.map(|secret| Finding::warn(subject, secret, mend))).collect()
 }

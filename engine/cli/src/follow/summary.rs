@@ -1,7 +1,7 @@
 //! How a run ended, for people: outcome, outputs, and what a person must do.
 
 use daemon::view::{LockHolder, RunView, StepView};
-use runwright_core::{RunId, RunStatus};
+use runwright_core::{Failure, FailureKind, RunId, RunStatus};
 
 use crate::human::{clean, duration, value};
 use crate::screen::{Screen, Tone};
@@ -50,7 +50,14 @@ fn reason(run: &RunView) -> String {
     }
     let failed = run.steps.iter().rev().find(|step| step.error.is_some() && step.outcome != "succeeded");
     let why = failed.and_then(|step| step.error.as_ref().map(|error| (&step.id, error)));
-    why.map(|(step, error)| format!(": {step}: {}", clean(&error.message))).unwrap_or_default()
+    why.map(|(step, error)| format!(": {step}: {}", in_short(error))).unwrap_or_default()
+}
+
+/// The failure's words; how to allow what was denied stands in the line of its step.
+fn in_short(failure: &Failure) -> String {
+    let whole = clean(&failure.message);
+    let short = whole.split("; to allow it, ").next().filter(|_| failure.kind == FailureKind::Denied);
+    short.unwrap_or(&whole).to_owned()
 }
 
 /// What a person can do about a step on which its run is blocked; nothing for other steps.

@@ -74,8 +74,13 @@ struct StepPlan {
     after_crash: &'static str,
     timeout_ms: u64,
     retry: Retry,
+    #[serde(serialize_with = "as_written")]
     on_failure: OnFailure,
     always: bool,
+}
+
+fn as_written<S: serde::Serializer>(on_failure: &OnFailure, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(on_failure.as_str())
 }
 
 /// A plugin that the steps use.

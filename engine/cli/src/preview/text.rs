@@ -131,7 +131,8 @@ impl StepPlan {
         }
         match self.on_failure {
             OnFailure::Stop => {}
-            OnFailure::Continue => lines.push("if it fails, the run goes on".to_owned()),
+            OnFailure::Continue => lines.push("if it fails, and was not refused, the run goes on".to_owned()),
+            OnFailure::ContinueAnyway => lines.push("if it fails, the run goes on".to_owned()),
             OnFailure::Rollback => lines.push("if it fails, the run is rolled back".to_owned()),
         }
         lines.extend(match (self.after_crash, self.effect) {
@@ -175,7 +176,8 @@ impl PluginPlan {
         for reach in &self.reach {
             lines.extend(reach.granted.iter().map(|grant| format!("    may use {}: {grant}", reach.capability)));
         }
-        if let Some((names, add)) = missing(&self.reach) {
+        let has_nothing = self.reach.iter().all(|reach| reach.granted.is_empty());
+        if let Some((names, add)) = missing(&self.reach).filter(|_| has_nothing) {
             let told = format!("asks for {names}, not granted; where a step needs it, add to runwright.toml:");
             lines.push(format!("    {}", screen.paint(Tone::Warn, told)));
             lines.extend(add.lines().map(|line| format!("      {line}")));

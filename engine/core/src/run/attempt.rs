@@ -199,11 +199,13 @@ impl Run {
             failure.kind = FailureKind::Partial;
             failure.message += "; an earlier attempt, whose answer was lost, may have happened";
         }
+        let kind = failure.kind;
         step.failure = Some(failure);
         step.conclude(StepState::Failed, seq, at);
         if self.stage == Stage::Forward && place.call.is_none() {
-            self.stage = match self.step_at(place).on_failure {
-                OnFailure::Continue => Stage::Forward,
+            let step = self.step_at(place);
+            self.stage = match step.on_failure.after(kind, step.always) {
+                OnFailure::Continue | OnFailure::ContinueAnyway => Stage::Forward,
                 OnFailure::Stop => Stage::Closing(RunStatus::Failed),
                 OnFailure::Rollback => Stage::Undoing,
             };

@@ -11,18 +11,21 @@ pub(crate) mod unix;
 
 pub(crate) use checkpoint::Checkpoints;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use runwright_core::FailureKind;
 
 use crate::grants::Granted;
-use crate::notes::Level;
 use crate::state::State;
 use log::Log;
 
 /// Bytes of a refusal in words.
 const REFUSAL_BYTES_MAX: usize = 3072;
+/// Different refusals of one call that are told.
+const REFUSALS_MAX: usize = 16;
 
 impl State {
-    /// Refuses `what`, which `line` in the plugin's grants would allow: says so in the log and to the plugin.
+    /// Refuses `what`, which `line` in the plugin's grants would allow: says so to the plugin and to people.
     fn deny(&self, what: &str, line: &str) -> String {
         self.refusals.deny(what, line)
     }
@@ -33,23 +36,50 @@ impl State {
     }
 }
 
-/// Says what is refused to one call, and keeps what was last. Its clones are one.
+/// Something that the host refused before anything happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// [`FailureKind::Denied`], or [`FailureKind::InvalidInput`] where no grant could allow it.
+    pub(crate) kind: FailureKind,
+    /// For people.
+    pub(crate) why: String,
+}
+
+/// What the host knows of a call that its plugin does not, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// What was refused to it, in its order.
+    pub(crate) refused: Vec<Refusal>,
+    /// What its interface can't say of the last thing that it did, for example which signal ended its program.
+    pub(crate) aside: Option<String>,
+}
+
+/// Says what is refused to one call, and keeps it for what is told of the call. Its clones are one.
 #[derive(Clone)]
 pub(crate) struct Refusals {
     plugin: Arc<str>,
     withheld: Option<String>,
     log: Log,
-    last: Arc<Mutex<Option<String>>>,
+    report: Arc<Mutex<Report>>,
 }
 
 impl Refusals {
     pub(crate) fn new(plugin: Arc<str>, grants: &Granted, log: Log) -> Self {
-        Self { plugin, withheld: grants.withheld.clone(), log, last: Arc::default() }
+        Self { plugin, withheld: grants.withheld.clone(), log, report: Arc::default() }
     }
 
-    /// What was refused last, in words.
-    pub(crate) fn take(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// What is known of the call; what was refused is the caller's to tell.
+    pub(crate) fn take(&self) -> Report {
+        std::mem::take(&mut self.report())
+    }
+
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what the plugin's interface can't say of what it did last.
+    fn explain(&self, aside: impl Into<Option<String>>) {
+        self.report().aside = aside.into().map(|aside| self.log.plain(&aside, REFUSAL_BYTES_MAX));
     }
 
     fn deny(&self, what: &str, line: &str) -> String {
@@ -69,11 +99,37 @@ impl Refusals {
     }
 
     fn refuse(&self, why: String) -> String {
+        self.keep(FailureKind::Denied, &why)
+    }
+
+    /// Refuses what nobody could be granted: the request itself is wrong.
+    fn invalid(&self, why: &str) -> String {
+        self.keep(FailureKind::InvalidInput, why)
+    }
+
+    fn keep(&self, kind: FailureKind, why: &str) -> String {
         // What is refused is text of the plugin, and may be long or hold a secret.
-        let why = self.log.plain(&why, REFUSAL_BYTES_MAX);
-        self.log.write(Level::Warn, &why);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        let why = self.log.plain(why, REFUSAL_BYTES_MAX);
+        let refusal = Refusal { kind, why: why.clone() };
+        let refused = &mut self.report().refused;
+        refused.retain(|known| *known != refusal);
+        if refused.len() == REFUSALS_MAX {
+            refused.remove(0);
+        }
+        refused.push(refusal);
         why
+    }
+}
+
+impl Report {
+    /// The refusal that the plugin's error is about: the last one.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        self.refused.last()
+    }
+
+    /// What was refused and does not stand in `told`.
+    pub(crate) fn untold<'a>(&'a self, told: &'a str) -> impl Iterator<Item = &'a str> {
+        self.refused.iter().map(|refusal| refusal.why.as_str()).filter(move |why| !told.contains(why))
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::task::spawn_blocking;
 
 use crate::bindings::secrets::{self, SecretError};
 use crate::grants::SecretSource;
-use crate::redact::Tainted;
+use crate::notes::Level;
+use crate::redact::{SECRET_BYTES_MIN, Tainted, is_weak};
 use crate::state::State;
 
 /// Bytes of a secret: keys and tokens are far smaller, and each is searched for in all that plugins say.
@@ -39,6 +40,10 @@ pub(crate) async fn know(sources: Vec<(String, SecretSource)>, tainted: &Tainted
     let reading = spawn_blocking(move || {
         for (name, source) in sources {
             let problem = match read(&source) {
+                Ok(value) if is_weak(&value) && value.len() >= SECRET_BYTES_MIN => {
+                    tracing::warn!("{}", weak(&name));
+                    continue;
+                }
                 Ok(value) => tainted.add(&name, &value).err(),
                 Err(_) => None,
             };
@@ -52,6 +57,40 @@ pub(crate) async fn know(sources: Vec<(String, SecretSource)>, tainted: &Tainted
     }
 }
 
+/// What is said of a weak secret, once.
+fn weak(name: &str) -> String {
+    format!(
+        "the secret {name} is too short or too common to be told from other text: it is hidden only in what the calls say \
+         that get it, where it stands as a word of its own; give it at least 8 characters that are no word"
+    )
+}
+
+/// What is wrong with the granted secrets now, one line each: none of their values is in it.
+pub fn findings<'a>(secrets: impl IntoIterator<Item = (&'a String, &'a SecretSource)>) -> Vec<String> {
+    let finding = |(name, source): (&String, &SecretSource)| match read(source) {
+        Ok(value) if value.len() < SECRET_BYTES_MIN => {
+            Some(format!("the secret {name} has fewer than {SECRET_BYTES_MIN} bytes, so it is not given to plugins"))
+        }
+        Ok(value) => is_weak(&value).then(|| weak(name)),
+        Err(SecretError::Failed(why)) => Some(format!("the secret {name} can't be used: {why}")),
+        Err(SecretError::Missing | SecretError::Denied) => {
+            Some(format!("the secret {name} is granted, but {}", absent(source)))
+        }
+    };
+    secrets.into_iter().filter_map(finding).collect()
+}
+
+/// Why a granted secret has no value.
+fn absent(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Env(variable) => {
+            format!("the environment variable {variable} of the engine is not set, or empty")
+        }
+        SecretSource::File(path) => format!("its file {} is not there, or empty", path.display()),
+        SecretSource::Credential(id) => format!("systemd gave the engine no credential {id}, or an empty one"),
+    }
+}
+
 impl secrets::Host for State {
     async fn get(&mut self, name: String) -> wasmtime::Result<Result<String, SecretError>> {
         let Some(source) = self.grants.secrets.get(&name) else {
@@ -60,13 +99,21 @@ impl secrets::Host for State {
             return Ok(Err(SecretError::Denied));
         };
         // A file may lie on a share that hangs.
-        let source = source.clone();
-        let value = match self.ending.within(None, spawn_blocking(move || read(&source))).await {
+        let read_from = source.clone();
+        let value = match self.ending.within(None, spawn_blocking(move || read(&read_from))).await {
             Ok(Ok(value)) => value,
             Ok(Err(_)) | Err(_) => Err(SecretError::Failed("it could not be read in time".to_owned())),
         };
+        if matches!(value, Err(SecretError::Missing)) {
+            self.refusals.explain(format!("the secret {name} is granted, but {}", absent(source)));
+        }
         Ok(value.and_then(|value| match self.tainted.add(&name, &value) {
-            Ok(()) => Ok(value),
+            Ok(()) => {
+                if is_weak(&value) && self.tainted.is_news(&name) {
+                    self.log.write(Level::Warn, &weak(&name));
+                }
+                Ok(value)
+            }
             Err(why) => Err(SecretError::Failed(why)),
         }))
     }

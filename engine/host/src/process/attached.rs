@@ -12,7 +12,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use super::spawner::{kill_group, spawn};
-use super::{Order, Process, reaper, rustix_pid};
+use super::{Order, Process, Unrun, reaper, rustix_pid};
 
 /// How long output is read on after a program ended: what it left in the pipes is there at once; a process of its own
 /// that keeps them open is killed after this.
@@ -37,10 +37,20 @@ pub(crate) async fn run(
     input: &[u8],
     bytes_max: usize,
     started: impl AsyncFnOnce(Process) -> io::Result<()>,
-) -> io::Result<Output> {
+) -> Result<Output, Unrun> {
     let mut command = order.command();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut group = Group::new(spawn(command).await?)?;
+    let child = spawn(command).await.map_err(Unrun::NotStarted)?;
+    watched(child, input, bytes_max, started).await.map_err(Unrun::Unwatched)
+}
+
+async fn watched(
+    child: Child,
+    input: &[u8],
+    bytes_max: usize,
+    started: impl AsyncFnOnce(Process) -> io::Result<()>,
+) -> io::Result<Output> {
+    let mut group = Group::new(child)?;
     let process = Process::of(group.id())?;
     let told = async { started(process).await };
     let ran = group.run(input, bytes_max);

@@ -6,6 +6,7 @@
 mod attached;
 mod detached;
 mod reaper;
+mod signal;
 mod spawner;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use rustix::fd::{AsRawFd, OwnedFd};
 
 pub(crate) use attached::{Output, run};
 pub(crate) use detached::start;
+pub(crate) use signal::signal_name;
 
 /// A program to run, already allowed.
 #[derive(Debug, Clone)]
@@ -37,6 +39,15 @@ impl Order {
         command.args(&self.args).env_clear().envs(self.env.iter().cloned()).current_dir(cwd);
         command
     }
+}
+
+/// Why a program did not run to its end.
+#[derive(Debug)]
+pub(crate) enum Unrun {
+    /// It was never started: nothing happened.
+    NotStarted(io::Error),
+    /// It was started, could not be watched, and was killed.
+    Unwatched(io::Error),
 }
 
 /// One process: a pid is used again, together with its start it is not.

@@ -4,6 +4,10 @@
 //! gives back or tells goes through it: also a value that comes back as Base64 (standard and URL-safe, anywhere in a
 //! longer text, padded or not), hexadecimal, percent-encoded, as JSON or C escapes, or as several of these.
 //!
+//! A value that is short or a common word can't be told from other text: `test` stands in `latest`. Hiding it everywhere
+//! would spoil what other steps say, change what runbooks decide, and tell the value by what is missing. So such a weak
+//! secret is hidden only in what a call says that was given it, and only where it stands as a word of its own.
+//!
 //! **Invariant:** text of a plugin is redacted before it is cut, and what is cut never ends in a part of a secret.
 //!
 //! This mends accidents. A plugin that means to give a secret away can spell it in ways that nobody can foresee: what it
@@ -11,9 +15,11 @@
 
 mod reply;
 mod spelling;
+mod strength;
 mod view;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -22,6 +28,8 @@ use runwright_core::Value;
 
 use view::{View, views};
 
+pub(crate) use strength::is_weak;
+
 /// Bytes of a secret at least: shorter ones can't be told from other text.
 pub(crate) const SECRET_BYTES_MIN: usize = 4;
 /// Different values that are known at a time.
@@ -29,18 +37,27 @@ const VALUES_MAX: usize = 1024;
 
 /// The secrets that must not be seen. Its clones are one table.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tainted(Arc<RwLock<Known>>);
+pub(crate) struct Tainted {
+    /// Those that can be told from other text: all that any call was given.
+    distinct: Arc<RwLock<Known>>,
+    /// The weak ones that this call was given.
+    weak: Arc<RwLock<Known>>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
     /// Name and value, in the order in which they became known.
     secrets: Vec<(String, String)>,
     finder: Option<Arc<Finder>>,
+    /// Names of weak secrets of which people were told.
+    told: BTreeSet<String>,
 }
 
 /// Finds all spellings of all secrets in one pass.
 #[derive(Debug)]
 struct Finder {
+    /// Only where they stand as words of their own.
+    as_words: bool,
     automaton: AhoCorasick,
     patterns: Vec<Pattern>,
 }
@@ -54,7 +71,31 @@ struct Pattern {
     name: Arc<str>,
 }
 
+impl Known {
+    fn add(&mut self, name: &str, value: &str, as_words: bool) -> Result<(), String> {
+        if self.secrets.iter().any(|(_, other)| other == value) {
+            return Ok(());
+        }
+        if self.secrets.len() >= VALUES_MAX {
+            return Err(format!("the engine has seen {VALUES_MAX} values of secrets since it started; restart it"));
+        }
+        self.secrets.push((name.to_owned(), value.to_owned()));
+        let finder = Finder::new(&self.secrets, as_words);
+        self.finder = Some(Arc::new(finder.map_err(|error| format!("it can't be kept out of logs: {error}"))?));
+        Ok(())
+    }
+}
+
+fn finder(known: &RwLock<Known>) -> Option<Arc<Finder>> {
+    known.read().unwrap_or_else(PoisonError::into_inner).finder.clone()
+}
+
 impl Tainted {
+    /// The table for one call: the weak secrets in it are its own.
+    pub(crate) fn for_call(&self) -> Self {
+        Self { distinct: Arc::clone(&self.distinct), weak: Arc::default() }
+    }
+
     /// From now on `value` is shown as `[secret NAME]`. An error says why it can't be.
     pub(crate) fn add(&self, name: &str, value: &str) -> Result<(), String> {
         if value.len() < SECRET_BYTES_MIN {
@@ -63,26 +104,23 @@ impl Tainted {
                  it a longer value"
             ));
         }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.secrets.iter().any(|(_, other)| other == value) {
-            return Ok(());
-        }
-        if known.secrets.len() >= VALUES_MAX {
-            return Err(format!("the engine has seen {VALUES_MAX} values of secrets since it started; restart it"));
-        }
-        known.secrets.push((name.to_owned(), value.to_owned()));
-        let finder = Finder::new(&known.secrets);
-        known.finder = Some(Arc::new(finder.map_err(|error| format!("it can't be kept out of logs: {error}"))?));
-        Ok(())
+        let weak = is_weak(value);
+        let table = if weak { &self.weak } else { &self.distinct };
+        table.write().unwrap_or_else(PoisonError::into_inner).add(name, value, weak)
     }
 
-    fn finder(&self) -> Option<Arc<Finder>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).finder.clone()
+    /// Whether nobody was told yet that the secret is weak; from now on somebody was.
+    pub(crate) fn is_news(&self, name: &str) -> bool {
+        self.distinct.write().unwrap_or_else(PoisonError::into_inner).told.insert(name.to_owned())
+    }
+
+    fn finders(&self) -> impl Iterator<Item = Arc<Finder>> {
+        [finder(&self.distinct), finder(&self.weak)].into_iter().flatten()
     }
 
     /// `text` without secrets.
     pub(crate) fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.finder().and_then(|finder| finder.hide(text.as_bytes())) {
+        match self.hide_bytes(text.as_bytes()) {
             // What stands in place of bytes is text, and whole characters are replaced.
             Some(hidden) => Cow::Owned(String::from_utf8_lossy(&hidden).into_owned()),
             None => Cow::Borrowed(text),
@@ -100,17 +138,18 @@ impl Tainted {
 
     /// `bytes` without secrets; none where there are none in it.
     pub(crate) fn hide_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        self.finder()?.hide(bytes)
+        self.finders().fold(None, |hidden, finder| finder.hide(hidden.as_deref().unwrap_or(bytes)).or(hidden))
     }
 
-    /// How many bytes at the beginning of `bytes` do not depend on what may follow.
+    /// How many bytes at the beginning of `bytes` do not depend on what may follow. Of a weak secret that is cut in two,
+    /// the parts are seen.
     pub(crate) fn settled(&self, bytes: &[u8]) -> usize {
-        self.finder().map_or(bytes.len(), |finder| finder.settled(bytes))
+        finder(&self.distinct).map_or(bytes.len(), |finder| finder.settled(bytes))
     }
 
-    /// The name of a secret that stands in `text`.
+    /// The name of a secret that stands in `text`. Weak ones are not looked for: they may stand there by chance.
     pub(crate) fn found(&self, text: &str) -> Option<Arc<str>> {
-        let finder = self.finder()?;
+        let finder = finder(&self.distinct)?;
         views(text.as_bytes(), |view| {
             let found = finder.automaton.find(&view.bytes[..])?;
             Some(Arc::clone(&finder.patterns[found.pattern().as_usize()].name))
@@ -119,14 +158,12 @@ impl Tainted {
 
     /// Takes secrets out of a JSON value: out of its texts, keys and numbers.
     pub(crate) fn hide_value(&self, value: &mut Value) {
-        if let Some(finder) = self.finder() {
-            finder.hide_value(value);
-        }
+        self.finders().for_each(|finder| finder.hide_value(value));
     }
 }
 
 impl Finder {
-    fn new(secrets: &[(String, String)]) -> Result<Self, aho_corasick::BuildError> {
+    fn new(secrets: &[(String, String)], as_words: bool) -> Result<Self, aho_corasick::BuildError> {
         let mut patterns = Vec::new();
         for (name, value) in secrets {
             let shown: Arc<str> = format!("[secret {}]", crate::capability::log::clean(name)).into();
@@ -139,7 +176,7 @@ impl Finder {
             }));
         }
         let automaton = AhoCorasick::new(patterns.iter().map(|pattern| &pattern.bytes))?;
-        Ok(Self { automaton, patterns })
+        Ok(Self { as_words, automaton, patterns })
     }
 
     /// Where secrets stand, in order and apart from each other, each with what is shown instead.
@@ -147,6 +184,9 @@ impl Finder {
         let mut found: Vec<(Range<usize>, usize)> = Vec::new();
         views(bytes, |view| {
             for one in self.automaton.find_overlapping_iter(&view.bytes[..]) {
+                if self.as_words && !is_word(&view.bytes, &one.range()) {
+                    continue;
+                }
                 let (range, pattern) = (view.place(one.range()), one.pattern().as_usize());
                 match found.last_mut().filter(|(last, _)| last.start <= range.start && range.start < last.end) {
                     // There may be as many as bytes.
@@ -230,6 +270,13 @@ impl Finder {
         });
         view.start(view.bytes.len() - starts.max().unwrap_or(0))
     }
+}
+
+/// Whether no letter, digit or `_` stands right before or after.
+fn is_word(bytes: &[u8], range: &Range<usize>) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
+    let before = range.start.checked_sub(1).and_then(|at| bytes.get(at));
+    !before.is_some_and(part) && !bytes.get(range.end).is_some_and(part)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::call::{Change, Preview, Reply};
 impl Tainted {
     /// Takes secrets out of everything that a call came to.
     pub(crate) fn hide_reply(&self, reply: &mut Reply) {
-        if self.finder().is_none() {
+        if self.finders().next().is_none() {
             return;
         }
         match reply {

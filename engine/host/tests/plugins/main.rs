@@ -3,6 +3,7 @@
 
 mod bombs;
 mod capabilities;
+mod checks;
 mod command;
 mod crash;
 mod files;
@@ -11,5 +12,6 @@ mod http;
 mod loading;
 mod preview1;
 mod raw;
+mod refused;
 mod secrets;
 mod support;

@@ -15,7 +15,9 @@ fn cache() -> PathBuf {
 }
 
 pub(crate) fn dist(plugin: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/dist").join(format!("{plugin}.wasm"));
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/dist");
+    let folder = if plugin.ends_with("fixture") { built.join("test") } else { built };
+    let path = folder.join(format!("{plugin}.wasm"));
     assert!(path.exists(), "{} is missing: run plugins/build", path.display());
     path
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::human::{clean, table};
 use crate::screen::Tone;
 use crate::{Context, Error, exit};
-use host::{Ask, Reach, asks, reach, withheld};
+use host::{Ask, Reach, asks, cautions, reach, withheld};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,12 +46,15 @@ impl Grants {
         let entry = settings.plugin.get(&self.name);
         let (reach, withheld) = (reach(facts, entry), withheld(facts, entry));
         let (asks, add) = (asks(facts), add(&reach, entry));
+        let cautions = entry.map(|entry| cautions(&entry.grants)).unwrap_or_default();
         context.screen.json(&json!({
             "plugin": facts.name, "version": facts.version, "digest": facts.digest, "reach": reach, "asks-for": asks,
-            "withheld": withheld, "add": add,
+            "withheld": withheld, "add": add, "cautions": cautions,
         }));
         context.screen.lines(text(context, &settings, facts, &reach, &asks));
         context.screen.lines(withheld.map(|why| context.screen.paint(Tone::Warn, why)));
+        let warnings = cautions.iter().map(|caution| context.screen.paint(Tone::Warn, format!("careful: {caution}")));
+        context.screen.lines(warnings);
         if let Some(add) = add {
             let file = settings.path.as_deref().map_or(Settings::FILE_NAME.into(), |path| path.display().to_string());
             context.screen.line(String::new());

@@ -188,6 +188,30 @@ fn on_failure_decides_what_comes_next() {
 }
 
 #[test]
+fn what_was_refused_says_nothing_about_the_world_and_stops_the_run() {
+    let after = |kind, on_failure, always| {
+        let probe = Step { on_failure, always, ..step("probe", "x/read") };
+        let mut world = World::new(vec![probe, step("restart", "x/idem")]);
+        world.answer("probe", failed(kind));
+        if world.settle_down().is_some() {
+            world.answer("restart", succeeded(json!(null)));
+        }
+        assert_eq!(world.settle_down(), None);
+        world.run.status()
+    };
+    for kind in [FailureKind::Denied, FailureKind::InvalidInput] {
+        assert_eq!(after(kind, OnFailure::Continue, false), RunStatus::Failed);
+        assert_eq!(after(kind, OnFailure::Continue, true), RunStatus::Succeeded, "it tells or cleans up");
+        assert_eq!(after(kind, OnFailure::ContinueAnyway, false), RunStatus::Succeeded, "as older runs went");
+    }
+    for kind in [FailureKind::Permanent, FailureKind::Transient, FailureKind::Partial] {
+        assert_eq!(after(kind, OnFailure::Continue, false), RunStatus::Succeeded);
+    }
+    // The word in a journal that is older than the rule means what it meant then.
+    assert_eq!(serde_json::from_str::<OnFailure>("\"continue\"").unwrap(), OnFailure::ContinueAnyway);
+}
+
+#[test]
 fn rollback_undoes_in_reverse_what_had_an_effect() {
     let last = Step { on_failure: OnFailure::Rollback, ..step("d", "x/idem") };
     let mut world = World::new(vec![step("a", "x/unsafe"), step("b", "x/read"), step("c", "x/blind"), last]);

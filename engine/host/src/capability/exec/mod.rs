@@ -1,6 +1,9 @@
 //! `exec`: granted programs with granted arguments, without a shell.
 
+mod usable;
+
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +17,11 @@ use super::unix::{path_problem, resolved_fits};
 use crate::bindings::exec::{self, Command, ExecError, Output, Process as Started};
 use crate::ending::End;
 use crate::grants::ExecGrant;
-use crate::pattern::arguments_fit;
-use crate::process::{self, Order, Process};
+use crate::pattern::{arguments_fit, arguments_problem, is_open};
+use crate::process::{self, Order, Process, Unrun};
 use crate::state::State;
+use usable::unusable;
 
-/// Arguments and environment of one program.
-const ARGS_MAX: usize = 1024;
-/// Bytes of them together.
-const ARG_BYTES_MAX: usize = 128 * 1024;
 /// What every program gets.
 const PLAIN_ENV: [(&str, &str); 2] =
     [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")];
@@ -32,9 +32,8 @@ pub(crate) fn problem(grant: &ExecGrant) -> Option<String> {
     if !grant.program.is_absolute() || grant.program.file_name().is_none() {
         return Some(format!("the granted program {program} must be an absolute path"));
     }
-    let early = grant.args.iter().rev().skip(1).any(|pattern| pattern == "**");
-    if early {
-        return Some(format!("`**` must be the last of the granted arguments of {program}"));
+    if let Some(wrong) = arguments_problem(&grant.args) {
+        return Some(format!("of the granted arguments of {program}: {wrong}"));
     }
     grant.cwd.iter().find_map(|cwd| path_problem(&format!("the working folder of {program}"), cwd))
 }
@@ -78,7 +77,13 @@ fn allows(grant: &ExecGrant, command: &Command, folder: Option<&Folder>) -> bool
     same_program(&grant.program, &command.program) && arguments_fit(&grant.args, &command.args) && env && cwd
 }
 
-/// The line that would allow this command and nothing else.
+/// What is said where the line that would allow a command allows more than that.
+fn caution(command: &Command) -> &'static str {
+    let open = command.args.iter().any(|arg| is_open(arg));
+    if open { " (`*` and a last `...` in it stand for any text: this grants more than was asked for)" } else { "" }
+}
+
+/// The line that would allow this command and nothing else, unless [`caution`] says so.
 fn line(command: &Command, detached: bool) -> String {
     let list = |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| quoted(text)).collect::<Vec<_>>().join(", ");
     let program =
@@ -95,11 +100,9 @@ fn line(command: &Command, detached: bool) -> String {
 
 impl State {
     fn order(&mut self, command: &Command, detached: bool) -> Result<Order, ExecError> {
-        let texts = || command.args.iter().chain(command.env.iter().flat_map(|(name, value)| [name, value]));
-        if texts().count() > ARGS_MAX || texts().map(String::len).sum::<usize>() > ARG_BYTES_MAX {
-            return Err(ExecError::Failed(format!(
-                "a program gets at most {ARGS_MAX} arguments of {ARG_BYTES_MAX} bytes"
-            )));
+        if let Some(why) = unusable(command) {
+            let why = format!("the program {} can't be run: {why}", quoted(&command.program));
+            return Err(ExecError::Denied(self.refusals.invalid(&why)));
         }
         if let Some((place, name)) = self.secret_in(command) {
             return Err(ExecError::Denied(self.refusals.refuse(format!(
@@ -115,7 +118,8 @@ impl State {
         let mut grants = self.grants.exec.iter().filter(fits);
         let Some(first) = grants.next() else {
             let detached_text = if detached { " and outliving the engine" } else { "" };
-            let denied = self.deny(&format!("the program {}{detached_text}", what()), &line(command, detached));
+            let line = format!("{}{}", line(command, detached), caution(command));
+            let denied = self.deny(&format!("the program {}{detached_text}", what()), &line);
             return Err(ExecError::Denied(denied));
         };
         let grant = if self.read_only { grants.chain([first]).find(|grant| grant.in_plan) } else { Some(first) };
@@ -152,23 +156,47 @@ impl State {
         let note = async |process| notes.note(Self::child(process, &order, false)).await.map_err(io::Error::other);
         let running = process::run(&order, &command.input, self.limits.body_bytes, note);
         let timeout = command.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
-        let process::Output { status, out, err, truncated } = match self.ending.within(timeout, running).await {
-            Ok(output) => output?,
-            Err(End::Deadline | End::Timeout | End::Cancelled) => return Err(ExecError::TimedOut),
+        let ran = self.ending.within(timeout, running).await;
+        let process::Output { status, out, err, truncated } = match ran {
+            Ok(Ok(output)) => output,
+            Ok(Err(Unrun::NotStarted(error))) => return Err(self.not_started(&order, &error)),
+            Ok(Err(Unrun::Unwatched(error))) => return Err(ExecError::Failed(error.to_string())),
+            Err(End::Cancelled) => return Err(ExecError::Failed("cancelled: it was killed".to_owned())),
+            Err(End::Deadline | End::Timeout) => return Err(ExecError::TimedOut),
         };
+        self.refusals.explain(
+            status.signal().map(|signal| format!("the program was killed by {}", process::signal_name(signal))),
+        );
         Ok(Output { status: status.code(), out, err, truncated })
+    }
+
+    /// What the plugin is told of a program that never was: what can't work is wrong input, the rest may work later.
+    fn not_started(&self, order: &Order, error: &io::Error) -> ExecError {
+        use io::ErrorKind::{
+            ArgumentListTooLong, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        };
+        let program = order.program.display();
+        match error.kind() {
+            NotFound => ExecError::NotFound,
+            ArgumentListTooLong | InvalidFilename | InvalidInput | IsADirectory | NotADirectory | PermissionDenied => {
+                ExecError::Denied(self.refusals.invalid(&format!("the program {program} can't be run: {error}")))
+            }
+            _ => ExecError::Failed(format!("not started: {error}")),
+        }
     }
 
     async fn start_program(&mut self, command: Command) -> Result<Started, ExecError> {
         if !command.input.is_empty() || command.timeout_ms.is_some() {
             let why = "a program that outlives the engine has no input and no time-out";
-            return Err(ExecError::Failed(why.to_owned()));
+            return Err(ExecError::Denied(self.refusals.invalid(why)));
         }
         let order = self.order(&command, true)?;
         let notes = &self.notes;
         let note = async |process| notes.note(Self::child(process, &order, true)).await;
         match self.ending.within(None, process::start(&order, note)).await {
-            Ok(started) => Ok(started.map(|Process { pid, started }| Started { pid, started })?),
+            Ok(Ok(Process { pid, started })) => Ok(Started { pid, started }),
+            // It waits until it is noted: without that it never becomes the program.
+            Ok(Err(error)) => Err(self.not_started(&order, &error)),
             Err(End::Deadline | End::Timeout | End::Cancelled) => Err(ExecError::TimedOut),
         }
     }
@@ -179,15 +207,6 @@ fn environment(named: &[String], own: &[(String, String)]) -> Vec<(String, Strin
     let plain = PLAIN_ENV.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let engine = named.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
     plain.into_iter().chain(engine).chain(own.iter().cloned()).collect()
-}
-
-impl From<io::Error> for ExecError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::NotFound,
-            _ => Self::Failed(error.to_string()),
-        }
-    }
 }
 
 impl exec::Host for State {

@@ -55,8 +55,12 @@ async fn input_output_and_status_pass_through() {
     let output = run(Command { input: b"hello".to_vec(), ..shell("cat; echo oops >&2; exit 3") }).await.unwrap();
     assert_eq!((output.status, &output.out[..], &output.err[..]), (Some(3), &b"hello"[..], &b"oops\n"[..]));
     assert!(!output.truncated);
-    let killed = run(shell("kill -9 $$")).await.unwrap();
-    assert_eq!(killed.status, None);
+    let mut state = bare("exec = [{ program = '/bin/sh', args = ['-c', '*'] }]", Arc::new(Kept::default()));
+    for (signal, name) in [("9", "SIGKILL"), ("SEGV", "SIGSEGV"), ("60", "signal 60")] {
+        let killed = state.run(shell(&format!("ulimit -c 0; kill -{signal} $$"))).await.unwrap().unwrap();
+        assert_eq!(killed.status, None);
+        assert_eq!(state.refusals.take().aside, Some(format!("the program was killed by {name}")));
+    }
     let unread = run(Command { input: vec![b'x'; 1 << 20], ..shell("exit 0") }).await.unwrap();
     assert_eq!(unread.status, Some(0));
 }
@@ -86,7 +90,89 @@ async fn a_detached_program_that_is_not_there_is_told_too() {
     assert!(matches!(state.start(command("/no/such", &[])).await.unwrap(), Err(ExecError::NotFound)));
     assert_eq!(kept.notes.lock().unwrap().len(), 1, "what will be tried is noted before");
     let input = Command { input: vec![1], ..command("/no/such", &[]) };
-    assert!(matches!(state.start(input).await.unwrap(), Err(ExecError::Failed(_))));
+    assert!(matches!(state.start(input).await.unwrap(), Err(ExecError::Denied(_))));
+}
+
+/// What is refused before anything is started, as the plugin's input is to blame.
+fn refused_as_invalid<T: std::fmt::Debug>(state: &crate::state::State, refused: Result<T, ExecError>) -> String {
+    let Err(ExecError::Denied(why)) = refused else { panic!("{refused:?}") };
+    let known = state.refusals.take();
+    assert_eq!(known.refusal().map(|refusal| refusal.kind), Some(runwright_core::FailureKind::InvalidInput), "{why}");
+    why
+}
+
+#[tokio::test]
+async fn a_program_gets_what_linux_can_hand_over_and_no_more() {
+    let grants = "exec = [{ program = '/bin/true', args = ['**'], env = ['A'] }]";
+    let mut state = bare(grants, Arc::new(Kept::default()));
+    let long = |bytes: usize| "x".repeat(bytes);
+    let args = |args: Vec<String>| Command { args, ..command("/bin/true", &[]) };
+    let env = |name: &str, bytes| Command { env: vec![(name.to_owned(), long(bytes))], ..command("/bin/true", &[]) };
+    let fits =
+        [args(vec![long(131_071)]), args(vec![String::new(); 1024]), env("A", 131_069), args(vec![long(65_536); 2])];
+    for fits in fits {
+        assert_eq!(state.run(fits).await.unwrap().unwrap().status, Some(0));
+    }
+    for (wrong, told) in [
+        (args(vec![long(131_072)]), "one argument has 131072 bytes, and Linux takes at most 131071"),
+        (args(vec![String::new(); 1025]), "1025 arguments and variables, and a program gets at most 1024"),
+        (env("A", 131_070), "one variable with its name has 131072 bytes"),
+        (args(vec![long(65_536), long(65_537)]), "131073 bytes together, and a program gets at most 131072"),
+        (args(vec!["a\0b".to_owned()]), "a NUL in it"),
+        (env("A=B", 1), "no name of an environment variable"),
+    ] {
+        let ran = state.run(wrong).await.unwrap();
+        let why = refused_as_invalid(&state, ran);
+        assert!(why.contains(told), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_program_was_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, mode: u32| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "no program").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    for program in [file("plain", 0o600), folder.path().to_str().unwrap().to_owned()] {
+        let grants = format!("exec = [{{ program = '{program}', detached = true }}]");
+        let mut state = bare(&grants, Arc::new(Kept::default()));
+        let ran = state.run(command(&program, &[])).await.unwrap();
+        assert!(refused_as_invalid(&state, ran).contains(&program));
+        let started = state.start(command(&program, &[])).await.unwrap();
+        assert!(refused_as_invalid(&state, started).contains(&program));
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_killed_with_its_run_says_so() {
+    let mut state = bare("exec = [{ program = '/bin/sh', args = ['-c', '*'] }]", Arc::new(Kept::default()));
+    let (cancel, cancelled) = tokio::sync::watch::channel(false);
+    state.ending = crate::ending::Ending::new(Duration::from_secs(60), cancelled);
+    let running = state.run(shell("sleep 60"));
+    let (ran, ()) = tokio::join!(running, async { _ = cancel.send_replace(true) });
+    assert!(matches!(&ran.unwrap(), Err(ExecError::Failed(why)) if why.starts_with("cancelled: ")));
+}
+
+#[test]
+fn a_line_that_would_grant_more_than_was_asked_for_says_so() {
+    for open in ["*", "/srv/*", "**", "x..."] {
+        assert!(caution(&command("/bin/ls", &[open])).contains("more"), "{open}");
+    }
+    assert_eq!(caution(&command("/bin/ls", &["-l", "/srv"])), "");
+}
+
+#[tokio::test]
+async fn the_example_of_the_documentation_lets_no_option_through() {
+    let grants = "exec = [{ program = '/bin/echo', args = ['pull', '*'] }]";
+    let mut state = bare(grants, Arc::new(Kept::default()));
+    assert!(state.run(command("/bin/echo", &["pull", "origin"])).await.unwrap().is_ok());
+    for option in ["--upload-pack=/tmp/x", "-c", "--"] {
+        let ran = state.run(command("/bin/echo", &["pull", option])).await.unwrap();
+        assert!(matches!(ran, Err(ExecError::Denied(_))), "{option}");
+    }
 }
 
 #[tokio::test]

@@ -95,14 +95,24 @@ impl Courier {
     /// Sends `letter` and follows as many redirects as its grant says; every hop is checked as if the plugin had asked
     /// for it. The head of the response is bounded, its body is not read.
     pub(super) async fn send(&self, letter: Letter) -> Result<Response, Unsent> {
+        self.refusals.explain(None);
         let mut way = self.way(&letter.method, &letter.url)?;
-        let mut left = way.redirects;
+        let most = way.redirects;
+        let mut left = most;
         let mut letter = letter;
         // Who sent nothing may try again whatever it wanted to send: `sdk/wit` promises these words.
         let mut unconnected = "could not connect: ";
         loop {
             let response = self.hop(&letter, &way, unconnected).await?;
-            let Some(next) = next(&letter, &response).filter(|_| left > 0) else { return Ok(response) };
+            let Some(next) = next(&letter, &response) else { return Ok(response) };
+            if left == 0 {
+                let to = shown(&next.url);
+                self.refusals.explain(match most {
+                    0 => format!("it redirects to {to}, and its grant follows no redirects"),
+                    most => format!("still a redirect after {most}"),
+                });
+                return Ok(response);
+            }
             left -= 1;
             way = self.way(&next.method, &next.url)?;
             letter = next;

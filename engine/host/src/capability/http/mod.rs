@@ -22,7 +22,7 @@ pub(crate) use rule::Rule;
 
 use crate::bindings::http::{self, HttpError, Request, Response};
 use crate::ending::End;
-use crate::limits::Limits;
+use crate::limits::{Limits, size};
 use crate::state::State;
 
 /// Header lines of a request or response.
@@ -56,7 +56,9 @@ impl State {
     async fn send(&mut self, request: Request) -> Result<Response, HttpError> {
         let timeout = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         if request.body.len() > self.limits.body_bytes {
-            return Err(HttpError::TooLarge);
+            let (bytes, limit) = (size(request.body.len()), size(self.limits.body_bytes));
+            let raise = "raise body-bytes under [limits] in runwright.toml if it should";
+            return Err(HttpError::Invalid(format!("its body has {bytes}, and at most {limit} are sent; {raise}")));
         }
         let letter = parse(request)?;
         let exchange = async { receive(self.courier.send(letter).await?, &self.limits).await };
@@ -97,7 +99,8 @@ fn parse(request: Request) -> Result<Letter, HttpError> {
     let (method, url) = checked(&request.method, &request.url).map_err(invalid)?;
     let bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if request.headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
-        return Err(HttpError::TooLarge);
+        let most = size(HEADER_BYTES_MAX);
+        return Err(invalid(format!("at most {HEADERS_MAX} header lines of {most} together are sent")));
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {

@@ -81,10 +81,12 @@ impl State {
 
     async fn open(&mut self, path: &str) -> Result<UnixStream, UnixError> {
         if !path.starts_with('/') || path.len() > 4096 {
-            return Err(UnixError::Failed("the path of a socket must be absolute".to_owned()));
+            let why = "the path of a socket must be absolute and at most 4096 bytes long";
+            return Err(UnixError::Denied(self.refusals.invalid(why)));
         }
         if self.connections >= CONNECTIONS_MAX {
-            return Err(UnixError::Failed(format!("a call has at most {CONNECTIONS_MAX} connections at a time")));
+            let why = format!("a call has at most {CONNECTIONS_MAX} connections at a time");
+            return Err(UnixError::Denied(self.refusals.invalid(&why)));
         }
         let held = self.check(path)?;
         // Through the held descriptor: what was checked is what is connected, and its path may be of any length.
