@@ -70,7 +70,9 @@ fn good_files_are_good() {
           "runbook": "good",
           "diagnostics": []
         }
-      ]
+      ],
+      "notes": [],
+      "problems": []
     }
     "#);
 }

@@ -8,6 +8,7 @@ mod broken;
 mod check;
 mod completions;
 mod doctor;
+mod folders;
 mod fresh;
 mod help;
 mod inbox;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use host::{regular, shown};
 use runwright_core::{Map, Value};
 
 use crate::{Error, exit};
@@ -45,10 +46,11 @@ fn pair(given: &str) -> Result<(String, Value), Error> {
 }
 
 fn read(path: &Path) -> Result<Map, Error> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let message = format!("could not read the inputs from {name}");
     let scripts = script::Engine::new(script::Limits::default());
-    let bytes = std::fs::read(path).map_err(|error| Error::because(exit::INVALID, &message, &error))?;
+    let bytes = regular::read(path, lang::limits::FILE_BYTES)
+        .map_err(|error| Error::because(exit::INVALID, &message, &error))?;
     match lang::value(&name, &bytes, &scripts) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::new(exit::INVALID, message).hint("it must be a map from names to values")),

@@ -1,10 +1,9 @@
 //! Which runbook a command is about: a file, or a name.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use daemon::view::RunbookRef;
+use host::{regular, shown};
 
 use crate::{Error, exit};
 
@@ -29,7 +28,7 @@ impl Source {
         if !is_path && !Path::new(text).is_file() {
             return Ok(Self::Name(text.to_owned()));
         }
-        Ok(Self::File { file: text.to_owned(), bytes: read(text)? })
+        Ok(Self::File { file: text.to_owned(), bytes: read(Path::new(text))? })
     }
 
     /// How an engine that may be another process is told.
@@ -51,14 +50,9 @@ impl Source {
 }
 
 /// What is in the file, up to one byte more than a runbook may have.
-pub(crate) fn read(file: &str) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let limit = lang::limits::FILE_BYTES as u64 + 1;
-    let read = File::open(file).and_then(|opened| opened.take(limit).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(Error::because(exit::INVALID, format!("could not read {file}"), &error)),
-    }
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    let read = regular::read_beginning(file, lang::limits::FILE_BYTES);
+    read.map_err(|error| Error::because(exit::INVALID, format!("could not read {}", shown(file)), &error))
 }
 
 #[cfg(test)]

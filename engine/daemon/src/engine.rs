@@ -1,9 +1,11 @@
 //! One engine: the floors put together.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use driver::{Admission, Driver, Hosted, Progress, SystemClock};
+use host::shown;
 use journal::{Journal, Memory, SledJournal};
 use runwright_core::{Cause, Record, RunId, RunStatus, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
@@ -11,7 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::intake::{Candidate, Intake};
 use crate::library::{Library, Loaded};
-use crate::view::{RunbookRef, StartRequest, Started, StatusView, Tale};
+use crate::view::{Problem, RunbookRef, StartRequest, Started, StatusView, Tale};
 use crate::{Error, Settings, Workshop, workshop};
 
 /// How long an engine waits for a state directory that another process holds.
@@ -28,6 +30,9 @@ pub struct Engine {
     pub(crate) driver: Driver,
     pub(crate) library: Arc<Mutex<Library>>,
     pub(crate) intake: Arc<Intake>,
+    /// What is wrong with files of alarms.
+    pub(crate) alarm_problems: Arc<Mutex<Vec<Problem>>>,
+    told: Arc<Mutex<BTreeSet<Problem>>>,
     /// Whether it watches folders and takes alarms. Otherwise it belongs to one command.
     pub(crate) serves: bool,
     command: Arc<str>,
@@ -38,10 +43,18 @@ impl Engine {
     /// Opens the state directory, or makes one, for `command`, which another process that finds it in use is told. Nothing
     /// is resumed yet.
     pub async fn open(settings: &Settings, command: &str) -> Result<Self, Error> {
+        Self::open_with(settings, command, Workshop::make(settings)).await
+    }
+
+    async fn open_with(
+        settings: &Settings,
+        command: &str,
+        workshop: impl Future<Output = Result<Workshop, Error>>,
+    ) -> Result<Self, Error> {
         let state_dir = settings.state_dir.clone();
         let options = journal::Options { holder: command.to_owned(), ..journal::Options::default() };
         let opened = tokio::task::spawn_blocking(move || SledJournal::open_with(&state_dir, &options));
-        let workshop = Workshop::make(settings).await?;
+        let workshop = workshop.await?;
         let journal = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
         let kept = settings.state_dir.join("plugins");
         workshop.files.keep_in(&kept)?;
@@ -68,15 +81,27 @@ impl Engine {
         let library = Arc::new(Mutex::new(Library::new(&settings.runbooks)));
         driver.remember_locks()?;
         let intake = Intake::of(driver.journal().as_ref())?;
-        let (settings, since) = (Arc::new(settings.clone()), driver.now());
-        Ok(Self { settings, workshop, driver, library, intake, serves: false, command: command.into(), since })
+        let since = driver.now();
+        Ok(Self {
+            settings: Arc::new(settings.clone()),
+            workshop,
+            driver,
+            library,
+            intake,
+            alarm_problems: Arc::default(),
+            told: Arc::default(),
+            serves: false,
+            command: command.into(),
+            since,
+        })
     }
 
-    /// Opens it to serve, and waits a little while another process holds the directory: most hold it only for a moment.
+    /// Opens it to serve, and waits a little while another process holds the directory: most hold it only for a moment. It
+    /// does without plugins whose configuration can't be read.
     pub(crate) async fn open_to_serve(settings: &Settings) -> Result<Self, Error> {
         let began = std::time::Instant::now();
         loop {
-            match Self::open(settings, "runwright serve").await {
+            match Self::open_with(settings, "runwright serve", Workshop::make_to_serve(settings)).await {
                 Err(Error::Journal(journal::Error::Locked { .. })) if began.elapsed() < PATIENCE => {
                     tokio::time::sleep(LOCK_LOOK).await;
                 }
@@ -108,31 +133,42 @@ impl Engine {
         &self.workshop
     }
 
-    /// Looks at the folder of runbooks. True: something is still changing, look again soon.
-    ///
-    /// Only an engine that serves tells of files with errors: a command tells of the one that it is about.
-    pub(crate) fn scan_runbooks(&self) -> bool {
-        let mut library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
-        match library.scan(&self.workshop.catalog(), &self.workshop.scripts) {
-            Ok(scan) => {
-                for path in &scan.changed {
-                    tracing::info!(file = %path.display(), "runbook file changed");
-                }
-                for problem in library
-                    .problems()
-                    .iter()
-                    .filter(|p| self.serves && scan.changed.iter().any(|c| c.display().to_string() == p.subject))
-                {
-                    tracing::warn!(file = %problem.subject, "can't be used:\n{}", problem.problem);
-                }
-                scan.unsettled
-            }
-            Err(error) => {
-                let folder = self.settings.runbooks.display();
-                tracing::debug!(%folder, %error, "the folder of runbooks can't be read");
-                false
-            }
+    /// Looks at the folder of runbooks; with `patience` a file that was written just now is left for the next look. True:
+    /// something is still changing, look again soon.
+    pub(crate) fn scan_runbooks(&self, patience: bool) -> bool {
+        let scan = self.library().scan(&self.workshop.catalog(), &self.workshop.scripts, patience);
+        for path in &scan.changed {
+            tracing::info!(file = shown(path), "runbook file changed");
         }
+        self.tell_problems();
+        scan.unsettled
+    }
+
+    /// What is wrong with files and folders, and what is missing of alarms.
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.library().problems();
+        problems.extend(self.workshop.problems());
+        problems.extend(self.alarm_problems.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        problems.extend(self.intake.problems(self.driver.now()));
+        problems
+    }
+
+    /// Logs what is wrong, each problem once for as long as it lasts. Only an engine that serves does: a command tells of
+    /// the file that it is about.
+    pub(crate) fn tell_problems(&self) {
+        if !self.serves {
+            return;
+        }
+        let problems: BTreeSet<Problem> = self.problems().into_iter().collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for problem in problems.difference(&told) {
+            tracing::warn!("{}: {}", problem.subject, problem.problem);
+        }
+        *told = problems;
+    }
+
+    pub(crate) fn library(&self) -> MutexGuard<'_, Library> {
+        self.library.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at the folders of plugins; where new runs use another one now, every runbook is checked again. True: something
@@ -143,15 +179,16 @@ impl Engine {
             let plugins = self.workshop.host.plugins();
             let names: Vec<String> = plugins.iter().map(|facts| format!("{} {}", facts.name, facts.version)).collect();
             tracing::info!(plugins = names.join(", "), "plugins changed: new runs use these");
-            self.library.lock().unwrap_or_else(PoisonError::into_inner).forget_looks();
-            tokio::task::block_in_place(|| self.scan_runbooks());
+            self.library().forget_looks();
+            tokio::task::block_in_place(|| self.scan_runbooks(true));
         }
+        self.tell_problems();
         scanned.unsettled
     }
 
     /// The runbooks that an alarm may call for, and how many files can't be asked because of their errors.
     pub(crate) fn candidates(&self) -> (Vec<Candidate>, usize) {
-        let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        let library = self.library();
         let (unusable, unread) = library.unusable();
         let usable = library.runbooks().into_values();
         let mut all: Vec<Candidate> =
@@ -178,12 +215,10 @@ impl Engine {
 
     fn named(&self, name: &str) -> Result<Loaded, Error> {
         if !self.serves {
-            // Nobody watches the folder for the engine of a command. A second look takes a file that was written just now
-            // as it is.
-            self.scan_runbooks();
-            self.scan_runbooks();
+            // Nobody watches the folder for the engine of a command.
+            self.scan_runbooks(false);
         }
-        self.library.lock().unwrap_or_else(PoisonError::into_inner).find(name, &self.workshop)
+        self.library().find(name, &self.workshop)
     }
 
     /// Tells everything about a run: its runbook, its records from the first on, and, while it lives, log lines and
@@ -284,10 +319,9 @@ impl Engine {
 
     /// Where it stands.
     pub fn status(&self) -> Result<StatusView, Error> {
-        let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut problems = library.problems();
-        problems.extend(self.workshop.problems());
-        problems.extend(self.intake.problems(self.driver.now()));
+        // One after the other: each locks the library.
+        let problems = self.problems();
+        let runbooks = self.library().views();
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -296,7 +330,7 @@ impl Engine {
             since: self.since,
             safe_mode: self.driver.safe_mode().map(str::to_owned),
             unfinished: self.unfinished()?,
-            runbooks: library.views(),
+            runbooks,
             problems,
             plugins: self.workshop.plugin_views(),
             alarms: self.intake.unstarted(),
@@ -311,6 +345,6 @@ impl Engine {
 
 /// What whoever starts a runbook whose file has errors now is told.
 fn stale(loaded: &Loaded) -> String {
-    let file = loaded.file.display();
+    let file = shown(&loaded.file);
     format!("{file} has errors now, so this is the last good version of it; `runwright check {file}` shows them")
 }

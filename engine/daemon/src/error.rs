@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use host::shown;
 use lang::Diagnostic;
 use runwright_core::{Failure, RunId};
 
@@ -10,7 +11,7 @@ use runwright_core::{Failure, RunId};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration can't be used.
-    #[error("{}: {what}", path.display())]
+    #[error("{}: {what}", shown(path))]
     Settings {
         /// The file.
         path: PathBuf,
@@ -18,7 +19,7 @@ pub enum Error {
         what: String,
     },
     /// A file or directory can't be read or written.
-    #[error("could not {what} {}: {source}", path.display())]
+    #[error("could not {what} {}: {source}", shown(path))]
     Io {
         /// What could not be done.
         what: &'static str,
@@ -44,6 +45,18 @@ pub enum Error {
         name: String,
         /// What might help.
         hint: Option<String>,
+    },
+    /// Several files define the runbook, and none of them was in use before.
+    #[error(
+        "the runbook {name:?} is defined by {} files: {}; rename or remove all but one",
+        files.len(),
+        files.iter().map(|file| shown(file)).collect::<Vec<_>>().join(", ")
+    )]
+    Contested {
+        /// The name.
+        name: String,
+        /// The files.
+        files: Vec<PathBuf>,
     },
     /// The inputs don't fit the runbook.
     #[error("{}", problems.join("\n"))]

@@ -6,13 +6,19 @@
 //! other commands as long as its own lasts.
 
 mod access;
+mod alarm_files;
 pub mod api;
+mod claims;
+mod copies;
 mod engine;
 mod error;
+mod folder;
+mod hints;
 mod intake;
 mod library;
 mod listing;
 mod look;
+mod names;
 mod plugin_lock;
 mod plugins;
 mod registry;
@@ -26,7 +32,7 @@ mod workshop;
 pub use access::{Access, Own};
 pub use engine::Engine;
 pub use error::Error;
-pub use library::{Library, Loaded};
+pub use library::{Library, Loaded, RunbookFiles, runbook_files};
 pub use plugin_lock::{Pinned, PluginLock};
 pub use registry::{Pulled, Registry};
 pub use serve::serve;

@@ -3,15 +3,17 @@
 mod find;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use host::{regular, shown};
 use runwright_core::{Catalog, Runbook};
-use rustix::fs::OFlags;
 
-use crate::look::{Look, SCANS_UNTIL_GONE};
+use crate::Error;
+use crate::claims::Claims;
+use crate::copies::{backup, copy};
+use crate::folder::{Folder, Trouble};
+use crate::names::{Judged, Listing, Wanted};
 use crate::view::{Problem, RunbookView};
 
 /// A runbook that new runs can use.
@@ -25,25 +27,15 @@ pub struct Loaded {
     pub stale: bool,
 }
 
-/// The runbooks of one folder. A bad file never replaces the last good version of it.
+/// The runbooks of one folder. A bad file never replaces the last good version of it, and a folder that can't be read takes
+/// none away.
 #[derive(Debug)]
 pub struct Library {
-    folder: PathBuf,
-    files: BTreeMap<PathBuf, Known>,
-}
-
-/// A file in the folder.
-#[derive(Debug, Default)]
-struct Known {
-    /// Its look when it was last read.
-    read: Option<Look>,
-    /// Its look at the last scan, if it had changed: it is read when it keeps that look.
-    changing: Option<Look>,
-    good: Option<Arc<Runbook>>,
-    /// What it would be if the plugins were there that it names; only where it can't be used.
-    without_plugins: Option<Arc<Runbook>>,
-    problem: Option<String>,
-    missing_scans: u32,
+    root: PathBuf,
+    folder: Folder<Arc<Runbook>>,
+    claims: Claims,
+    /// What files would be if the plugins were there that they name; only those that can't be used.
+    without_plugins: BTreeMap<PathBuf, Arc<Runbook>>,
 }
 
 /// What a scan found.
@@ -55,106 +47,104 @@ pub struct Scan {
     pub unsettled: bool,
 }
 
-/// Files that are looked at in the folder, at most.
-const FILES_MAX: usize = 10_000;
+/// `.yaml` and `.yml`, but not the `.test.yaml` beside one. Conflicts of sync tools are told; backups are not worth a line
+/// each time.
+const RUNBOOKS: Wanted = Wanted {
+    deep: true,
+    judge: |name| match judge(name) {
+        Judged::Left(_) if copy(name).is_none() => Judged::Other,
+        judged => judged,
+    },
+};
+
+fn judge(name: &str) -> Judged {
+    let is_runbook = (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.ends_with(".test.yaml");
+    match (copy(name).filter(|_| is_runbook), backup(name, &[".yaml", ".yml"])) {
+        _ if name.starts_with('.') => Judged::Other,
+        (Some(why), _) | (None, Some(why)) => Judged::Left(why),
+        (None, None) if is_runbook => Judged::Ours,
+        (None, None) => Judged::Other,
+    }
+}
+
+/// What a folder and its subfolders hold of runbooks.
+#[derive(Debug, Default)]
+pub struct RunbookFiles {
+    /// The files, sorted.
+    pub files: Vec<PathBuf>,
+    /// Copies and backups, which are not used.
+    pub left: Vec<Problem>,
+    /// Folders that can't be read.
+    pub unread: Vec<Problem>,
+}
+
+/// What `folder` and its subfolders hold of runbooks.
+pub fn runbook_files(folder: &Path) -> RunbookFiles {
+    let listing = Listing::of(&[folder.to_owned()], Wanted { deep: true, judge });
+    let (left, unread) = (listing.left_alone(), listing.unread_folders());
+    RunbookFiles { files: listing.files.into_iter().collect(), left, unread }
+}
 
 impl Library {
     /// The library of this folder. It is empty until it is [scanned](Self::scan).
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), files: BTreeMap::new() }
+        let root = folder.into();
+        let folder = Folder::new(vec![root.clone()], RUNBOOKS);
+        Self { root, folder, claims: Claims::default(), without_plugins: BTreeMap::new() }
     }
 
-    /// Looks at the folder: reads what is new or changed and forgets what is gone.
-    pub fn scan(&mut self, catalog: &Catalog, scripts: &script::Engine) -> std::io::Result<Scan> {
-        let mut scan = Scan::default();
-        let seen = list(&self.folder)?;
-        for path in &seen {
-            self.look(path, catalog, scripts, &mut scan);
+    /// Looks at the folder: reads what is new or changed and forgets what is gone. With `patience` a file that was written
+    /// just now is left for the next scan.
+    pub fn scan(&mut self, catalog: &Catalog, scripts: &script::Engine, patience: bool) -> Scan {
+        let scan = self.folder.scan(patience);
+        let mut changed = scan.gone;
+        for path in &changed {
+            self.without_plugins.remove(path);
         }
-        self.files.retain(|path, known| {
-            known.missing_scans = if seen.contains(path) { 0 } else { known.missing_scans + 1 };
-            let gone = known.missing_scans >= SCANS_UNTIL_GONE;
-            scan.unsettled |= known.missing_scans > 0 && !gone;
-            if gone {
-                scan.changed.push(path.clone());
+        for due in scan.due {
+            let read = read(&self.root, &due.path);
+            let checked = read.and_then(|bytes| self.check(&due.path, &bytes, catalog, scripts));
+            if self.folder.learn(&due, checked.map(Arc::new)) {
+                changed.push(due.path);
             }
-            !gone
-        });
-        Ok(scan)
+        }
+        self.claims.decide(self.folder.good().map(|(path, runbook)| (runbook.name.as_str(), path)));
+        Scan { changed, unsettled: scan.unsettled }
     }
 
     /// Checks every file again, for example because the plugins changed.
     pub fn forget_looks(&mut self) {
-        for known in self.files.values_mut() {
-            known.read = None;
-        }
+        self.folder.forget_looks();
     }
 
-    fn look(&mut self, path: &Path, catalog: &Catalog, scripts: &script::Engine, scan: &mut Scan) {
-        let known = self.files.entry(path.to_owned()).or_default();
-        let opened = open(&self.folder, path);
-        let look = match &opened {
-            Ok((_, look)) => *look,
-            Err(problem) => {
-                if known.problem.as_ref() != Some(problem) {
-                    known.problem = Some(problem.clone());
-                    scan.changed.push(path.to_owned());
-                }
-                known.read = None;
-                return;
-            }
-        };
-        if known.read == Some(look) {
-            return;
-        }
-        if !look.is_settled() && known.changing != Some(look) {
-            known.changing = Some(look);
-            scan.unsettled = true;
-            return;
-        }
-        (known.read, known.changing) = (Some(look), None);
-        let read = opened.and_then(|(file, _)| read(file));
-        let read = read.map_err(|problem| Unusable { problem, without_plugins: None });
-        let parsed = read.and_then(|bytes| check(path, &bytes, catalog, scripts));
-        scan.changed.push(path.to_owned());
-        match parsed {
-            Ok(runbook) => {
-                known.good = Some(Arc::new(runbook));
-                (known.problem, known.without_plugins) = (None, None);
-            }
-            Err(Unusable { problem, without_plugins }) => {
-                known.problem = Some(problem);
-                known.without_plugins = without_plugins;
-            }
-        }
-    }
-
-    /// The runbooks by name. Of two files with one name the first in the order of their paths counts.
+    /// The runbooks by name. A name that several files claim of which none was in use is not among them.
     pub fn runbooks(&self) -> BTreeMap<&str, Loaded> {
-        let mut runbooks = BTreeMap::new();
-        for (path, known) in &self.files {
-            if let Some(runbook) = &known.good {
-                let loaded =
-                    Loaded { runbook: Arc::clone(runbook), file: path.clone(), stale: known.problem.is_some() };
-                runbooks.entry(runbook.name.as_str()).or_insert(loaded);
-            }
-        }
-        runbooks
+        let loaded = |(name, file)| {
+            let (runbook, stale) = self.folder.get(file)?;
+            Some((name, Loaded { runbook: Arc::clone(runbook), file: file.to_owned(), stale }))
+        };
+        self.claims.files().filter_map(loaded).collect()
     }
 
     /// Runbooks that can't be used, of which no earlier version can be used either, but whose triggers can be read; each
     /// with the first line of what is wrong. Then how many files can't even be read so far.
     pub(crate) fn unusable(&self) -> (Vec<(Arc<Runbook>, String)>, usize) {
-        let usable = self.runbooks();
         let (mut unusable, mut unread) = (Vec::new(), 0);
-        for known in self.files.values().filter(|known| known.good.is_none()) {
-            match (&known.without_plugins, &known.problem) {
-                (Some(runbook), Some(problem)) if !usable.contains_key(runbook.name.as_str()) => {
+        for (path, problem, _) in self.folder.wrong().filter(|(.., was_good)| !was_good) {
+            match self.without_plugins.get(path) {
+                Some(runbook) if self.claims.file(&runbook.name).is_none() => {
                     let first = problem.lines().next().unwrap_or_default().trim_start_matches("error: ");
                     unusable.push((Arc::clone(runbook), first.to_owned()));
                 }
-                (None, Some(_)) => unread += 1,
-                _ => {}
+                Some(_) => {}
+                None => unread += 1,
+            }
+        }
+        for (_, runbook) in self.folder.good() {
+            let files = self.claims.contested(&runbook.name);
+            if !files.is_empty() && !unusable.iter().any(|(listed, _)| listed.name == runbook.name) {
+                let (name, files) = (runbook.name.clone(), files.to_owned());
+                unusable.push((Arc::clone(runbook), Error::Contested { name, files }.to_string()));
             }
         }
         (unusable, unread)
@@ -165,96 +155,48 @@ impl Library {
         let view = |loaded: Loaded| RunbookView {
             name: loaded.runbook.name.clone(),
             description: loaded.runbook.description.clone(),
-            file: loaded.file.display().to_string(),
+            file: shown(&loaded.file),
             stale: loaded.stale,
         };
         self.runbooks().into_values().map(view).collect()
     }
 
-    /// The files that can't be used as they are now.
+    /// The files that can't be used as they are now, and the folders that can't be read.
     pub fn problems(&self) -> Vec<Problem> {
-        let runbooks = self.runbooks();
-        let mut problems = Vec::new();
-        for (path, known) in &self.files {
-            let subject = path.display().to_string();
-            if let Some(problem) = &known.problem {
-                problems.push(Problem { subject, problem: problem.clone() });
-            } else if let Some(runbook) = &known.good
-                && let Some(used) = runbooks.get(runbook.name.as_str())
-                && used.file != *path
-            {
-                let problem = format!("{} has a runbook {:?} already: rename one", used.file.display(), runbook.name);
-                problems.push(Problem { subject, problem });
-            }
-        }
+        let mut problems = self.folder.problems(true);
+        problems.extend(self.claims.problems("runbook"));
         problems
     }
-}
 
-/// The runbook files in `folder` and its subfolders, sorted. Editors' and hidden files are not.
-fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') {
-                continue;
-            }
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else if is_runbook(&name) && found.len() < FILES_MAX {
-                found.push(entry.path());
-            }
+    pub(crate) fn folder(&self) -> &Folder<Arc<Runbook>> {
+        &self.folder
+    }
+
+    fn check(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        catalog: &Catalog,
+        scripts: &script::Engine,
+    ) -> Result<Runbook, Trouble> {
+        let name = shown(path);
+        let parsed = lang::parse(&name, bytes, Some(catalog), scripts);
+        let draft = if parsed.runbook.is_none() { lang::parse(&name, bytes, None, scripts).runbook } else { None };
+        match draft {
+            Some(draft) => _ = self.without_plugins.insert(path.to_owned(), Arc::new(draft)),
+            None => _ = self.without_plugins.remove(path),
         }
+        parsed.runbook.ok_or_else(|| Trouble::Unusable(lang::render(&parsed.diagnostics, bytes)))
     }
-    found.sort();
-    Ok(found)
 }
 
-/// Whether a file of this name holds a runbook: `.yaml` or `.yml`, but not the `.test.yaml` beside one.
-pub(crate) fn is_runbook(name: &str) -> bool {
-    (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.ends_with(".test.yaml")
-}
-
-/// Opens a file without waiting for anything, and only a regular one that is inside of `folder`, wherever links lead.
-fn open(folder: &Path, path: &Path) -> Result<(File, Look), String> {
-    let wrong = |error: std::io::Error| format!("could not be read: {error}");
-    let inside = folder.canonicalize().and_then(|folder| Ok(path.canonicalize()?.starts_with(folder)));
+/// The text of a regular file that is inside of `root`, wherever links lead; one byte more than a runbook may have of one
+/// that is too large, which is told then.
+fn read(root: &Path, path: &Path) -> Result<Vec<u8>, Trouble> {
+    let wrong = |error: std::io::Error| Trouble::Unread(format!("could not be read: {error}"));
+    let inside = root.canonicalize().and_then(|root| Ok(path.canonicalize()?.starts_with(root)));
     if !inside.map_err(wrong)? {
-        return Err("is a link out of the watched folder: copy the file into it".to_owned());
+        return Err(Trouble::Unread("is a link out of the watched folder: copy the file into it".to_owned()));
     }
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| wrong(e.into()))?);
-    let meta = file.metadata().map_err(wrong)?;
-    if !meta.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    let look = Look::of(&meta).map_err(wrong)?;
-    Ok((file, look))
-}
-
-/// At most one byte more than a runbook may have, so that what is too large is told and not read.
-fn read(file: File) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let limit = lang::limits::FILE_BYTES as u64 + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| format!("could not be read: {error}"))?;
-    Ok(bytes)
-}
-
-/// Why a file can't be used.
-struct Unusable {
-    problem: String,
-    without_plugins: Option<Arc<Runbook>>,
-}
-
-fn check(path: &Path, bytes: &[u8], catalog: &Catalog, scripts: &script::Engine) -> Result<Runbook, Unusable> {
-    let name = path.display().to_string();
-    let parsed = lang::parse(&name, bytes, Some(catalog), scripts);
-    parsed.runbook.ok_or_else(|| Unusable {
-        problem: lang::render(&parsed.diagnostics, bytes),
-        without_plugins: lang::parse(&name, bytes, None, scripts).runbook.map(Arc::new),
-    })
+    regular::read_beginning(path, lang::limits::FILE_BYTES).map_err(wrong)
 }

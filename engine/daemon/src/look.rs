@@ -9,18 +9,18 @@ use std::time::{Duration, SystemTime};
 pub(crate) struct Look {
     bytes: u64,
     modified: SystemTime,
-    inode: u64,
+    /// When anything about it changed, in seconds and nanoseconds: also its mode, or its time of modification.
+    changed: (i64, i64),
+    file: (u64, u64),
 }
 
 /// A file that did not change for so long is taken to be whole.
 const SETTLED: Duration = Duration::from_millis(300);
 
-/// A file that is not there in so many scans in a row is gone: editors rename and write anew.
-pub(crate) const SCANS_UNTIL_GONE: u32 = 2;
-
 impl Look {
     pub(crate) fn of(meta: &Metadata) -> std::io::Result<Self> {
-        Ok(Self { bytes: meta.len(), modified: meta.modified()?, inode: meta.ino() })
+        let changed = (meta.ctime(), meta.ctime_nsec());
+        Ok(Self { bytes: meta.len(), modified: meta.modified()?, changed, file: (meta.dev(), meta.ino()) })
     }
 
     /// Whether it was written long enough ago to be whole.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use host::regular;
 use runwright_core::{Digest, PluginFacts};
 use serde::{Deserialize, Serialize};
 
@@ -42,13 +43,16 @@ pub struct Pinned {
     pub source: Option<String>,
 }
 
+/// Bytes that the file may have: some thousand plugins.
+const BYTES_MAX: usize = 1 << 20;
+
 const HEADING: &str =
     "# Which binary each plugin's name means: `runwright plugin lock` and `plugin pull` write it.\n\n";
 
 impl PluginLock {
     /// What the file says; nothing is pinned where there is none.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        match std::fs::read_to_string(path) {
+        match regular::read_text(path, BYTES_MAX) {
             Ok(text) => toml::from_str(&text)
                 .map_err(|error| Error::Settings { path: path.to_owned(), what: error.to_string() }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),

@@ -1,11 +1,14 @@
 //! Serving: the engine that lives until it is told to stop.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
+use crate::hints::Complaints;
 use crate::view::StatusView;
 use crate::{Engine, Error, Settings, api, intake, starts, watch};
 
@@ -22,47 +25,28 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     ready: impl FnOnce(&StatusView),
 ) -> Result<(), Error> {
-    let engine = Engine::open_to_serve(&settings).await?;
+    let mut shutdown = pin!(shutdown);
+    let engine = tokio::select! {
+        // Compiling large plugins takes a while, and nothing has begun yet.
+        () = &mut shutdown => return Ok(()),
+        opened = Engine::open_to_serve(&settings) => opened?,
+    };
     starts::begin(&engine).await?;
+    watch::make(&settings);
     let listener = api::listen(&settings.socket())?;
-    // A second look takes files that were written just now as they are: an alarm may come at once.
-    engine.scan_runbooks();
-    engine.scan_runbooks();
+    // Without patience: an alarm may come at once.
+    engine.scan_runbooks(false);
     let safe_mode = engine.driver().safe_mode().is_some();
     if !safe_mode {
         resume(&engine).await?;
     }
-    let watching = async {
-        match safe_mode {
-            true => std::future::pending().await,
-            false => tokio::select! {
-                ended = watch::watch(engine.clone()) => ended,
-                ended = watch::watch_plugins(engine.clone()) => ended,
-            },
-        }
-    };
-    let forgetting = forget(&engine);
-    // On tasks of their own, so that a look at a large folder holds up neither.
-    let mut tasks = JoinSet::new();
-    if !safe_mode {
-        tasks.spawn(intake::consume(&engine));
-    }
-    tasks.spawn(api::answer(engine.clone(), listener, std::future::pending()));
-    let working = async {
-        match tasks.join_next().await {
-            Some(Ok(ended)) => ended,
-            Some(Err(error)) => Err(Error::Internal(error.to_string())),
-            None => Ok(()),
-        }
-    };
+    let mut tasks = tasks(&engine, listener, safe_mode);
     ready(&engine.status()?);
     let ended = tokio::select! {
-        () = shutdown => Ok(()),
-        ended = watching => ended,
-        ended = working => ended,
-        () = forgetting => Ok(()),
+        () = &mut shutdown => Ok(()),
+        Some(ended) = tasks.join_next() => ended.unwrap_or_else(|error| Err(Error::Internal(error.to_string()))),
     };
-    tasks.abort_all();
+    tasks.shutdown().await;
     tracing::info!("stopping: steps in flight may take {} s more", settings.grace.as_secs());
     // Nobody can ask for anything any more; the socket goes first, so that commands do not wait for an answer.
     let _ = std::fs::remove_file(settings.socket());
@@ -71,6 +55,22 @@ pub async fn serve(
         starts::end(&engine).await?;
     }
     ended
+}
+
+/// What an engine does while it serves, each on a task of its own, so that a look at a large folder holds up nothing else.
+/// None of them ends by itself; with an error only where the engine as a whole can't go on, never because of one file or
+/// one request.
+fn tasks(engine: &Engine, listener: UnixListener, safe_mode: bool) -> JoinSet<Result<(), Error>> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(api::answer(engine.clone(), listener, std::future::pending()));
+    tasks.spawn(forget(engine.clone()));
+    if !safe_mode {
+        let complaints = Complaints::default();
+        tasks.spawn(intake::consume(engine));
+        tasks.spawn(watch::watch(engine.clone(), Arc::clone(&complaints)));
+        tasks.spawn(watch::watch_plugins(engine.clone(), complaints));
+    }
+    tasks
 }
 
 async fn resume(engine: &Engine) -> Result<(), Error> {
@@ -85,7 +85,7 @@ async fn resume(engine: &Engine) -> Result<(), Error> {
 }
 
 /// Forgets runs that were over long ago, for ever, if the settings say so.
-async fn forget(engine: &Engine) {
+async fn forget(engine: Engine) -> Result<(), Error> {
     let Some(keep) = engine.settings.keep else { return std::future::pending().await };
     loop {
         let (journal, now) = (Arc::clone(engine.journal()), engine.driver().now());

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::{Limits, PluginEntry};
+use host::{Limits, PluginEntry, regular};
 use serde::Deserialize;
 
 use crate::Error;
@@ -55,6 +55,9 @@ pub struct Settings {
     pub public_key: Option<String>,
 }
 
+/// Bytes that the file may have.
+const BYTES_MAX: usize = 1 << 20;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, Deserialize)]
@@ -101,7 +104,7 @@ impl Settings {
     /// none.
     pub fn load(explicit: Option<&Path>) -> Result<Self, Error> {
         let path = explicit.unwrap_or_else(|| Path::new(Self::FILE_NAME));
-        match std::fs::read_to_string(path) {
+        match regular::read_text(path, BYTES_MAX) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if error.kind() == ErrorKind::NotFound && explicit.is_none() => {
                 Ok(Self::of(File::default(), None, Path::new("")))

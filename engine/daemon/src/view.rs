@@ -274,7 +274,7 @@ pub struct PluginView {
 }
 
 /// A file, run or plugin that needs a look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Problem {
     /// What: a path, or an id.

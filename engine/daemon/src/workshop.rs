@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use host::{Host, Limits};
+use host::{Host, Limits, regular, shown};
 use lang::Parsed;
 use runwright_core::{Catalog, Map, Runbook, Value};
 
@@ -26,30 +26,47 @@ impl Workshop {
     /// Loads the plugins of these settings for a command that makes nothing: where the state directory has no folder for
     /// compiled plugins yet, they are kept as [`users_host`] does.
     ///
-    /// A plugin that can't be loaded is told in [`problems`](Self::problems); of two with one name the first in the order
-    /// of their paths counts.
+    /// A plugin that can't be used is told in [`problems`](Self::problems); so are two different ones with one name, of
+    /// which none is used.
+    ///
+    /// # Errors
+    /// Also where the configuration of a plugin can't be read.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         match settings.compiled().is_dir() {
             true => Self::make(settings).await,
-            false => Self::with(settings, users_host(settings.limits.clone())?).await,
+            false => Self::with(settings, users_host(settings.limits.clone())?, Err).await,
         }
     }
 
     /// The same for an engine, which keeps compiled plugins in its state directory.
     pub(crate) async fn make(settings: &Settings) -> Result<Self, Error> {
-        let cache = settings.compiled();
-        Self::with(settings, Host::new(host::Settings { cache, limits: settings.limits.clone() })?).await
+        Self::with(settings, Self::host(settings)?, Err).await
     }
 
-    async fn with(settings: &Settings, host: Host) -> Result<Self, Error> {
+    /// The same for an engine that is to serve: a plugin whose configuration can't be read is withheld, and told, and the
+    /// others are used.
+    pub(crate) async fn make_to_serve(settings: &Settings) -> Result<Self, Error> {
+        let why = |error| format!("its configuration is not known: {error}; mend it and start the engine again");
+        Self::with(settings, Self::host(settings)?, |error| Ok(why(error))).await
+    }
+
+    fn host(settings: &Settings) -> Result<Host, Error> {
+        Ok(Host::new(host::Settings { cache: settings.compiled(), limits: settings.limits.clone() })?)
+    }
+
+    /// `withhold` makes the reason to withhold a plugin of what is wrong with its configuration.
+    async fn with(
+        settings: &Settings,
+        host: Host,
+        withhold: impl Fn(Error) -> Result<String, Error>,
+    ) -> Result<Self, Error> {
         let host = Arc::new(host);
         let scripts = Arc::new(script::Engine::new(script::Limits::default()));
         for (name, entry) in &settings.plugin {
-            let config = match &entry.config_file {
-                Some(path) => Some(read_config(path, &scripts)?),
-                None => None,
-            };
-            host.set_grants(name, entry, config.as_ref())?;
+            match entry.config_file.as_deref().map(|path| read_config(path, &scripts)).transpose() {
+                Ok(config) => host.set_grants(name, entry, config.as_ref())?,
+                Err(error) => host.withhold(name, withhold(error)?),
+            }
         }
         let files = PluginFiles::new(Arc::clone(&host), settings);
         files.scan(false).await;
@@ -135,8 +152,8 @@ fn users_cache() -> Option<PathBuf> {
 
 /// A plugin's own configuration: YAML, of which JSON is a part.
 fn read_config(path: &Path, scripts: &script::Engine) -> Result<Value, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    let name = path.display().to_string();
+    let bytes = regular::read(path, lang::limits::FILE_BYTES).map_err(|error| Error::io("read", path, error))?;
+    let name = shown(path);
     lang::value(&name, &bytes, scripts)
         .map_err(|diagnostics| Error::Settings { path: path.to_owned(), what: lang::render(&diagnostics, &bytes) })
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::shown::shown;
+
 /// Why a plugin could not be loaded, or the host not be set up: a fragment that fits "could not …".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,7 +34,7 @@ pub enum Error {
         mode: u32,
     },
     /// The file could not be read.
-    #[error("plugin {} could not be read", path.display())]
+    #[error("plugin {} could not be read", shown(path))]
     Read {
         /// The file.
         path: PathBuf,

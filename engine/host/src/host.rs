@@ -1,7 +1,7 @@
 //! The host: plugins, their grants, and calls to them.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use runwright_core::{Catalog, Digest, Failure, FailureKind, PluginFacts, Value};
@@ -47,6 +47,8 @@ pub struct Host {
     pub(crate) calls: Semaphore,
     pub(crate) plugins: RwLock<Plugins>,
     entries: RwLock<HashMap<String, Arc<Entry>>>,
+    /// Names of plugins that are not loaded, each with the reason.
+    withheld: RwLock<HashMap<String, String>>,
     /// Granted secrets whose values are not known yet.
     new_secrets: Mutex<Vec<(String, SecretSource)>>,
     reading_secrets: tokio::sync::Mutex<()>,
@@ -100,6 +102,7 @@ impl Host {
             calls,
             plugins: RwLock::default(),
             entries: RwLock::default(),
+            withheld: RwLock::default(),
             new_secrets: Mutex::default(),
             reading_secrets: tokio::sync::Mutex::default(),
         })
@@ -124,6 +127,17 @@ impl Host {
     /// Takes back what [`set_grants`](Self::set_grants) gave to plugins called `plugin`.
     pub fn clear_grants(&self, plugin: &str) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(plugin);
+    }
+
+    /// Lets no plugin called `plugin` be loaded, for the reason `why`: neither for new runs nor for those that are pinned to
+    /// one. It would be called without the configuration that the operator meant it to have.
+    pub fn withhold(&self, plugin: &str, why: String) {
+        self.withheld.write().unwrap_or_else(PoisonError::into_inner).insert(plugin.to_owned(), why);
+    }
+
+    /// Why no plugin of this name may be loaded; none if it may.
+    pub(crate) fn withheld(&self, plugin: &str) -> Option<String> {
+        self.withheld.read().unwrap_or_else(PoisonError::into_inner).get(plugin).cloned()
     }
 
     /// Makes the values of all granted secrets known, so that no call shows one, whichever plugin's it is.
@@ -208,9 +222,4 @@ impl Loaded {
 
 pub(crate) fn not_loaded(plugin: Digest) -> Failure {
     Failure::new(FailureKind::Permanent, format!("the plugin with digest {plugin} is not loaded"))
-}
-
-/// What a plugin is called in an error about its file.
-pub(crate) fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

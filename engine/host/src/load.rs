@@ -1,6 +1,5 @@
 //! From a file to a plugin that can be called.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::pin::pin;
@@ -17,10 +16,12 @@ use crate::ending::Ending;
 use crate::error::Error;
 use crate::facts::check;
 use crate::grants::Granted;
-use crate::host::{Host, Loaded, shown};
+use crate::host::{Host, Loaded};
 use crate::limits::size;
 use crate::linked::Linked;
 use crate::notes::Silent;
+use crate::regular;
+use crate::shown::shown;
 use crate::state::Setup;
 
 /// After compiling for so long, people are told why they wait.
@@ -118,6 +119,9 @@ impl Host {
             .await
             .map_err(Error::engine)?
             .map_err(|problems| Error::Facts { plugin: name.to_owned(), problems })?;
+        if let Some(why) = self.withheld(&facts.name) {
+            return Err(no_plugin(name, why));
+        }
         let loaded = Loaded {
             name: facts.name.as_str().into(),
             facts: Arc::new(facts),
@@ -213,14 +217,13 @@ type Reading<T> = fn(&Path, usize) -> io::Result<Option<T>>;
 
 /// The digest of the file, if it has no more than `limit` bytes.
 fn digest(path: &Path, limit: usize) -> io::Result<Option<Digest>> {
-    let (mut file, mut length) = (File::open(path)?.take(limit as u64 + 1), 0);
+    let (mut file, mut length) = (regular::open(path)?.0.take(limit as u64 + 1), 0);
     let digest = Digest::of_parts(|part| file.read(part).inspect(|read| length += read))?;
     Ok((length <= limit).then_some(digest))
 }
 
 /// The file's bytes, if they are no more than `limit`.
 fn read(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    let bytes = regular::read_beginning(path, limit)?;
     Ok((bytes.len() <= limit).then_some(bytes))
 }

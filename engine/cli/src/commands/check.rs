@@ -1,10 +1,14 @@
 //! `runwright check`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use daemon::Workshop;
+use daemon::view::Problem;
+use host::shown;
 use lang::Diagnostic;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::human::{clean, count};
 use crate::runbook;
@@ -17,7 +21,8 @@ Examples:
   runwright check runbooks/
   runwright check runbooks/ -o json
 
-All errors of all files are shown at once. The exit code is 3 if there is one.";
+All errors of all files are shown at once. The exit code is 3 if there is one: also where two files define a runbook of \
+the same name, or a folder can't be read. Copies that editors and sync tools leave are not checked, and a note says so.";
 
 /// Check runbooks without running them
 #[derive(Debug, clap::Args)]
@@ -47,62 +52,89 @@ impl Checked {
 
 impl Check {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let mut files = Vec::new();
+        let mut found = Found::default();
         for path in &self.paths {
-            find(path, &mut files)?;
+            found.look_at(path);
         }
         let workshop = Workshop::open(&context.settings()?).await?;
         for problem in &workshop.problems() {
             tracing::warn!("plugin {} can't be used: {}", problem.subject, problem.problem);
         }
+        let Found { files, notes, mut problems } = found;
         let mut checked = Vec::with_capacity(files.len());
-        for file in &files {
-            checked.push(check(&workshop, file)?);
+        for file in files {
+            match check(&workshop, &file) {
+                Ok(found) => checked.push(found),
+                Err(error) if self.paths.contains(&file) => return Err(error),
+                Err(error) => problems.push(Problem { subject: shown(&file), problem: error.causes.join(": ") }),
+            }
         }
-        context.screen.json(&serde_json::json!({ "files": checked }));
+        problems.extend(twice(&checked));
+        context.screen.json(&json!({ "files": checked, "notes": notes, "problems": problems }));
         context.screen.lines(checked.iter().map(|checked| text(context, checked)));
-        if files.is_empty() {
-            let places: Vec<String> = self.paths.iter().map(|path| clean(&path.display().to_string())).collect();
+        if checked.is_empty() && problems.is_empty() {
+            let places: Vec<String> = self.paths.iter().map(|path| shown(path)).collect();
             context.screen.line(format!("no runbooks in {}", places.join(", ")));
         }
+        context.screen.lines(notes.iter().map(|note| line(context, Tone::Plain, "note:", note)));
+        context.screen.lines(problems.iter().map(|problem| line(context, Tone::Bad, "error:", problem)));
         let bad = checked.iter().filter(|checked| !checked.is_good()).count();
         if bad > 0 {
-            context.screen.line(format!("{} of {} can't be used", bad, count(files.len(), "file")));
+            context.screen.line(format!("{} of {} can't be used", bad, count(checked.len(), "file")));
         }
-        Ok(if bad == 0 { exit::SUCCEEDED } else { exit::INVALID })
+        Ok(if bad == 0 && problems.is_empty() { exit::SUCCEEDED } else { exit::INVALID })
     }
 }
 
-/// The runbook files at `path`: itself, or those in the folder and its folders, sorted.
-fn find(path: &Path, files: &mut Vec<String>) -> Result<(), Error> {
-    if !path.is_dir() {
-        files.push(path.display().to_string());
-        return Ok(());
-    }
-    let failed =
-        |error: std::io::Error| Error::because(exit::INVALID, format!("could not read {}", path.display()), &error);
-    let entries = std::fs::read_dir(path).map_err(failed)?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut entries: Vec<PathBuf> = paths.collect::<Result<_, _>>().map_err(failed)?;
-    entries.sort();
-    for entry in entries {
-        let name = entry.file_name().unwrap_or_default().to_string_lossy();
-        let is_runbook = (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.ends_with(".test.yaml");
-        // Links to folders are not followed: they may lead in a circle.
-        if !name.starts_with('.') && (is_runbook || entry.is_dir() && !entry.is_symlink()) {
-            find(&entry, files)?;
-        }
-    }
-    Ok(())
+/// What there is to check.
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    /// Files that are not to be checked, with the reason.
+    notes: Vec<Problem>,
+    /// Folders that can't be read.
+    problems: Vec<Problem>,
 }
 
-fn check(workshop: &Workshop, file: &str) -> Result<Checked, Error> {
-    let bytes = runbook::read(file)?;
-    let parsed = workshop.parse(file, &bytes);
+impl Found {
+    /// Adds the file at `path`, or those in the folder and its subfolders.
+    fn look_at(&mut self, path: &Path) {
+        if !path.is_dir() {
+            return self.files.push(path.to_owned());
+        }
+        let listed = daemon::runbook_files(path);
+        self.files.extend(listed.files);
+        self.notes.extend(listed.left);
+        self.problems.extend(listed.unread);
+    }
+}
+
+/// The runbooks that several of the files define.
+fn twice(checked: &[Checked]) -> Vec<Problem> {
+    let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for checked in checked {
+        if let Some(name) = &checked.runbook {
+            files.entry(name).or_default().push(&checked.file);
+        }
+    }
+    let problem = |(name, files): (&str, Vec<&str>)| {
+        let problem = format!("defined by {} files: {}; rename or remove all but one", files.len(), files.join(", "));
+        (files.len() > 1).then(|| Problem { subject: format!("the runbook {name:?}"), problem })
+    };
+    files.into_iter().filter_map(problem).collect()
+}
+
+fn line(context: &Context, tone: Tone, what: &str, problem: &Problem) -> String {
+    format!("{} {}: {}", context.screen.paint(tone, what), clean(&problem.subject), clean(&problem.problem))
+}
+
+fn check(workshop: &Workshop, path: &Path) -> Result<Checked, Error> {
+    let (file, bytes) = (shown(path), runbook::read(path)?);
+    let parsed = workshop.parse(&file, &bytes);
     let rendered =
         if parsed.diagnostics.is_empty() { String::new() } else { lang::render(&parsed.diagnostics, &bytes) };
     let runbook = parsed.runbook.map(|runbook| runbook.name);
-    Ok(Checked { file: file.to_owned(), runbook, diagnostics: parsed.diagnostics, rendered })
+    Ok(Checked { file, runbook, diagnostics: parsed.diagnostics, rendered })
 }
 
 fn text(context: &Context, checked: &Checked) -> String {

@@ -53,15 +53,7 @@ fn runbook(source: Source, settings: &Settings, workshop: &Workshop) -> Result<A
         Source::File { file, bytes } => Ok(Arc::new(workshop.runbook(&file, &bytes)?)),
         Source::Name(name) => {
             let mut library = Library::new(&settings.runbooks);
-            // A second look takes a file that was written just now as it is.
-            for _ in 0..2 {
-                let scanned = library.scan(&workshop.catalog(), &workshop.scripts);
-                scanned.map_err(|source| daemon::Error::Io {
-                    what: "read",
-                    path: settings.runbooks.clone(),
-                    source,
-                })?;
-            }
+            library.scan(&workshop.catalog(), &workshop.scripts, false);
             Ok(library.find(&name, workshop)?.runbook)
         }
     }

@@ -17,6 +17,10 @@ state directory, which other commands use. Ctrl-C, SIGTERM or SIGHUP (unless it 
 in flight may end within the configured grace, and what does not goes on when it is started again. A second signal ends it \
 at once.
 
+A file in the folder of alarms holds what Alertmanager sends, and its name ends in .json. Write it under a name that ends \
+in .tmp, and rename it when it is whole. It goes to accepted/ once it is in the journal, with what came of it beside it, or \
+to rejected/ with the reason. What can't be read, used or moved is a problem in `runwright status`, and the rest goes on.
+
 An engine that died 5 times within 10 minutes starts in safe mode: everything can be looked at, alarms are accepted and \
 wait, nothing is started. Stop it and start it again to leave safe mode.";
 

@@ -147,16 +147,7 @@ fn runbooks(settings: &Settings, workshop: &Workshop) -> Finding {
         return Finding::warn("runbooks", format!("there is no folder {folder}"), "make it, or set runbooks");
     }
     let mut library = daemon::Library::new(&settings.runbooks);
-    // A second look takes a file that was written just now as it is.
-    for _ in 0..2 {
-        if let Err(error) = library.scan(&workshop.catalog(), &workshop.scripts) {
-            return Finding::fail(
-                "runbooks",
-                format!("{folder} can't be read: {error}"),
-                "let the engine's user read it",
-            );
-        }
-    }
+    library.scan(&workshop.catalog(), &workshop.scripts, false);
     let (good, bad) = (library.runbooks().len(), library.problems().len());
     match bad {
         0 => Finding::ok("runbooks", format!("{} in {folder}", count(good, "runbook"))),

@@ -183,6 +183,7 @@ impl IntoResponse for Error {
             Self::AmbiguousRun(_)
             | Self::Refused { .. }
             | Self::NotServing { .. }
+            | Self::Contested { .. }
             | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. } | driver::Error::Busy { .. }) => {
                 StatusCode::CONFLICT
             }

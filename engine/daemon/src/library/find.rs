@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Library, Loaded, open, read};
+use host::shown;
+
+use super::{Library, Loaded, read};
+use crate::folder::Trouble;
 use crate::{Error, Workshop};
 
 impl Library {
@@ -10,24 +13,29 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// [`Error::Runbook`] where only a file with errors has the name, with all of them; [`Error::NoRunbook`] where none has.
+    /// [`Error::Runbook`] where only a file with errors has the name, with all of them; [`Error::NoRunbook`] where none has;
+    /// [`Error::Contested`] where several files have it and none of them was in use.
     pub fn find(&self, name: &str, workshop: &Workshop) -> Result<Loaded, Error> {
         let mut runbooks = self.runbooks();
         if let Some(loaded) = runbooks.remove(name) {
             return Ok(loaded);
         }
-        for (path, _) in self.files.iter().filter(|(_, known)| known.problem.is_some()) {
+        let contested = self.claims.contested(name);
+        if !contested.is_empty() {
+            return Err(Error::Contested { name: name.to_owned(), files: contested.to_owned() });
+        }
+        for (path, ..) in self.folder.wrong() {
             let is_meant = path.file_stem().is_some_and(|stem| stem == name);
-            let file = path.display().to_string();
-            match open(&self.folder, path).and_then(|(opened, _)| read(opened)) {
+            let file = shown(path);
+            match read(&self.root, path) {
                 Ok(bytes) if is_meant || states(&bytes, name) => {
                     let runbook = workshop.runbook(&file, &bytes)?;
                     // It was mended since the last look.
                     if runbook.name == name {
-                        return Ok(Loaded { runbook: Arc::new(runbook), file: path.clone(), stale: false });
+                        return Ok(Loaded { runbook: Arc::new(runbook), file: path.to_owned(), stale: false });
                     }
                 }
-                Err(problem) if is_meant => {
+                Err(Trouble::Unusable(problem) | Trouble::Unread(problem)) if is_meant => {
                     return Err(Error::NoRunbook { name: name.to_owned(), hint: Some(format!("{file} {problem}")) });
                 }
                 _ => {}

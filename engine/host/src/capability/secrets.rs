@@ -1,20 +1,19 @@
 //! `secrets`: values that a plugin is granted by name, from the engine's environment, a file or systemd's credentials.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
 use tokio::task::spawn_blocking;
 
 use crate::bindings::secrets::{self, SecretError};
 use crate::grants::SecretSource;
 use crate::notes::Level;
 use crate::redact::{SECRET_BYTES_MIN, Tainted, is_weak};
+use crate::regular;
 use crate::state::State;
 
 /// Bytes of a secret: keys and tokens are far smaller, and each is searched for in all that plugins say.
-const SECRET_BYTES_MAX: u64 = 16 * 1024;
+const SECRET_BYTES_MAX: usize = 16 * 1024;
 /// How long the first call after a start waits until the values of all granted secrets are known.
 const KNOWN_WITHIN: Duration = Duration::from_secs(2);
 
@@ -147,22 +146,14 @@ fn file(path: &Path) -> Result<String, SecretError> {
         std::io::ErrorKind::NotFound => SecretError::Missing,
         _ => SecretError::Failed(error.to_string()),
     };
-    // A pipe into which nobody writes must not hold a thread for ever.
-    let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
-    let file = std::fs::File::from(opened.map_err(|error| failed(error.into()))?);
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(SecretError::Failed("it is no regular file".to_owned()));
-    }
-    let mut text = String::new();
-    file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > SECRET_BYTES_MAX {
-        return Err(SecretError::Failed(format!("it has more than {SECRET_BYTES_MAX} bytes")));
-    }
+    let text = regular::read_text(path, SECRET_BYTES_MAX).map_err(failed)?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::Mode;
+
     use super::*;
 
     #[test]

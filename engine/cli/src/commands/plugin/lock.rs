@@ -1,5 +1,7 @@
 //! `runwright plugin lock`
 
+use std::path::PathBuf;
+
 use daemon::{Pinned, PluginLock, Settings, Workshop};
 use runwright_core::PluginFacts;
 use serde_json::json;
@@ -30,7 +32,7 @@ impl Lock {
         let settings = context.settings()?;
         let mut lock = PluginLock::read(&settings.plugin_lock).map_err(Error::from)?;
         // What the lock refuses is loaded too, so that it can be accepted.
-        let free = Settings { plugin_lock: "/dev/null".into(), ..settings.clone() };
+        let free = Settings { plugin_lock: PathBuf::new(), ..settings.clone() };
         let plugins = Workshop::open(&free).await?.host.plugins();
         if let Some(name) = self.names.iter().find(|name| !plugins.iter().any(|facts| facts.name == **name)) {
             let known: Vec<&str> = plugins.iter().map(|facts| facts.name.as_str()).collect();

@@ -13,13 +13,15 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
 use runwright_core::Digest;
+use tokio::task::spawn_blocking;
 
 use crate::address::is_public;
+use crate::regular;
 
 /// How long a connection may take to be there.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a file of certificates.
-const CA_BYTES_MAX: u64 = 1 << 20;
+const CA_BYTES_MAX: usize = 1 << 20;
 /// Clients that are kept: certificates that change make new ones.
 const CLIENTS_MAX: usize = 64;
 
@@ -114,12 +116,10 @@ impl Clients {
 }
 
 async fn certificates(path: &Path) -> Result<Vec<u8>, String> {
-    use tokio::io::AsyncReadExt;
     let wrong = |why: String| format!("the granted file of certificates {} cannot be read: {why}", path.display());
-    let file = tokio::fs::File::open(path).await.map_err(|error| wrong(error.to_string()))?;
-    let mut pem = Vec::new();
-    file.take(CA_BYTES_MAX).read_to_end(&mut pem).await.map_err(|error| wrong(error.to_string()))?;
-    Ok(pem)
+    let file = path.to_owned();
+    let read = spawn_blocking(move || regular::read(&file, CA_BYTES_MAX)).await;
+    read.map_err(|error| wrong(error.to_string()))?.map_err(|error| wrong(error.to_string()))
 }
 
 /// A resolver that, unless `private`, gives public addresses only. As the connection is made to what it gives, a name

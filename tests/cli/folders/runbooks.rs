@@ -1,0 +1,102 @@
+//! The folder of runbooks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::process::Signal;
+
+use super::{answer, bound, is_told, problems, ready, runbook, serve};
+use crate::support::Project;
+
+#[test]
+fn a_subfolder_that_can_not_be_read_is_told_and_the_others_are_used() {
+    let project = Project::with_plugins(&[]);
+    let closed = project.path("runbooks/lost+found");
+    fs::create_dir(&closed).expect("a folder");
+    project.write("runbooks/lost+found/lost.yaml", &runbook("lost", 1));
+    project.write("runbooks/one.yaml", &runbook("one", 1));
+    let command = bound(&project, &["serve"]);
+    let mode = if rustix::process::geteuid().is_root() { 0o700 } else { 0 };
+    fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).expect("a folder");
+    let served = ready(&project, project.start_as(command));
+    assert!(is_told(&project, &["runbooks/lost+found", "can't be read"]), "{:?}", problems(&project));
+    assert_eq!(answer(&project, "one"), 1);
+    project.write("runbooks/one.yaml", &runbook("one", 2));
+    let served = served.wait_until("the change", || answer(&project, "one") == 2);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).expect("a folder");
+    let served = served.wait_until("it can be read", || problems(&project).is_empty());
+    assert_eq!(answer(&project, "lost"), 1);
+    served.signal(Signal::TERM);
+    let log = served.wait().err;
+    assert_eq!(log.matches("lost+found: the folder can't be read").count(), 1, "{log}");
+}
+
+#[test]
+fn a_folder_that_is_away_takes_no_runbook_with_it() {
+    let project = Project::with_plugins(&[]);
+    project.write("runbooks/one.yaml", &runbook("one", 1));
+    let served = serve(&project);
+    fs::rename(project.path("runbooks"), project.path("away")).expect("it is moved");
+    let served = served.wait_until("it is told", || is_told(&project, &["runbooks: ", "stays in use"]));
+    assert_eq!(answer(&project, "one"), 1);
+    project.write("away/one.yaml", &runbook("one", 2));
+    fs::rename(project.path("away"), project.path("runbooks")).expect("it is moved");
+    let served = served.wait_until("it is back", || problems(&project).is_empty() && answer(&project, "one") == 2);
+    // The folder is another one than that which was watched at first.
+    project.write("runbooks/one.yaml", &runbook("one", 3));
+    let served = served.wait_until("the change", || answer(&project, "one") == 3);
+    fs::remove_file(project.path("runbooks/one.yaml")).expect("a file");
+    let _served = served.wait_until("it is gone", || project.call(&["run", "one"]).exit == Some(3));
+}
+
+#[test]
+fn of_two_runbooks_with_one_name_none_wins_by_its_file() {
+    let project = Project::with_plugins(&[]);
+    project.write("runbooks/recover.yaml", &runbook("recover", 1));
+    let served = serve(&project);
+    for copy in ["recover.sync-conflict-20260131-120000-ABCDEFG.yaml", "recover (conflicted copy 2026-01-31).yaml"] {
+        project.write(&format!("runbooks/{copy}"), &runbook("recover", 2));
+    }
+    for copy in ["recover.yaml~", "recover.yaml.bak", "#recover.yaml#", ".#recover.yaml", "._recover.yaml"] {
+        project.write(&format!("runbooks/{copy}"), &runbook("recover", 3));
+    }
+    let served = served.wait_until("copies are told", || problems(&project).len() == 2);
+    assert!(is_told(&project, &["recover.sync-conflict-", "Syncthing"]), "{:?}", problems(&project));
+    assert!(is_told(&project, &["recover (conflicted copy", "a sync tool"]), "{:?}", problems(&project));
+    project.write("runbooks/a-copy.yaml", &runbook("recover", 4));
+    let served = served.wait_until("the second is told", || {
+        is_told(&project, &["runbooks/a-copy.yaml", "runbooks/recover.yaml is, which stays in use"])
+    });
+    assert_eq!(answer(&project, "recover"), 1);
+    project.write("runbooks/recover.yaml", &runbook("recover", 5));
+    let served = served.wait_until("an edit counts", || answer(&project, "recover") == 5);
+    served.signal(Signal::TERM);
+    served.wait();
+
+    let contested = "the runbook \"recover\" is defined by 2 files: runbooks/a-copy.yaml, runbooks/recover.yaml; rename or \
+                     remove all but one";
+    let refused = |words: &[&str]| {
+        let ran = project.call(words);
+        assert!(ran.exit == Some(3) && ran.err.contains(contested), "{ran:?}");
+    };
+    refused(&["run", "recover"]);
+    refused(&["plan", "recover"]);
+    insta::assert_snapshot!(project.call(&["check", "runbooks"]).shown(), @r##"
+    exit 3
+    ok runbooks/a-copy.yaml
+    ok runbooks/recover.yaml
+    note: runbooks/#recover.yaml#: it is what an editor keeps of an edit that was not saved: it is not used
+    note: runbooks/recover (conflicted copy 2026-01-31).yaml: it is the copy of a conflict that a sync tool left: merge it into the file beside it and remove it
+    note: runbooks/recover.sync-conflict-20260131-120000-ABCDEFG.yaml: it is the copy of a conflict that Syncthing left: merge it into the file beside it and remove it
+    note: runbooks/recover.yaml.bak: it is a backup: it is not used
+    note: runbooks/recover.yaml~: it is a backup: it is not used
+    error: the runbook "recover": defined by 2 files: runbooks/a-copy.yaml, runbooks/recover.yaml; rename or remove all but one
+    "##);
+    let served = serve(&project);
+    refused(&["run", "recover"]);
+    for file in ["runbooks/a-copy.yaml: ", "runbooks/recover.yaml: "] {
+        assert!(is_told(&project, &[file, "none of them is used"]), "{:?}", problems(&project));
+    }
+    fs::remove_file(project.path("runbooks/a-copy.yaml")).expect("a file");
+    let _served = served.wait_until("one is left", || answer(&project, "recover") == 5);
+}
