@@ -34,6 +34,7 @@ impl Host {
     /// plugin was not called. Dropping the future drops the sandbox.
     pub async fn call(&self, call: Call, notes: Arc<dyn Notes>) -> Reply {
         let verb = call.verb;
+        notes.waits(true);
         self.know_secrets().await;
         let mut reply = match self.perform(call, notes).await {
             Ok(reply) => reply,
@@ -50,7 +51,7 @@ impl Host {
             let invalid = |why| Unanswered::Failed(Failure::new(FailureKind::InvalidInput, why));
             schemas.input.check(&call.input).map_err(invalid)?;
         }
-        let _turn = self.turn(&call).await?;
+        let _turn = self.turn(&call, &*notes).await?;
         let name = format!("{}/{}", loaded.name, call.action);
         let Ended { answer, denied } =
             self.enter(&loaded, call, notes).await.map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
@@ -67,15 +68,17 @@ impl Host {
     }
 
     /// Waits until there are fewer calls than the limit, or the call is cancelled: then nothing happened.
-    async fn turn(&self, call: &Call) -> Result<tokio::sync::SemaphorePermit<'_>, Unanswered> {
+    async fn turn(&self, call: &Call, notes: &dyn Notes) -> Result<tokio::sync::SemaphorePermit<'_>, Unanswered> {
         let failed = |kind, message: &str| Unanswered::Failed(Failure::new(kind, message));
-        tokio::select! {
+        let turn = tokio::select! {
             biased;
             () = cancelled(call.cancel.clone()) => Err(failed(FailureKind::Cancelled, "it was cancelled before it began")),
             turn = self.calls.acquire() => {
                 turn.map_err(|_| failed(FailureKind::Transient, "the plugin host is shutting down"))
             }
-        }
+        };
+        notes.waits(false);
+        turn
     }
 
     async fn enter(
