@@ -130,7 +130,7 @@ fn help_of_a_command_has_examples() {
               The run: its id, the beginning or end of it, or `latest`
 
       <STEP>
-              The step
+              The step, or a call of a script, such as `fix/2`
 
       <BECAME>
               What became of it

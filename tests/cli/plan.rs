@@ -218,3 +218,14 @@ fn all_inputs_that_are_missing_are_told_with_how_to_give_them() {
       hint: give it with -i vm=…
     ");
 }
+
+#[test]
+fn a_program_that_nobody_can_ask_about_needs_a_person() {
+    let project = Project::with_plugins(&["exec"]);
+    let with = |more: &str| format!("with: {{ program: /bin/true{more} }}");
+    let step = |id: &str, more: &str| format!("  - {{ id: {id}, uses: exec/run, {} }}\n", with(more));
+    let steps = [step("alone", ""), step("asked", ", verify: { program: /bin/true }")].concat();
+    project.write("exec.yaml", &format!("name: exec\nsteps:\n{steps}"));
+    let plan = project.call(&["plan", "exec.yaml", "-o", "json"]).json();
+    assert_eq!((&plan["steps"][0]["after-crash"], &plan["steps"][1]["after-crash"]), (&json!("ask"), &json!("verify")));
+}

@@ -81,6 +81,7 @@ fn json_is_one_document() {
       },
       "created": MILLIS,
       "updated": MILLIS,
+      "seq": 11,
       "steps": [
         {
           "id": "hello",

@@ -149,29 +149,23 @@ fn a_run_that_is_over_can_be_rolled_back_once() {
     assert_eq!(project.call(&["run", "undone.yaml"]).exit, Some(0));
     insta::assert_snapshot!(project.call(&["runs", "rollback", "latest", "--reason", "wrong VM"]).shown(), @r"
     exit 0
+    can't be taken back, and stays as it is: second
     run RUN of undone, started by USER
-    first: started
-    first: succeeded in TIME
-    second: started
-    second: succeeded in TIME
-    third: started
-    third: succeeded in TIME
-    pause: waits for TIME
-    pause: succeeded in TIME
+    so far: first succeeded, second succeeded, third succeeded, pause succeeded
     rollback asked for by USER (wrong VM)
     rolling back
     third: undoing
     third: undone
     first: undoing
     first: undone
-    run RUN rolled back after TIME
-      not taken back, because it can't be: second
+    run RUN rolled back in part after TIME
+      not taken back: second
     ");
     insta::assert_snapshot!(project.call(&["runs", "rollback", "latest"]).shown(), @r"
     exit 3
     --- standard error
     error: could not roll back run latest
-      cause: rolling back does not fit a run that is rolled back, or on its way there
+      cause: the run was rolled back already
     ");
     insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @r"
     exit 0
@@ -181,8 +175,8 @@ fn a_run_that_is_over_can_be_rolled_back_once() {
       ✓ second  succeeded  TIME
       ✓ third   undone  TIME
       ✓ pause   succeeded  TIME
-    run RUN rolled back after TIME
-      not taken back, because it can't be: second
+    run RUN rolled back in part after TIME
+      not taken back: second
     what people decided
         11  DATE  rollback asked for by USER (wrong VM)
         11  DATE  rolling back
@@ -202,13 +196,7 @@ fn a_run_that_is_cancelled_with_rollback_takes_back_what_it_did() {
     insta::assert_snapshot!(project.call(&["runs", "cancel", "latest", "--rollback", "--reason", "not now"]).shown(), @r"
     exit 0
     run RUN of undone, started by USER
-    first: started
-    first: succeeded in TIME
-    second: started
-    second: succeeded in TIME
-    third: started
-    third: succeeded in TIME
-    pause: waits for 10m 00s
+    so far: first succeeded, second succeeded, third succeeded, pause running
     cancelled, with all that was done, by USER (not now)
     pause: failed in TIME: cancelled while it waited
     rolling back
@@ -216,8 +204,8 @@ fn a_run_that_is_cancelled_with_rollback_takes_back_what_it_did() {
     third: undone
     first: undoing
     first: undone
-    run RUN rolled back after TIME: pause: cancelled while it waited
-      not taken back, because it can't be: second
+    run RUN rolled back in part after TIME
+      not taken back: second
     ");
     assert_eq!(project.call(&["runs", "watch", "latest"]).exit, Some(5));
     assert_eq!(project.lines("effects").len(), 5, "what can be undone was");

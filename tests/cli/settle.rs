@@ -36,7 +36,6 @@ fn a_blocked_run_shows_the_commands_that_settle_it() {
         runwright settle RUN create done    # it happened; --output gives later steps its output
         runwright settle RUN create failed  # it did not, or not in full
         runwright settle RUN create retry   # it did not: try again
-        runwright settle RUN create undo    # take back whatever it did, and what came before it
     ");
     let shown = project.call(&["runs", "show", "latest"]);
     let command = shown.out.lines().find(|line| line.contains(" done ")).expect("a command").trim();
@@ -51,8 +50,7 @@ fn done_gives_later_steps_its_output() {
     insta::assert_snapshot!(project.call(&words).shown(), @r"
     exit 0
     run RUN of lost, started by USER
-    create: started
-    create: nobody knows whether it happened: fixture/append-blind as asked
+    so far: create unknown
     create: settled as done by USER (it is there): succeeded in TIME
     after: started
     after: succeeded in TIME
@@ -67,8 +65,7 @@ fn failed_ends_the_run_and_its_exit_code_says_so() {
     insta::assert_snapshot!(project.call(&["settle", "latest", "create", "failed"]).shown(), @r"
     exit 1
     run RUN of lost, started by USER
-    create: started
-    create: nobody knows whether it happened: fixture/append-blind as asked
+    so far: create unknown
     create: settled as failed by USER
     after: skipped: the run ended before it
     run RUN failed in TIME: create: USER settled it as failed
@@ -82,13 +79,19 @@ fn what_can_not_be_settled_is_refused() {
     exit 3
     --- standard error
     error: could not settle step after of run latest
-      cause: settled does not fit step "after", which is pending
+      cause: step "after" has not begun, so there is nothing to settle about it; it waits for a person to say what became of create
+    "#);
+    insta::assert_snapshot!(project.call(&["settle", "latest", "crate", "done"]).shown(), @r#"
+    exit 3
+    --- standard error
+    error: could not settle step crate of run latest
+      cause: there is no step "crate" in this run (its steps: create, after); did you mean "create"?
     "#);
     insta::assert_snapshot!(project.call(&["settle", "latest", "create", "undo"]).shown(), @r#"
     exit 3
     --- standard error
     error: could not settle step create of run latest
-      cause: settled as undo does not fit step "create", which has no undo to run
+      cause: step "create" has no undo that could run: settle it as done, failed or retry
     "#);
     insta::assert_snapshot!(project.call(&["settle", "latest", "create", "retry", "--output", "1"]).shown(), @r"
     exit 2
@@ -122,17 +125,14 @@ fn undo_takes_back_the_step_and_what_came_before_it() {
     insta::assert_snapshot!(project.call(&["status"]).shown().lines().take(4).collect::<Vec<_>>().join("\n"), @r"
     exit 0
     no engine serves; start one with `runwright serve`
-    runs that wait for a person: `runwright runs show RUN` says for what
+    runs that wait for a person: `runwright runs show RUN` has the commands
       RUN  half  blocked  DATE
     ");
     let settled = project.call(&["settle", "latest", "create", "undo", "--reason", "half of it is there"]);
     insta::assert_snapshot!(settled.shown(), @r"
     exit 5
     run RUN of half, started by USER
-    first: started
-    first: succeeded in TIME
-    create: started
-    create: nobody knows whether it happened: fixture/append-blind as asked
+    so far: first succeeded, create unknown
     create: settled as undo by USER (half of it is there)
     rolling back
     create: undoing

@@ -93,6 +93,19 @@ fn a_run_that_was_left_can_be_cancelled() {
     assert_eq!(cancelled.exit, Some(0), "{cancelled:?}");
     let shown = project.call(&["runs", "show", "latest", "-o", "json"]).json();
     assert_eq!(shown["outcome"], "cancelled");
+    let attempts: Vec<_> = shown["steps"].as_array().expect("a list").iter().map(|step| &step["attempts"]).collect();
+    assert_eq!(attempts, [1, 1, 0], "its step is not started again first");
+    insta::assert_snapshot!(cancelled.shown(), @r"
+    exit 0
+    run RUN of slow, started by USER
+    so far: first succeeded, sleep running
+    the engine died and another one took over
+    sleep: attempt 1 was in flight when the engine ended; trying again
+    cancelled by USER (wrong host)
+    sleep: failed in TIME: cancelled while it waited
+    last: skipped: the run ended before it
+    run RUN cancelled after TIME
+    ");
 }
 
 #[test]

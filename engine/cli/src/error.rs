@@ -144,7 +144,8 @@ fn hint_of(error: &daemon::Error) -> Option<String> {
         }
         Daemon::Driver(driver::Error::Busy { holder, .. }) => {
             return Some(format!(
-                "`runwright runs show {holder}` tells about it; go on with it by `runs resume`, or end it by `runs cancel`"
+                "`runwright runs show {holder}` says what it waits for: settle that if a person must decide, go on with it by \
+                 `runs resume`, or end it by `runs cancel`"
             ));
         }
         Daemon::Connection(_) => {

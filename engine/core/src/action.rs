@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{ActionName, Digest};
 
-/// What one attempt of an action may do to the outside world; what repeats with less care is less.
+/// What one attempt of an action may do to the outside world, ordered by how dangerous a blind repeat is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectClass {

@@ -106,6 +106,10 @@ pub enum Event {
     Interrupted {
         /// How it went.
         engine: Exit,
+        /// The steps whose calls still waited for their turn when the engine stopped: nothing can have happened, so they
+        /// are started again and not asked about.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_begun: Vec<String>,
     },
     /// The plugin was asked whether the lost attempt happened.
     Verified {

@@ -10,6 +10,7 @@
 //! ```
 
 mod action;
+mod closest;
 mod duration;
 mod event;
 mod head;
@@ -20,6 +21,7 @@ mod runbook;
 mod time;
 
 pub use action::{ActionFacts, Catalog, EffectClass, Pin, PluginFacts};
+pub use closest::closest;
 pub use duration::duration_ms;
 pub use event::{
     Answer, By, Cause, Direction, Event, Exit, Failure, FailureKind, Note, Outcome, Record, Settlement, SkipReason,

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ActionName, Digest, FailureKind, Map};
+use crate::{ActionName, Digest, Direction, FailureKind, Map};
 
 /// A runbook that was checked: what to do for one specific task.
 ///
@@ -66,7 +66,7 @@ impl Runbook {
     }
 }
 
-/// A lock: of the runs that claim one key, one at a time goes on.
+/// A lock: runs with the same key run one at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Lock {
@@ -207,6 +207,33 @@ pub struct Step {
 impl Step {
     /// Milliseconds that one attempt may take where the step says nothing.
     pub const DEFAULT_TIMEOUT_MS: u64 = 5 * 60 * 1000;
+
+    /// What is called in this direction. An action's own undo is a call of the same action.
+    pub fn work(&self, direction: Direction) -> &Work {
+        match (direction, &self.undo) {
+            (Direction::Undo, Some(undo)) => undo,
+            _ => &self.work,
+        }
+    }
+
+    /// A step that does this, and for the rest says nothing.
+    pub fn new(id: impl Into<String>, work: Work) -> Self {
+        Self {
+            id: id.into(),
+            condition: None,
+            work,
+            timeout_ms: Self::DEFAULT_TIMEOUT_MS,
+            retry: Retry::default(),
+            on_failure: OnFailure::Stop,
+            on_unknown: OnUnknown::default(),
+            idempotent: false,
+            always: false,
+            undo: None,
+            point_of_no_return: false,
+            until: None,
+            builds_on: Vec::new(),
+        }
+    }
 }
 
 /// What a step does.

@@ -13,11 +13,14 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::intake::{Candidate, Intake};
 use crate::library::{Library, Loaded};
-use crate::view::{Problem, RunbookRef, StartRequest, Started, StatusView, Tale};
+use crate::view::{Listed, Problem, Question, RunView, RunbookRef, StartRequest, Started, StatusView, Tale};
 use crate::{Error, Settings, Workshop, workshop};
 
 /// How long an engine waits for a state directory that another process holds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Blocked runs of which the status tells what people are asked, at most: each is read as a whole for that.
+const QUESTIONED_MAX: usize = 20;
 
 /// How long it waits between two looks.
 pub(crate) const LOCK_LOOK: Duration = Duration::from_millis(50);
@@ -322,6 +325,7 @@ impl Engine {
         // One after the other: each locks the library.
         let problems = self.problems();
         let runbooks = self.library().views();
+        let unfinished = self.unfinished()?;
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -329,12 +333,21 @@ impl Engine {
             command: self.command.to_string(),
             since: self.since,
             safe_mode: self.driver.safe_mode().map(str::to_owned),
-            unfinished: self.unfinished()?,
+            questions: self.questions(&unfinished),
+            unfinished,
             runbooks,
             problems,
             plugins: self.workshop.plugin_views(),
             alarms: self.intake.unstarted(),
         })
+    }
+
+    /// What people are asked about the blocked ones of these runs. A run that can't be read is told of where it is shown.
+    fn questions(&self, runs: &[Listed]) -> Vec<Question> {
+        let blocked =
+            runs.iter().map(|run| &run.head).filter(|head| head.status == RunStatus::Blocked).take(QUESTIONED_MAX);
+        let loaded = blocked.filter_map(|head| self.driver.load(head.run).ok());
+        loaded.flat_map(|run| RunView::of(&run).questions()).collect()
     }
 
     /// Stops cleanly: steps in flight may end within the settings' grace, and everything is durable when this returns.

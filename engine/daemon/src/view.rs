@@ -4,8 +4,8 @@ mod alarms;
 
 use journal::Journal;
 use runwright_core::{
-    Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, ScriptCall, Step,
-    StepRun, StepState, Timestamp, Value,
+    Act, Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, ScriptCall,
+    Step, StepRun, StepState, Timestamp, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,14 +37,20 @@ pub struct RunView {
     pub created: Timestamp,
     /// When its last record was written.
     pub updated: Timestamp,
+    /// The number of that record: how many it has.
+    pub seq: u64,
     /// Its steps, in the order of the runbook.
     pub steps: Vec<StepView>,
     /// Its outputs; empty unless it succeeded.
     pub outputs: Map,
-    /// Why its outputs could not be worked out.
+    /// Why it failed: what went wrong first of that which decided so, or why its outputs could not be worked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
-    /// After a rollback: the steps that did something which can't be taken back.
+    /// The step that decided so by its failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<String>,
+    /// The steps and calls that did something outside which a rollback leaves as it is, or left: their action has no undo, a
+    /// point of no return came after them, or a person decided so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_undoable: Vec<String>,
 }
@@ -104,7 +110,7 @@ fn is_interrupted(status: RunStatus, live: bool) -> bool {
 pub struct StepView {
     /// Its id.
     pub id: String,
-    /// The word for its state.
+    /// The word for its state. Where the calls of a script were to be taken back, it is what became of that.
     pub outcome: String,
     /// Attempts started.
     pub attempts: u32,
@@ -113,9 +119,15 @@ pub struct StepView {
     /// The calls of a script, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<StepView>,
-    /// Why its last attempt failed.
+    /// Why its last attempt failed, to undo it or else to do it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// Its action destroys something: an undo may not bring it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub destructive: bool,
+    /// What a person must decide about it; none if nobody is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide: Option<Decision>,
     /// What a person needs to know to decide, or what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -124,11 +136,21 @@ pub struct StepView {
     pub took_ms: Option<u64>,
 }
 
+/// What a person must decide about a step, a call of a script, or all that a script did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Decision {
+    /// Whether it is about doing it or about undoing it.
+    pub about: Direction,
+    /// What they can say became of it, of `done`, `failed`, `retry` and `undo`.
+    pub choices: Vec<String>,
+}
+
 impl RunView {
     /// The view of `run`.
     pub fn of(run: &Run) -> Self {
-        let undone = run.attempts().any(|step| step.undo.started > 0) || run.status() == RunStatus::RolledBack;
-        let left = run.not_undoable().filter(|_| undone).map(|(step, _)| step.id.clone());
+        let failed_at = run.failed_at();
+        let error = run.failure().or(failed_at.and_then(|(_, state)| state.failure.as_ref()));
         Self {
             run: run.id(),
             runbook: run.runbook().name.clone(),
@@ -140,37 +162,88 @@ impl RunView {
             inputs: run.inputs().clone(),
             created: run.created(),
             updated: run.updated(),
-            steps: run.steps().map(|(step, state)| StepView::of(step, state, run.updated())).collect(),
+            seq: run.seq(),
+            steps: run.steps().map(|(step, state)| StepView::of(run, step, state)).collect(),
             outputs: run.outputs().clone(),
-            error: run.failure().cloned(),
-            not_undoable: left.collect(),
+            error: error.cloned(),
+            failed_at: failed_at.map(|(step, _)| step.id.clone()),
+            not_undoable: run.not_undoable().map(|(step, _)| step.id.clone()).collect(),
         }
     }
 }
 
 impl StepView {
-    fn of(step: &Step, state: &StepRun, now: Timestamp) -> Self {
-        let calls = state.calls.iter().filter_map(|call| match call {
-            ScriptCall::Act(act) => Some(Self::of(&act.step, &act.run, now)),
-            ScriptCall::Value { .. } => None,
-        });
-        let took_ms = state.started.map(|started| state.ended.unwrap_or(now).millis_since(started));
+    /// Why a person is asked about it, for people.
+    pub fn why(&self) -> String {
+        let failed = |error: &Failure| format!("it could not be taken back: {}", error.message);
+        let failed = || self.error.as_ref().map_or("it could not be taken back".to_owned(), failed);
+        self.note.clone().unwrap_or_else(failed)
+    }
+
+    fn of(run: &Run, step: &Step, state: &StepRun) -> Self {
+        let calls = acts(state).map(|act| Self::of(run, &act.step, &act.run));
+        let took_ms = state.started.map(|started| state.ended.unwrap_or(run.updated()).millis_since(started));
         Self {
             id: step.id.clone(),
-            outcome: state.state.as_str().to_owned(),
+            outcome: outcome(state).to_owned(),
             attempts: state.forward.started,
             output: state.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default(),
             calls: calls.collect(),
-            error: state.failure.clone(),
-            note: note(&state.state),
+            error: state.undo_failure.as_ref().or(state.failure.as_ref()).cloned(),
+            destructive: run.pin(step).is_some_and(|pin| pin.destructive),
+            decide: Decision::of(run, step, state),
+            note: note(run, step, state),
             took_ms,
         }
     }
 }
 
+impl Decision {
+    fn of(run: &Run, step: &Step, state: &StepRun) -> Option<Self> {
+        let of_calls = || {
+            let undo = acts(state).any(|act| act.run.state.asks() == Some(Direction::Undo));
+            undo.then_some(Direction::Undo)
+        };
+        let about = state.state.asks().or_else(of_calls)?;
+        let undo = about == Direction::Forward && run.has_undo(step);
+        let choices = ["done", "failed", "retry"].into_iter().chain(undo.then_some("undo"));
+        Some(Self { about, choices: choices.map(str::to_owned).collect() })
+    }
+}
+
+fn acts(script: &StepRun) -> impl Iterator<Item = &Act> {
+    script.calls.iter().filter_map(|call| match call {
+        ScriptCall::Act(act) => Some(&**act),
+        ScriptCall::Value { .. } => None,
+    })
+}
+
+/// The word for what a step came to. A script did what its calls did.
+fn outcome(state: &StepRun) -> &'static str {
+    let own = state.state.as_str();
+    if !matches!(state.state, StepState::Succeeded | StepState::Failed) {
+        return own;
+    }
+    let any = |wanted: &dyn Fn(&StepState) -> bool| acts(state).any(|act| wanted(&act.run.state));
+    let undoes = |state: &StepState| matches!(state, StepState::Active(Attempt { direction: Direction::Undo, .. }));
+    if any(&undoes) {
+        "undoing"
+    } else if any(&|state| matches!(state, StepState::UndoFailed { .. }) || state.asks() == Some(Direction::Undo)) {
+        "undo-failed"
+    } else if any(&|state| *state == StepState::Undone) {
+        "undone"
+    } else {
+        own
+    }
+}
+
 /// What a person needs to know of a state beyond its word.
-fn note(state: &StepState) -> Option<String> {
-    match state {
+fn note(run: &Run, step: &Step, state: &StepRun) -> Option<String> {
+    if let Some((call, waits)) = run.waits_for(&step.id) {
+        let what = if waits.state.asks().is_some() { "a person to say what became of its call" } else { "its call" };
+        return Some(format!("waits for {what} {}", call.id));
+    }
+    match &state.state {
         StepState::Unknown { direction, reason } => {
             let what = if *direction == Direction::Undo { "its undo" } else { "it" };
             Some(format!("nobody knows whether {what} happened: {reason}"))
@@ -180,7 +253,7 @@ fn note(state: &StepState) -> Option<String> {
         }
         StepState::Active(Attempt { phase: Phase::Waiting { .. }, .. }) => Some("waits for its next attempt".into()),
         StepState::Active(Attempt { phase: Phase::Sleeping { .. }, .. }) => Some("waits for its time".into()),
-        StepState::UndoFailed { accepted: true } => Some("a person decided to leave it so".into()),
+        StepState::UndoFailed { accepted: true } => Some("not taken back: a person decided to leave it so".into()),
         _ => None,
     }
 }
@@ -234,6 +307,9 @@ pub struct StatusView {
     pub safe_mode: Option<String>,
     /// Runs that are not over.
     pub unfinished: Vec<Listed>,
+    /// What people are asked about blocked ones of them; of many runs, about the newest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
     /// The runbooks that new runs can use.
     pub runbooks: Vec<RunbookView>,
     /// Files that are not used as they are now, each with the reason.
@@ -243,6 +319,36 @@ pub struct StatusView {
     /// Alarms that call for something which could not be started, the newest first.
     #[serde(default)]
     pub alarms: Vec<UnstartedAlarm>,
+}
+
+/// What a person is asked about a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Question {
+    /// The run.
+    pub run: RunId,
+    /// The step, or the call of a script.
+    pub step: String,
+    /// Why they are asked.
+    pub why: String,
+    /// What they can say became of it.
+    pub choices: Vec<String>,
+}
+
+impl RunView {
+    /// What a person is asked about it: one question for all that a script did, else one for each step or call.
+    pub fn questions(&self) -> Vec<Question> {
+        let question = |step: &StepView, decide: &Decision| {
+            let stuck = step.calls.iter().find(|call| call.decide.is_some());
+            let why = stuck.unwrap_or(step).why();
+            Question { run: self.run, step: step.id.clone(), why, choices: decide.choices.clone() }
+        };
+        let asked = self.steps.iter().flat_map(|step| match &step.decide {
+            Some(decide) => vec![(step, decide)],
+            None => step.calls.iter().filter_map(|call| Some((call, call.decide.as_ref()?))).collect(),
+        });
+        asked.map(|(step, decide)| question(step, decide)).collect()
+    }
 }
 
 /// A runbook that new runs can use.

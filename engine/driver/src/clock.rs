@@ -15,8 +15,8 @@ pub trait Clock: Send + Sync + 'static {
     /// Returns when `until` has come.
     async fn sleep_until(&self, until: Timestamp);
 
-    /// Told of a time that has been already: a clock that can be set back goes on from there at least. Others need not
-    /// care.
+    /// A time that has been already: from now on [`now`](Self::now) never goes below it. Clocks that can't be set back need
+    /// not care.
     fn not_before(&self, _time: Timestamp) {}
 }
 

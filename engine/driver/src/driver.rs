@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::locks::{Locks, Turn};
 use crate::progress::Telling;
 use crate::run::{Command, Handle, Reply, Task, World};
+use crate::threads::Threads;
 use crate::{Clock, Plugins, Progress};
 
 pub use admission::{Admission, Admitted};
@@ -74,6 +75,9 @@ pub enum Error {
     Internal(String),
 }
 
+/// How often a command is given to a run whose task ends before it hears.
+const COMMAND_TRIES: u32 = 4;
+
 /// All runs of one engine. Clones share them.
 #[derive(Clone)]
 pub struct Driver {
@@ -97,7 +101,8 @@ impl Driver {
         clock: Arc<dyn Clock>,
         scripts: Arc<script::Engine>,
     ) -> Self {
-        let world = World { journal, plugins, clock, scripts, locks: Locks::default(), telling: Telling::new() };
+        let (locks, telling, threads) = (Locks::default(), Telling::new(), Threads::default());
+        let world = World { journal, plugins, clock, scripts, locks, telling, threads };
         Self { world: Arc::new(world), lives: Arc::default(), safe_mode: Arc::default(), stop: watch::channel(None).0 }
     }
 
@@ -166,7 +171,6 @@ impl Driver {
                 Err(Error::Over { .. }) => {}
                 other => return other,
             }
-            self.until_gone(run).await;
             if self.reopen(run, by.clone()).await? {
                 return Ok(());
             }
@@ -179,30 +183,29 @@ impl Driver {
         self.command(run, Command::Settle { step, settlement, by }).await
     }
 
+    /// Hands the command to the run's task or, where the run has none, to the engine's taking it over, so that nothing
+    /// starts before the command is obeyed.
     async fn command(&self, run: RunId, command: Command) -> Result<(), Error> {
-        self.take_over(run, false).await?;
-        let commands = self.lives().handles.get(&run).map(|handle| handle.commands.clone());
-        let (reply, answer) = oneshot::channel();
-        let sent = match commands {
-            Some(commands) => commands.send(Box::new((command, reply))).await.is_ok(),
-            None => false,
-        };
-        let answered = if sent { answer.await.ok() } else { None };
-        match answered {
-            Some(answer) => answer,
-            // The run came to its end before it heard.
-            None => {
+        for _ in 0..COMMAND_TRIES {
+            let (reply, answer) = oneshot::channel();
+            let handle = self.lives().handles.get(&run).map(|handle| handle.commands.clone());
+            let given = match handle {
+                Some(commands) => commands.send(Box::new((command.clone(), reply))).await.is_ok(),
+                None => self.take_over(run, false, Some((command.clone(), reply))).await?,
+            };
+            if given && let Ok(answer) = answer.await {
+                return answer;
+            }
+            // The task went away before it heard, so nothing is written down of the command: what the journal says by now
+            // decides.
+            if self.stop.borrow().is_some() {
                 let status = self.load(run)?.status();
-                Err(if status.is_finished() { Error::Over { run, status } } else { Error::Stopped })
+                return Err(if status.is_finished() { Error::Over { run, status } } else { Error::Stopped });
             }
         }
-    }
-
-    /// Waits until the task of a run that is over is gone, which is a moment after its last record.
-    async fn until_gone(&self, run: RunId) {
-        while self.lives().handles.get(&run).is_some_and(|handle| handle.status.borrow().is_finished()) {
-            tokio::task::yield_now().await;
-        }
+        Err(Error::Internal(format!(
+            "run {run} does not take commands: its task ends each time; the engine's log says why"
+        )))
     }
 
     /// Waits until the run is over or a person must decide; returns it as the journal has it then.
@@ -225,11 +228,6 @@ impl Driver {
         self.lives().handles.contains_key(&run)
     }
 
-    /// How many runs live here, blocked ones among them.
-    pub fn living(&self) -> usize {
-        self.lives().handles.len()
-    }
-
     /// Stops: nothing new is started, attempts in flight may end within `grace` and are then written down as
     /// interrupted. Everything is durable when this returns.
     pub async fn stop(&self, grace: Duration) {
@@ -238,7 +236,7 @@ impl Driver {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Gives the run a task. False: it has one already.
+    /// Gives the run a task. False: it has one already, and nothing of this was taken.
     fn spawn(&self, run: Run, turn: Option<Turn>, batch: Batch, replies: Vec<Reply>) -> Result<bool, Error> {
         let id = run.id();
         let mut lives = self.lives();
@@ -248,7 +246,7 @@ impl Driver {
         if lives.handles.contains_key(&id) {
             return Ok(false);
         }
-        let (task, handle) = Task::new(Arc::clone(&self.world), run, turn, batch, replies, self.stop.subscribe());
+        let (mut task, handle) = Task::new(Arc::clone(&self.world), run, turn, batch, replies, self.stop.subscribe());
         lives.handles.insert(id, handle);
         let of_all = Arc::clone(&self.lives);
         while lives.tasks.try_join_next().is_some() {}
@@ -256,7 +254,9 @@ impl Driver {
             if let Err(error) = task.live().await {
                 tracing::error!(run = %id, %error, "the run can't go on");
             }
+            // Before the task's ends of the channels go: whoever finds them gone finds no handle either.
             lock(&of_all).handles.remove(&id);
+            drop(task);
         });
         Ok(true)
     }

@@ -17,6 +17,7 @@ mod progress;
 mod run;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use clock::{Clock, SystemClock};
 pub use driver::{Admission, Admitted, Driver, Error};

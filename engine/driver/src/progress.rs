@@ -67,7 +67,7 @@ impl Telling {
         self.0.subscribe()
     }
 
-    /// Whether anyone listens: who does not need to be told costs nothing.
+    /// Whether anyone listens: lets callers skip cloning when nobody does.
     pub(crate) fn heard(&self) -> bool {
         self.0.receiver_count() > 0
     }

@@ -40,6 +40,9 @@ pub trait Notes: Send + Sync + 'static {
     /// How far it is, in 0 to 100 percent if it knows, and what it is doing.
     fn progress(&self, percent: Option<u8>, note: &str);
 
+    /// The call waits for its turn, or does so no longer: while it waits, nothing of it has begun.
+    fn waits(&self, _does: bool) {}
+
     /// Something to remember for later attempts. It is durable when this returns; when it can't be, the plugin or
     /// the program that waits for it does not go on.
     async fn note(&self, note: Note) -> Result<(), String>;

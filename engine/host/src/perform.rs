@@ -35,6 +35,7 @@ impl Host {
     /// plugin was not called. Dropping the future drops the sandbox.
     pub async fn call(&self, call: Call, notes: Arc<dyn Notes>) -> Reply {
         let verb = call.verb;
+        notes.waits(true);
         self.know_secrets().await;
         let tainted = self.sandbox.shared.tainted.for_call();
         let mut reply = match self.perform(call, notes, &tainted).await {
@@ -52,7 +53,7 @@ impl Host {
             let invalid = |why| Unanswered::Failed(Failure::new(FailureKind::InvalidInput, why));
             schemas.input.check(&call.input).map_err(invalid)?;
         }
-        let _turn = self.turn(&call).await?;
+        let _turn = self.turn(&call, &*notes).await?;
         let name = format!("{}/{}", loaded.name, call.action);
         let Ended { answer, report, cut, log } = self
             .enter(&loaded, call, notes, tainted.clone())
@@ -71,15 +72,17 @@ impl Host {
     }
 
     /// Waits until there are fewer calls than the limit, or the call is cancelled: then nothing happened.
-    async fn turn(&self, call: &Call) -> Result<tokio::sync::SemaphorePermit<'_>, Unanswered> {
+    async fn turn(&self, call: &Call, notes: &dyn Notes) -> Result<tokio::sync::SemaphorePermit<'_>, Unanswered> {
         let failed = |kind, message: &str| Unanswered::Failed(Failure::new(kind, message));
-        tokio::select! {
+        let turn = tokio::select! {
             biased;
             () = cancelled(call.cancel.clone()) => Err(failed(FailureKind::Cancelled, "it was cancelled before it began")),
             turn = self.calls.acquire() => {
                 turn.map_err(|_| failed(FailureKind::Transient, "the plugin host is shutting down"))
             }
-        }
+        };
+        notes.waits(false);
+        turn
     }
 
     async fn enter(

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use runwright_core::{ActionName, Catalog, Map, Value, Work};
+use runwright_core::{ActionName, Catalog, Map, Value, Work, closest};
 
 use crate::check::{Check, short};
-use crate::diagnostic::closest;
 use crate::node::{Entry, Kind};
 use crate::scope::Scope;
 

@@ -1,9 +1,8 @@
 //! One step.
 
-use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Until, Work};
+use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Until, Work, closest};
 
 use crate::check::{Check, Keys, find};
-use crate::diagnostic::closest;
 use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use daemon::view::SettleRequest;
 use runwright_core::{By, Settlement, Value};
 
-use crate::follow::{Signals, hand_over, see_through};
+use crate::follow::{Signals, hand_over, see_on, stands};
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -22,7 +22,7 @@ decided what, and why, is in the journal. Afterwards the run goes on and is watc
 pub(crate) struct Settle {
     /// The run: its id, the beginning or end of it, or `latest`
     run: String,
-    /// The step
+    /// The step, or a call of a script, such as `fix/2`
     step: String,
     /// What became of it
     #[arg(value_enum)]
@@ -58,13 +58,14 @@ impl Settle {
         let access = context.access_to_go_on("runwright settle", self.detach).await?;
         let by = By { who: context.who(), why: self.reason };
         let request = SettleRequest { step: self.step.clone(), settlement, by };
-        let settled = match access.find(&self.run).await {
-            Ok(id) => access.settle(id, request).await.map(|()| id),
-            Err(error) => Err(error),
+        let settled = async {
+            let before = stands(&access, &self.run).await?;
+            access.settle(before.run, request).await?;
+            Ok::<_, daemon::Error>(before)
         };
-        match settled {
-            Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => see_through(context, access, id, None, signals).await,
+        match settled.await {
+            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
+            Ok(before) => see_on(context, access, &before, signals).await,
             Err(error) => {
                 access.close().await;
                 Err(Error::from(error).during(&format!("settle step {} of run {}", self.step, self.run)))

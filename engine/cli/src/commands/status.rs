@@ -1,7 +1,7 @@
 //! `runwright status`
 
 use daemon::Access;
-use daemon::view::{Listed, StatusView};
+use daemon::view::{Listed, Question, StatusView};
 use runwright_core::RunStatus;
 
 use super::alarm::unstarted;
@@ -79,9 +79,10 @@ fn text(context: &Context, status: &StatusView) -> Vec<String> {
         |run: &Listed| vec![run.head.run.to_string(), run.head.name.clone(), standing(run), time(run.head.created)];
     let (blocked, others): (Vec<_>, Vec<_>) = runs.partition(|run| run.head.status == RunStatus::Blocked);
     part(
-        "runs that wait for a person: `runwright runs show RUN` says for what",
+        "runs that wait for a person: `runwright runs show RUN` has the commands",
         blocked.into_iter().map(row).collect(),
     );
+    part("what they are asked", status.questions.iter().map(question).collect());
     part("runs that are not over", others.into_iter().map(row).collect());
     let runbooks = status.runbooks.iter().map(|runbook| {
         let stale = if runbook.stale { "(the last good version)" } else { "" };
@@ -108,4 +109,10 @@ fn text(context: &Context, status: &StatusView) -> Vec<String> {
         lines.extend(problem.problem.lines().map(|line| format!("  {}", clean(line))));
     }
     lines
+}
+
+/// What a person is asked, and how they say it.
+fn question(question: &Question) -> Vec<String> {
+    let Question { run, step, why, choices } = question;
+    vec![format!("settle {run} {step} {}", choices.join("|")), clean(why)]
 }

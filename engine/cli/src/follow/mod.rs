@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use daemon::Access;
 use daemon::view::{CancelRequest, RunView, StatusView, Tale};
-use runwright_core::{By, RunId};
+use runwright_core::{By, Run, RunId};
 use tokio::sync::mpsc::Receiver;
 
 pub(crate) use signals::{Signal, Signals};
 pub(crate) use story::{Mark, told};
-pub(crate) use summary::{INTERRUPTED, summary};
+pub(crate) use summary::{INTERRUPTED, grouped, summary};
 pub(crate) use words::person;
 
-use self::story::Story;
+use self::story::{Line, Story};
 use self::view::View;
 use crate::context::Context;
 use crate::human::count;
@@ -65,6 +65,8 @@ struct Following<'a> {
     id: RunId,
     signals: &'a mut Signals,
     view: View,
+    /// The record up to which everything was so before: one line is enough for it.
+    since: u64,
 }
 
 /// Follows a run that this command is responsible for, shows how it ended, and gives the exit code. Closes `access`.
@@ -77,10 +79,30 @@ pub(crate) async fn see_through(
     access: Access,
     id: RunId,
     tales: Option<Receiver<Tale>>,
+    signals: Signals,
+) -> Result<u8, Error> {
+    see_through_since(context, access, (id, 0), tales, signals).await
+}
+
+/// The same for a run that stood so before this command asked something of it: what happened before is one line.
+pub(crate) async fn see_on(context: &Context, access: Access, before: &RunView, signals: Signals) -> Result<u8, Error> {
+    see_through_since(context, access, (before.run, before.seq), None, signals).await
+}
+
+/// How the run stands that `text` means.
+pub(crate) async fn stands(access: &Access, text: &str) -> Result<RunView, daemon::Error> {
+    access.show(access.find(text).await?).await
+}
+
+async fn see_through_since(
+    context: &Context,
+    access: Access,
+    (id, since): (RunId, u64),
+    tales: Option<Receiver<Tale>>,
     mut signals: Signals,
 ) -> Result<u8, Error> {
     let view = View::new(&context.screen, context.global.verbose > 0);
-    let following = Following { context, access: &access, id, signals: &mut signals, view };
+    let following = Following { context, access: &access, id, signals: &mut signals, view, since };
     let followed = following.follow(tales, Stop::AtTheEnd, Interrupt::Cancels).await;
     let ended = match followed {
         Ok(Followed::Over(run)) => {
@@ -105,7 +127,7 @@ pub(crate) async fn watch_through(
     mut signals: Signals,
 ) -> Result<u8, Error> {
     let view = View::watching(&context.screen, context.global.verbose > 0);
-    let following = Following { context, access: &access, id, signals: &mut signals, view };
+    let following = Following { context, access: &access, id, signals: &mut signals, view, since: 0 };
     let followed = following.follow(None, stop, Interrupt::Leaves).await;
     let ended = match followed {
         Ok(Followed::Over(run)) => {
@@ -162,9 +184,17 @@ impl Following<'_> {
 
     fn hear(&mut self, tale: Tale, story: &mut Story) -> Result<(), Error> {
         self.view.tale(&tale);
-        let lines = story.hear(tale);
         let failed = |what| Error::new(exit::INTERNAL, format!("could not follow run {}: {what}", self.id));
-        self.view.show(lines.map_err(failed)?, story.run());
+        let is_record = matches!(tale, Tale::Record(_));
+        let mut lines = story.hear(tale).map_err(failed)?;
+        let before = |run: &&Run| is_record && run.seq() > 1 && run.seq() <= self.since;
+        if let Some(run) = story.run().filter(before) {
+            lines = match run.seq() == self.since {
+                true => words::so_far(run).map(Line::Run).into_iter().collect(),
+                false => Vec::new(),
+            };
+        }
+        self.view.show(lines, story.run());
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! What a run tells, folded into its state and into lines for people.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use daemon::view::Tale;
 use runwright_core::{Direction, Record, Run, RunStatus, Runbook, StepState};
 
 use super::view::plain;
-use super::words::{of_run, of_step, opening};
+use super::words::{of_calls, of_run, of_step, opening};
 use crate::human::clean;
 use crate::screen::Tone;
 
@@ -134,17 +135,26 @@ impl Story {
             self.run = Some(run);
             return Ok(lines);
         };
-        let before: Vec<StepState> = run.steps().map(|(_, step)| step.state.clone()).collect();
+        let before = states(run);
         let status = run.status();
         run.apply(record).map_err(|misfit| misfit.to_string())?;
         let mut lines: Vec<Line> = of_run(&record.event).map(Line::Run).into_iter().collect();
-        let changed = run.steps().zip(&before).filter(|((_, step), before)| step.state != **before);
-        lines.extend(changed.map(|((step, state), before)| of_step(step, state, before, record)));
-        if run.status() == RunStatus::RollingBack && status != RunStatus::RollingBack && !is_undoing(&before) {
+        let old = |path: &str| before.get(path).unwrap_or(&StepState::Pending);
+        let changed = run.attempts().filter(|(step, state)| state.state != *old(&step.id));
+        match of_calls(&record.event, &before) {
+            Some(line) => lines.push(line),
+            None => lines.extend(changed.map(|(step, state)| of_step(step, state, old(&step.id), record))),
+        }
+        if run.status() == RunStatus::RollingBack && status != RunStatus::RollingBack && !is_undoing(before.values()) {
             lines.push(Line::Run("rolling back".to_owned()));
         }
         Ok(lines)
     }
+}
+
+/// Where everything stands that is attempted by itself.
+fn states(run: &Run) -> HashMap<String, StepState> {
+    run.attempts().map(|(step, state)| (step.id.clone(), state.state.clone())).collect()
 }
 
 /// Every record of a history with what it means, in words; those that mean nothing to people have no line.
@@ -160,8 +170,8 @@ pub(crate) fn told<'r>(runbook: Runbook, history: &'r [Record]) -> Result<Vec<(&
 }
 
 /// Whether an undo was begun.
-fn is_undoing(steps: &[StepState]) -> bool {
-    steps.iter().any(|state| match state {
+fn is_undoing<'a>(mut steps: impl Iterator<Item = &'a StepState>) -> bool {
+    steps.any(|state| match state {
         StepState::Active(attempt) => attempt.direction == Direction::Undo,
         StepState::Undone | StepState::UndoFailed { .. } => true,
         _ => false,

@@ -1,9 +1,9 @@
 //! How a run ended, for people: outcome, outputs, and what a person must do.
 
-use daemon::view::{LockHolder, RunView, StepView};
-use runwright_core::{Failure, FailureKind, RunId, RunStatus};
+use daemon::view::{Decision, LockHolder, RunView, StepView};
+use runwright_core::{Direction, Failure, FailureKind, RunId, RunStatus};
 
-use crate::human::{clean, duration, value};
+use crate::human::{clean, count, duration, value};
 use crate::screen::{Screen, Tone};
 
 /// A run that is not over, and that no engine goes on with.
@@ -16,23 +16,24 @@ pub(crate) fn summary(screen: &Screen, run: &RunView, itself: &str) -> Vec<Strin
         RunStatus::Succeeded => (Tone::Good, format!("succeeded in {took}")),
         RunStatus::Failed => (Tone::Bad, format!("failed in {took}{}", reason(run))),
         RunStatus::Cancelled => (Tone::Warn, format!("cancelled after {took}")),
-        RunStatus::RolledBack => (Tone::Warn, format!("rolled back after {took}{}", reason(run))),
+        RunStatus::RolledBack => (Tone::Warn, format!("{} after {took}{}", rolled_back(run), reason(run))),
         RunStatus::Blocked => (Tone::Warn, "blocked: a person must decide".to_owned()),
         _ if run.is_interrupted() => (Tone::Warn, INTERRUPTED.to_owned()),
         other => (Tone::Plain, other.as_str().to_owned()),
     };
     let mut lines = vec![format!("run {} {}", run.run, screen.paint(tone, text))];
+    lines.extend(also_failed(run));
     let width = run.outputs.keys().map(|key| key.chars().count()).max().unwrap_or(0);
     lines.extend(run.outputs.iter().map(|(key, output)| format!("  {:<width$}  {}", clean(key), value(output))));
-    if !run.not_undoable.is_empty() {
-        lines.push(format!("  not taken back, because it can't be: {}", run.not_undoable.join(", ")));
+    if (run.outcome == RunStatus::RolledBack || was_undone(run)) && !run.not_undoable.is_empty() {
+        lines.push(format!("  not taken back: {}", grouped(&run.not_undoable)));
     }
     if run.is_interrupted() {
         lines.push(format!("  go on with it with `{itself} runs resume {}`, or with all by `{itself} serve`", run.run));
     }
     lines.extend(run.queued_behind.iter().map(|behind| format!("  it {}", waits(behind))));
     if run.outcome == RunStatus::Blocked {
-        lines.extend(run.steps.iter().flat_map(|step| decide(run.run, step, itself)));
+        lines.extend(run.steps.iter().flat_map(|step| decisions(run.run, step, itself)));
     }
     lines
 }
@@ -43,14 +44,13 @@ pub(super) fn waits(behind: &LockHolder) -> String {
     format!("waits for the lock {:?}{holder}", behind.lock)
 }
 
-/// `: STEP: why`, for the end of a run that did not succeed.
-fn reason(run: &RunView) -> String {
-    if let Some(failure) = &run.error {
-        return format!(": {}", clean(&failure.message));
+/// Whether all came back, for the last line.
+fn rolled_back(run: &RunView) -> &'static str {
+    match (run.not_undoable.is_empty(), was_undone(run)) {
+        (true, _) => "rolled back",
+        (false, true) => "rolled back in part",
+        (false, false) => "not rolled back, because nothing could be taken back,",
     }
-    let failed = run.steps.iter().rev().find(|step| step.error.is_some() && step.outcome != "succeeded");
-    let why = failed.and_then(|step| step.error.as_ref().map(|error| (&step.id, error)));
-    why.map(|(step, error)| format!(": {step}: {}", in_short(error))).unwrap_or_default()
 }
 
 /// The failure's words; how to allow what was denied stands in the line of its step.
@@ -60,27 +60,92 @@ fn in_short(failure: &Failure) -> String {
     short.unwrap_or(&whole).to_owned()
 }
 
-/// What a person can do about a step on which its run is blocked; nothing for other steps.
-pub(crate) fn decide(run: RunId, step: &StepView, itself: &str) -> Vec<String> {
-    let note = step.note.as_deref().unwrap_or_default();
-    let (why, undo) = match step.outcome.as_str() {
-        "unknown" => (note, note.contains("its undo")),
-        "undo-failed" if note.is_empty() => ("it could not be taken back", true),
-        _ => return Vec::new(),
+/// Whether anything was taken back.
+fn was_undone(run: &RunView) -> bool {
+    let undone = |step: &StepView| step.outcome == "undone" || step.calls.iter().any(|call| call.outcome == "undone");
+    run.steps.iter().any(undone)
+}
+
+/// These steps and calls, those of one script together: `second, clean (4 calls)`.
+pub(crate) fn grouped(paths: &[String]) -> String {
+    let mut groups: Vec<(&str, usize)> = Vec::new();
+    for path in paths {
+        let script = path.split_once('/').map(|(script, _)| script);
+        match (script, groups.last_mut()) {
+            (Some(script), Some((last, calls))) if *last == script => *calls += 1,
+            (script, _) => groups.push((script.unwrap_or(path), usize::from(script.is_some()))),
+        }
+    }
+    let group = |(name, calls): &(&str, usize)| match calls {
+        0 => (*name).to_owned(),
+        calls => format!("{name} ({})", count(*calls, "call")),
     };
-    let choices: &[(&str, &str)] = if undo {
-        &[("done", "it is taken back"), ("failed", "leave it as it is"), ("retry", "try to take it back again")]
+    groups.iter().map(group).collect::<Vec<_>>().join(", ")
+}
+
+/// `: STEP: why`, for the end of a run that did not succeed: the failure that decided so.
+fn reason(run: &RunView) -> String {
+    let Some(error) = &run.error else { return String::new() };
+    let step = run.failed_at.as_ref().map(|step| format!(": {step}")).unwrap_or_default();
+    format!("{step}: {}", in_short(error))
+}
+
+/// Steps that failed beside the one that decided.
+fn also_failed(run: &RunView) -> Option<String> {
+    if !matches!(run.outcome, RunStatus::Failed | RunStatus::RolledBack) {
+        return None;
+    }
+    let others = run.steps.iter().filter(|step| step.outcome == "failed" && Some(&step.id) != run.failed_at.as_ref());
+    let failed = others.filter_map(|step| {
+        let error = step.error.as_ref().filter(|error| error.kind != FailureKind::Cancelled)?;
+        Some(format!("{} ({})", step.id, in_short(error)))
+    });
+    let failed: Vec<String> = failed.collect();
+    (!failed.is_empty()).then(|| format!("  also failed: {}", failed.join(", ")))
+}
+
+/// What a person can do about a step on which its run is blocked, or about the calls of its script.
+fn decisions(run: RunId, step: &StepView, itself: &str) -> Vec<String> {
+    match &step.decide {
+        Some(decide) => decision(run, step, decide, itself),
+        None => step.calls.iter().flat_map(|call| decisions(run, call, itself)).collect(),
+    }
+}
+
+fn decision(run: RunId, step: &StepView, decide: &Decision, itself: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let stuck: Vec<&StepView> = step.calls.iter().filter(|call| call.decide.is_some()).collect();
+    if stuck.is_empty() {
+        lines.push(format!("  {}: {}", step.id, clean(&step.why())));
     } else {
-        &[
-            ("done", "it happened; --output gives later steps its output"),
-            ("failed", "it did not, or not in full"),
-            ("retry", "it did not: try again"),
-            ("undo", "take back whatever it did, and what came before it"),
-        ]
-    };
-    let mut lines = vec![format!("  {}: {}", step.id, clean(why))];
+        lines.push(format!("  {}: not all that its script did could be taken back", step.id));
+        lines.extend(stuck.iter().map(|call| format!("    {}: {}", call.id, clean(&call.why()))));
+    }
     lines.push("  look at it, then say what became of it with one of:".to_owned());
-    let choice = |(word, means): &(&str, &str)| format!("    {itself} settle {run} {} {word:<6}  # {means}", step.id);
-    lines.extend(choices.iter().map(choice));
+    let width = decide.choices.iter().map(String::len).max().unwrap_or(0);
+    let choice = |word: &String| {
+        let means = means(word, decide.about, stuck.is_empty());
+        format!("    {itself} settle {run} {} {word:<width$}  # {means}", step.id)
+    };
+    lines.extend(decide.choices.iter().map(choice));
+    if let Some(call) = stuck.first() {
+        lines.push(format!("  or decide about one call alone, `{}` in the place of `{}`:", call.id, step.id));
+        lines.push("  the calls before it are taken back after that".to_owned());
+    }
     lines
+}
+
+/// What it means to settle a step so; `one`: it is about one thing and not about all that a script did.
+fn means(word: &str, about: Direction, one: bool) -> &'static str {
+    match (word, about) {
+        ("done", Direction::Forward) => "it happened; --output gives later steps its output",
+        ("failed", Direction::Forward) => "it did not, or not in full",
+        ("retry", Direction::Forward) => "it did not: try again",
+        ("done", Direction::Undo) if one => "it is taken back",
+        ("done", Direction::Undo) => "all of it is taken back",
+        ("failed", Direction::Undo) if one => "leave it as it is",
+        ("failed", Direction::Undo) => "leave all of it as it is",
+        ("retry", Direction::Undo) => "try to take it back again",
+        _ => "take back whatever it did, and what came before it",
+    }
 }

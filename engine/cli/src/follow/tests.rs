@@ -144,7 +144,7 @@ fn a_step_that_needs_two_attempts_and_one_that_is_skipped() {
 fn a_step_in_flight_at_a_crash_is_asked_about() {
     let told = Told::new(&[("restart", 2, "stop")], true)
         .started("restart", 1, FORWARD)
-        .event(Event::Interrupted { engine: Exit::Died })
+        .event(Event::Interrupted { engine: Exit::Died, not_begun: vec![] })
         .event(Event::Verified {
             step: "restart".into(),
             direction: FORWARD,
@@ -152,7 +152,7 @@ fn a_step_in_flight_at_a_crash_is_asked_about() {
             verdict: Verdict::NotHappened,
         })
         .started("restart", 2, FORWARD)
-        .event(Event::Interrupted { engine: Exit::Stopped })
+        .event(Event::Interrupted { engine: Exit::Stopped, not_begun: vec![] })
         .event(Event::Verified {
             step: "restart".into(),
             direction: FORWARD,
@@ -228,7 +228,7 @@ fn a_rollback_that_fails_needs_a_person_too() {
     create: undoing, attempt 3
     create: undo failed: no \u{1b}[31manswer
     run 00000000010000000000000000 blocked: a person must decide
-      create: it could not be taken back
+      create: it could not be taken back: no \u{1b}[31manswer
       look at it, then say what became of it with one of:
         runwright settle 00000000010000000000000000 create done    # it is taken back
         runwright settle 00000000010000000000000000 create failed  # leave it as it is

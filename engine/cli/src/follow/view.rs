@@ -119,7 +119,7 @@ impl Live {
 
     fn show(&mut self, lines: Vec<Line>, run: Option<&Run>) {
         if let Some(run) = run {
-            self.width = run.steps().map(|(step, _)| step.id.chars().count()).max().unwrap_or(0);
+            self.width = run.attempts().map(|(step, _)| step.id.chars().count()).max().unwrap_or(0);
         }
         for line in &lines {
             self.line(line);
@@ -160,11 +160,12 @@ impl Live {
 
     /// Makes the spinner that of the step that goes on.
     fn spin(&mut self, run: &Run) {
-        let going = run.steps().find_map(|(step, state)| match &state.state {
+        // A script that waits for its call stands before it.
+        let going = run.attempts().filter_map(|(step, state)| match &state.state {
             StepState::Active(attempt) => Some((step, state, attempt)),
             _ => None,
         });
-        let Some((step, state, attempt)) = going else { return self.clear() };
+        let Some((step, state, attempt)) = going.last() else { return self.clear() };
         if self.active.as_ref().is_none_or(|(id, ..)| *id != step.id) {
             self.clear();
             let bar = self.bars.add(ProgressBar::new_spinner());

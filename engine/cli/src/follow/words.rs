@@ -1,12 +1,17 @@
 //! What records mean, in words.
 
+use std::collections::HashMap;
+
 use runwright_core::{
-    Attempt, By, Cause, Direction, Event, Exit, Outcome, Phase, Record, Run, SkipReason, Step, StepRun, StepState,
-    Verdict,
+    Attempt, By, Cause, Direction, Event, Exit, Outcome, Phase, Record, Run, Settlement, SkipReason, Step, StepRun,
+    StepState, Verdict,
 };
 
 use super::story::{Line, Mark};
-use crate::human::{clean, duration};
+use crate::human::{clean, count, duration};
+
+/// Steps of which it is told where they stand when a run is followed that went on before.
+const SO_FAR_MAX: usize = 12;
 
 /// The first line about a run.
 pub(super) fn opening(run: &Run) -> String {
@@ -28,8 +33,8 @@ pub(crate) fn person(by: &By) -> String {
 /// What the event means for the run as a whole.
 pub(super) fn of_run(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Interrupted { engine: Exit::Died } => "the engine died and another one took over".to_owned(),
-        Event::Interrupted { engine: Exit::Stopped } => "the engine was stopped".to_owned(),
+        Event::Interrupted { engine: Exit::Died, .. } => "the engine died and another one took over".to_owned(),
+        Event::Interrupted { engine: Exit::Stopped, .. } => "the engine was stopped".to_owned(),
         Event::CancelRequested { by, rollback: false } => format!("cancelled by {}", person(by)),
         Event::CancelRequested { by, rollback: true } => {
             format!("cancelled, with all that was done, by {}", person(by))
@@ -41,6 +46,34 @@ pub(super) fn of_run(event: &Event) -> Option<String> {
     })
 }
 
+/// What a person decided about all that a script did, where the event is that and not about a step that asks itself.
+pub(super) fn of_calls(event: &Event, before: &HashMap<String, StepState>) -> Option<Line> {
+    let Event::Settled { step: id, settlement, by } = event else { return None };
+    if before.get(id)?.asks().is_some() {
+        return None;
+    }
+    let (mark, what) = match settlement {
+        Settlement::Done { .. } => (Mark::Good, "all that its script did is taken back"),
+        Settlement::Failed => (Mark::Bad, "all that its script did stays as it is"),
+        Settlement::Retry => (Mark::Again, "trying to take back what its script did again"),
+        Settlement::Undo => return None,
+    };
+    let text = format!("settled as {} by {}: {what}", settlement.as_str(), person(by));
+    Some(Line::Step { step: id.clone(), mark, text: clean(&text) })
+}
+
+/// Where a run stands that went on before, on one line; none if nothing happened to its steps yet.
+pub(super) fn so_far(run: &Run) -> Option<String> {
+    let begun = run.steps().filter(|(_, state)| state.state != StepState::Pending);
+    let mut told: Vec<String> = begun.map(|(step, state)| format!("{} {}", step.id, state.state.as_str())).collect();
+    let more = told.len().saturating_sub(SO_FAR_MAX);
+    if more > 0 {
+        told.drain(..more);
+        told.insert(0, format!("{} before", count(more, "step")));
+    }
+    (!told.is_empty()).then(|| format!("so far: {}", told.join(", ")))
+}
+
 /// What the step came to.
 pub(super) fn of_step(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> Line {
     let (mark, text) = words(step, state, before, record);
@@ -49,7 +82,10 @@ pub(super) fn of_step(step: &Step, state: &StepRun, before: &StepState, record: 
 
 /// What the step came to, in words.
 fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (Mark, String) {
-    let failure = || state.failure.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
+    let failure = || {
+        let failure = state.undo_failure.as_ref().or(state.failure.as_ref());
+        failure.map(|failure| failure.message.as_str()).unwrap_or_default()
+    };
     let spent = || spent(state, record);
     match &state.state {
         StepState::Pending => (Mark::Began, "pending".to_owned()),

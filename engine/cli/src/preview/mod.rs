@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use daemon::{Settings, Workshop};
 use runwright_core::{
-    ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, Record, Recovery, Retry, Run, RunId, Runbook,
-    SkipReason, Step, Timestamp, Value, Work, recovery,
+    ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, OnUnknown, Record, Recovery, Retry, Run, RunId,
+    Runbook, SkipReason, Step, Timestamp, Value, Work, recovery,
 };
 use serde::Serialize;
 
@@ -110,7 +110,10 @@ impl Plan {
         let mut steps = Vec::with_capacity(runbook.steps.len());
         for (place, step) in runbook.steps.iter().enumerate() {
             let scope = Scope { scripts: &workshop.scripts, variables: run.scope(), unknown: unknown.clone() };
-            let planned = StepPlan::new(step, &run, &scope, &mut problems);
+            let mut planned = StepPlan::new(step, &run, &scope, &mut problems);
+            if planned.after_crash == "verify" && names_no_verify(workshop, step) {
+                planned.after_crash = if step.on_unknown == OnUnknown::Fail { "fail" } else { "ask" };
+            }
             if planned.runs == Known::Now(false.into()) {
                 skip(&mut run, &runbook.steps[place].id)?;
             } else {
@@ -196,6 +199,14 @@ impl StepPlan {
             always: step.always,
         }
     }
+}
+
+/// Whether the action can only be asked what became of it if the step names, as `verify`, how; and it does not.
+fn names_no_verify(workshop: &Workshop, step: &Step) -> bool {
+    let Work::Action { action, with } = &step.work else { return false };
+    let catalog = workshop.catalog();
+    let properties = catalog.get(action).and_then(|facts| facts.input_schema.get("properties"));
+    properties.is_some_and(|known| known.get("verify").is_some()) && !with.contains_key("verify")
 }
 
 /// A run that exists only here: the plan walks the same machine as the engine.

@@ -8,15 +8,18 @@ use crate::{Direction, Event, Map, Note, Record, Runbook, Work};
 
 /// An event that does not fit the run that it is applied to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{event} does not fit {state}")]
-pub struct Misfit {
-    event: String,
-    state: String,
-}
+#[error("{0}")]
+pub struct Misfit(String);
 
 impl Misfit {
-    pub(super) fn new(event: impl Into<String>, state: impl Into<String>) -> Self {
-        Self { event: event.into(), state: state.into() }
+    /// The misfit of an event that the engine made: a defect, or a history that was tampered with.
+    pub(super) fn new(event: impl std::fmt::Display, state: impl std::fmt::Display) -> Self {
+        Self(format!("{event} does not fit {state}"))
+    }
+
+    /// The refusal of what a person asked for, in their words.
+    pub(super) fn refusal(why: impl Into<String>) -> Self {
+        Self(why.into())
     }
 }
 
@@ -42,6 +45,7 @@ impl Run {
             steps: vec![StepRun::pending(); runbook.steps.len()],
             stage: if lock.is_some() { Stage::Queued } else { Stage::Forward },
             outputs: Map::new(),
+            failed_at: None,
             failure: None,
             seq: 1,
             created: record.at,
@@ -76,6 +80,8 @@ impl Run {
         self.transition(record)?;
         self.seq = record.seq;
         self.updated = record.at;
+        debug_assert!(!self.status().is_finished() || self.attempts().all(|(_, step)| step.active().is_none()));
+        debug_assert!(self.steps.iter().all(|step| step.forward.spent <= step.forward.started));
         Ok(())
     }
 
@@ -108,12 +114,12 @@ impl Run {
                 Ok(())
             }
             Event::Ended { step, direction, attempt, outcome } => {
-                let place = self.in_flight(step, *direction, *attempt, "ended")?;
+                let place = self.awaited(step, *direction, *attempt, "ended")?;
                 self.end(place, *direction, outcome, at);
                 Ok(())
             }
-            Event::Interrupted { engine } => {
-                self.interrupt(*engine, at);
+            Event::Interrupted { engine, not_begun } => {
+                self.interrupt(*engine, not_begun, at);
                 Ok(())
             }
             Event::Verified { step, direction, attempt, verdict } => {
@@ -121,7 +127,7 @@ impl Run {
                 self.verified(place, *direction, *attempt, verdict, at)
             }
             Event::Settled { step, settlement, by } => {
-                let place = self.existing(step)?;
+                let place = self.find(step).ok_or_else(|| self.no_such_step(step))?;
                 self.settle(place, settlement, by, at)
             }
             Event::CancelRequested { rollback, .. } => self.cancel(*rollback, at),
@@ -142,12 +148,18 @@ impl Run {
         }
     }
 
-    /// The place of the step whose attempt of this number awaits its answer, or sleeps.
-    fn in_flight(&self, path: &str, direction: Direction, number: u32, event: &str) -> Result<Place, Misfit> {
+    /// The place of the step whose attempt of this number awaits its answer, or sleeps. The next attempt of a script that
+    /// is given up waits in vain: that one can end too.
+    fn awaited(&self, path: &str, direction: Direction, number: u32, event: &str) -> Result<Place, Misfit> {
         let place = self.existing(path)?;
         match &self.at(place).state {
             StepState::Active(Attempt { direction: d, number: n, phase: Phase::Calling | Phase::Sleeping { .. } })
                 if (*d, *n) == (direction, number) =>
+            {
+                Ok(place)
+            }
+            StepState::Active(Attempt { direction: Direction::Forward, number: n, phase: Phase::Waiting { .. } })
+                if (direction, number) == (Direction::Forward, *n) && self.is_given_up(place) =>
             {
                 Ok(place)
             }
@@ -165,7 +177,7 @@ impl Run {
             {
                 Ok(place)
             }
-            _ => self.in_flight(path, direction, number, "noted"),
+            _ => self.awaited(path, direction, number, "noted"),
         }
     }
 

@@ -41,7 +41,7 @@ impl Run {
             Outcome::Failed(failure) => {
                 self.at_mut(place).attempts_mut(direction).spent += 1;
                 if failure.kind == FailureKind::Transient && self.may_repeat(place, direction, at) {
-                    self.at_mut(place).failure = Some(failure.clone());
+                    self.at_mut(place).note_failure(direction, failure.clone());
                     self.again(place, direction, failure.retry_after_ms.unwrap_or(0), at);
                 } else {
                     self.give_up(place, direction, failure.clone(), at);
@@ -98,10 +98,16 @@ impl Run {
         }
     }
 
-    pub(super) fn interrupt(&mut self, engine: Exit, at: Timestamp) {
+    pub(super) fn interrupt(&mut self, engine: Exit, not_begun: &[String], at: Timestamp) {
         for place in self.places().collect::<Vec<_>>() {
+            let StepState::Active(Attempt { direction, phase: Phase::Calling, .. }) = self.at(place).state else {
+                continue;
+            };
+            if not_begun.contains(&self.step_at(place).id) {
+                self.not_begun(place, direction, at);
+                continue;
+            }
             let step = self.at_mut(place);
-            let StepState::Active(Attempt { direction, phase: Phase::Calling, .. }) = step.state else { continue };
             let attempts = step.attempts_mut(direction);
             if engine == Exit::Died {
                 attempts.deaths += 1;
@@ -115,6 +121,15 @@ impl Run {
                 self.follow(Recovery::Ask, place, direction, &reason, at);
             }
         }
+    }
+
+    /// An attempt ended before anything of it began: it is repeated, unless the run is ending.
+    fn not_begun(&mut self, place: Place, direction: Direction, at: Timestamp) {
+        if direction == Direction::Forward && self.stage != Stage::Forward && !self.step_at(place).always {
+            let failure = Failure::new(FailureKind::Cancelled, "it was cancelled before it began");
+            return self.fail(place, failure, at);
+        }
+        self.again(place, direction, 0, at);
     }
 
     pub(super) fn verified(
@@ -172,6 +187,7 @@ impl Run {
                 step.conclude(StepState::Succeeded, seq, at);
             }
             Direction::Undo => {
+                step.undo_failure = None;
                 step.state = StepState::Undone;
                 step.ended = Some(at);
             }
@@ -183,7 +199,7 @@ impl Run {
             Direction::Forward => self.fail(place, failure, at),
             Direction::Undo => {
                 let step = self.at_mut(place);
-                step.failure = Some(failure);
+                step.undo_failure = Some(failure);
                 step.state = StepState::UndoFailed { accepted: false };
                 step.ended = Some(at);
             }
@@ -205,10 +221,11 @@ impl Run {
         if self.stage == Stage::Forward && place.call.is_none() {
             let step = self.step_at(place);
             self.stage = match step.on_failure.after(kind, step.always) {
-                OnFailure::Continue | OnFailure::ContinueAnyway => Stage::Forward,
+                OnFailure::Continue | OnFailure::ContinueAnyway => return,
                 OnFailure::Stop => Stage::Closing(RunStatus::Failed),
                 OnFailure::Rollback => Stage::Undoing,
             };
+            self.failed_at = Some(place.step);
         }
     }
 
@@ -263,6 +280,13 @@ impl Run {
 }
 
 impl StepRun {
+    fn note_failure(&mut self, direction: Direction, failure: Failure) {
+        match direction {
+            Direction::Forward => self.failure = Some(failure),
+            Direction::Undo => self.undo_failure = Some(failure),
+        }
+    }
+
     pub(super) fn conclude(&mut self, state: StepState, seq: u64, at: Timestamp) {
         self.state = state;
         self.completed = Some(seq);

@@ -2,7 +2,9 @@
 
 use super::place::Place;
 use super::{Phase, Run, Stage, StepState};
-use crate::{ActionName, Answer, Direction, Event, Key, Outcome, RunStatus, Timestamp, Value, Work};
+use crate::{
+    ActionName, Answer, Direction, Event, Failure, FailureKind, Key, Outcome, RunStatus, Timestamp, Value, Work,
+};
 
 /// Something that the world must do for a run. What came of it goes back as an [`Event`].
 ///
@@ -94,6 +96,11 @@ impl Run {
         let StepState::Active(attempt) = &self.at(place).state else { return None };
         let (direction, number) = (attempt.direction, attempt.number);
         let step = || self.step_at(place).id.clone();
+        if direction == Direction::Forward
+            && let Some(waits) = self.due_of_script(place, number)
+        {
+            return waits;
+        }
         Some(match attempt.phase {
             Phase::Calling => Effect::Call { step: step(), direction, attempt: number },
             Phase::Verifying { .. } => Effect::Verify { step: step(), direction, attempt: number },
@@ -105,6 +112,22 @@ impl Run {
                 Effect::Record(Box::new(Event::Ended { step: step(), direction, attempt: number, outcome }))
             }
         })
+    }
+
+    /// What is due for a script that does not run now, though an attempt of it is active: none if it runs, or is no script.
+    fn due_of_script(&self, place: Place, attempt: u32) -> Option<Option<Effect>> {
+        let open = self.open_call(place);
+        let asks = open.is_some_and(|call| self.at(call).state.asks().is_some());
+        if !self.is_given_up(place) {
+            return open.map(|_| None);
+        }
+        if open.is_some() && !asks {
+            // The call was told to stop, and ends first.
+            return Some(None);
+        }
+        let step = self.step_at(place).id.clone();
+        let outcome = Outcome::Failed(Failure::new(FailureKind::Cancelled, "it was stopped: its run is ending"));
+        Some(Some(Effect::Record(Box::new(Event::Ended { step, direction: Direction::Forward, attempt, outcome }))))
     }
 
     /// The event that starts the first attempt of `step`, doing or undoing, with this input. None if the run has no such

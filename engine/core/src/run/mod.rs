@@ -5,8 +5,10 @@ mod attempt;
 mod decision;
 mod due;
 mod place;
+mod refusal;
 mod scope;
 mod undo;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+
+use place::Place;
 
 use crate::{
     ActionName, Answer, Cause, Digest, Direction, EffectClass, Failure, Head, Map, Pin, RunId, RunStatus, Runbook,
@@ -39,6 +43,8 @@ pub struct Run {
     lock: Option<String>,
     steps: Vec<StepRun>,
     stage: Stage,
+    /// The step whose failure decided how it ends.
+    failed_at: Option<usize>,
     outputs: Map,
     failure: Option<Failure>,
     seq: u64,
@@ -72,14 +78,16 @@ pub struct StepRun {
     pub undo_input: Option<Value>,
     /// What it gave back, once it succeeded; kept when it is undone.
     pub answer: Option<Answer>,
-    /// Why its last attempt failed, if it did.
+    /// Why its last attempt to do it failed, if it did.
     pub failure: Option<Failure>,
+    /// Why its last attempt to undo it failed, if it did.
+    pub undo_failure: Option<Failure>,
     /// Attempts to do it.
     pub forward: Attempts,
     /// Attempts to undo it.
     pub undo: Attempts,
-    /// Whether an attempt whose answer was lost may have happened, though the step was tried again since: a later failure
-    /// after which nothing remains says nothing about that attempt.
+    /// Whether an attempt whose answer was lost may have happened, though the step was tried again since: a later clean
+    /// failure does not rule that attempt out.
     pub doubtful: bool,
     /// What a script asked of the world, in its order: when it is run again, it gets the same answers.
     pub calls: Vec<ScriptCall>,
@@ -103,6 +111,7 @@ impl StepRun {
             undo_input: None,
             answer: None,
             failure: None,
+            undo_failure: None,
             forward: Attempts::default(),
             undo: Attempts::default(),
             doubtful: false,
@@ -217,6 +226,20 @@ impl StepState {
             Self::UndoFailed { .. } => "undo-failed",
         }
     }
+
+    /// What a person must decide about: doing it or undoing it. None if nobody is asked.
+    pub const fn asks(&self) -> Option<Direction> {
+        match self {
+            Self::Unknown { direction, .. } => Some(*direction),
+            Self::UndoFailed { accepted: false } => Some(Direction::Undo),
+            _ => None,
+        }
+    }
+
+    /// Whether it is over, as far as doing it goes: a script that made this call can go on.
+    const fn has_ended(&self) -> bool {
+        !matches!(self, Self::Pending | Self::Active(_) | Self::Unknown { .. })
+    }
 }
 
 /// An attempt of a step.
@@ -283,6 +306,11 @@ impl Run {
         self.failure.as_ref()
     }
 
+    /// The step whose failure decided that the run stops or is rolled back; none where no failure did.
+    pub fn failed_at(&self) -> Option<(&Step, &StepRun)> {
+        self.failed_at.map(Place::of).map(|place| (self.step_at(place), self.at(place)))
+    }
+
     /// The sequence number of its last record.
     pub fn seq(&self) -> u64 {
         self.seq
@@ -303,9 +331,9 @@ impl Run {
         self.runbook.steps.iter().zip(&self.steps)
     }
 
-    /// What became of everything that is attempted by itself: steps, and the calls of scripts.
-    pub fn attempts(&self) -> impl Iterator<Item = &StepRun> {
-        self.places().map(|place| self.at(place))
+    /// Everything that is attempted by itself, with what became of it: the steps, each followed by the calls of its script.
+    pub fn attempts(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
+        self.places().map(|place| (self.step_at(place), self.at(place)))
     }
 
     /// The step with this id, or the call of a script with this path, and what became of it.
@@ -349,22 +377,19 @@ impl Run {
 
     /// Where it stands.
     pub fn status(&self) -> RunStatus {
-        let waits = |step: &StepRun| {
-            matches!(step.active().map(|attempt| &attempt.phase), Some(Phase::Waiting { .. } | Phase::Sleeping { .. }))
+        let waits = |place: Place| {
+            let phase = self.at(place).active().map(|attempt| &attempt.phase);
+            // A script waits for its call, which may be in flight.
+            matches!(phase, Some(Phase::Waiting { .. } | Phase::Sleeping { .. })) && self.open_call(place).is_none()
         };
         match self.stage {
             Stage::Finished(status) => status,
             Stage::Queued => RunStatus::Queued,
             _ if self.is_blocked() => RunStatus::Blocked,
-            _ if self.places().any(|place| waits(self.at(place))) => RunStatus::Waiting,
+            _ if self.places().any(waits) => RunStatus::Waiting,
             Stage::Undoing => RunStatus::RollingBack,
             Stage::Forward | Stage::Closing(_) => RunStatus::Running,
         }
-    }
-
-    /// Whether a person asked it to stop and it is on its way there.
-    pub fn is_cancelling(&self) -> bool {
-        self.stage == Stage::Closing(RunStatus::Cancelled)
     }
 
     /// Its short form.

@@ -74,13 +74,9 @@ impl Run {
         }
     }
 
-    /// What is called at this place in this direction. An action's own undo is a call of the same action.
+    /// What is called at this place in this direction.
     pub(super) fn work_at(&self, place: Place, direction: Direction) -> &Work {
-        let step = self.step_at(place);
-        match (direction, &step.undo) {
-            (Direction::Undo, Some(undo)) => undo,
-            _ => &step.work,
-        }
+        self.step_at(place).work(direction)
     }
 
     pub(super) fn pin_at(&self, place: Place, direction: Direction) -> Option<&Pin> {

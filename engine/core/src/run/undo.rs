@@ -1,4 +1,4 @@
-//! What rolling back takes back, and in which order.
+//! Which steps a rollback undoes, and in which order.
 
 use super::place::Place;
 use super::{Attempt, Phase, Run, Stage, StepRun, StepState};
@@ -15,12 +15,7 @@ impl Run {
     /// The steps that must stay as they are while a person decides about the undo of one that builds on them, directly or
     /// through others.
     fn held_back(&self) -> Vec<Place> {
-        let stuck = |place: &Place| {
-            matches!(
-                self.at(*place).state,
-                StepState::UndoFailed { accepted: false } | StepState::Unknown { direction: Direction::Undo, .. }
-            )
-        };
+        let stuck = |place: &Place| self.at(*place).state.asks() == Some(Direction::Undo);
         let mut open: Vec<Place> = self.places().filter(stuck).collect();
         let mut held = Vec::new();
         while let Some(above) = open.pop() {
@@ -40,17 +35,31 @@ impl Run {
         }
     }
 
-    /// The steps that did something outside which a rollback leaves as it is: their action has no undo, or a point of no
-    /// return came after them.
+    /// The steps and calls that did something outside which a rollback leaves as it is: their action has no undo, a point
+    /// of no return came after them, or a person decided to leave them so.
     pub fn not_undoable(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
         let left = self.places().filter(|place| {
-            self.has_effect(*place) && !(self.is_to_be_undone(*place) && self.has_undo(self.step_at(*place)))
+            let undoable = self.is_to_be_undone(*place) && self.has_undo(self.step_at(*place));
+            let left = self.at(*place).state == StepState::UndoFailed { accepted: true };
+            left || self.has_effect(*place) && !undoable
         });
         left.map(|place| (self.step_at(place), self.at(place)))
     }
 
+    /// The calls of this script whose undo a person is asked about, or that wait for that; none if nobody is asked.
+    pub(super) fn left_calls(&self, script: Place) -> Vec<Place> {
+        let stuck = |place: &Place| self.at(*place).state.asks() == Some(Direction::Undo);
+        let of_script = |place: &Place| place.step == script.step && place.call.is_some();
+        let calls: Vec<Place> = self.places().filter(of_script).collect();
+        if script.call.is_some() || !calls.iter().any(stuck) {
+            return Vec::new();
+        }
+        let waits = |place: &Place| self.is_to_be_undone(*place) && self.has_undo(self.step_at(*place));
+        calls.into_iter().filter(|place| stuck(place) || waits(place)).collect()
+    }
+
     /// Whether a rollback takes the step back, if it can.
-    fn is_to_be_undone(&self, place: Place) -> bool {
+    pub(super) fn is_to_be_undone(&self, place: Place) -> bool {
         let after = self.at(place).completed.unwrap_or(u64::MAX) > self.no_return();
         // A script with an undo of its own is taken back by that, not call by call.
         let by_its_script = place.call.is_some() && self.runbook.steps[place.step].undo.is_some();
@@ -97,24 +106,6 @@ impl Run {
             Some(Attempt { direction: Direction::Undo, phase: Phase::Waiting { .. }, .. })
         );
         waits && self.step_at(place).undo.is_some() && self.at(place).undo_input.is_none()
-    }
-
-    /// Whether nothing can go on before a person decides.
-    pub(super) fn is_blocked(&self) -> bool {
-        let asks = |place: &Place| match &self.at(*place).state {
-            StepState::Unknown { direction: Direction::Forward, .. } => !self.is_to_be_undone(*place),
-            StepState::Unknown { direction: Direction::Undo, .. } => true,
-            StepState::UndoFailed { accepted } => !accepted && self.next_undo().is_none(),
-            _ => false,
-        };
-        let asking: Vec<Place> = self.places().filter(asks).collect();
-        // A script whose call is unknown waits for the same decision.
-        let waits = |place: Place| {
-            let script = asking.iter().any(|asks| asks.call.is_some() && asks.step == place.step);
-            script && matches!(self.at(place).active(), Some(Attempt { phase: Phase::Calling, .. }))
-        };
-        let busy = self.places().any(|place| self.at(place).active().is_some() && !waits(place));
-        !asking.is_empty() && !busy
     }
 
     /// The end that the run has come to, when no step is left to do, undo or decide.

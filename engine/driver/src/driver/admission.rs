@@ -52,7 +52,7 @@ const LOCK_BYTES_MAX: usize = 256;
 impl Driver {
     /// Starts a run. It exists, durably, when this returns.
     ///
-    /// A run that would wait for a lock whose holder does not live here is refused: nothing says when that goes on.
+    /// A run that would wait for a lock whose holder does not live here is refused: nothing here will release it.
     pub async fn start(&self, admission: Admission) -> Result<RunId, Error> {
         if admission.runbook.lock.as_ref().is_some_and(|lock| lock.on_busy == OnBusy::Queue)
             && let Some(key) = self.lock_key(&admission.runbook, &admission.inputs)?
@@ -153,9 +153,7 @@ impl Driver {
     /// Whether the lock is free, or will be in the course of things.
     pub(super) fn would_get(&self, key: &str) -> Result<(), Error> {
         match self.world.locks.holder(key) {
-            Some(holder) if !self.lives().handles.contains_key(&holder) => {
-                Err(Error::Busy { key: key.to_owned(), holder })
-            }
+            Some(holder) if !self.is_living(holder) => Err(Error::Busy { key: key.to_owned(), holder }),
             _ => Ok(()),
         }
     }

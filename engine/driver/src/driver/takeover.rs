@@ -1,11 +1,12 @@
-//! Taking runs over from engines that are gone, and up again when they are over.
+//! Taking runs over from engines that are gone, and reopening finished runs.
 
 use journal::{Batch, Query};
-use runwright_core::{By, Event, Exit, Head, Phase, Record, Run, RunId, RunStatus, StepRun};
+use runwright_core::{By, Event, Exit, Head, Misfit, Record, Run, RunId, RunStatus};
 use tokio::sync::oneshot;
 
 use super::{Driver, Error};
 use crate::children;
+use crate::run::{Command, Reply};
 
 impl Driver {
     /// Takes an unfinished run over from an engine that is gone. Does nothing for one that lives here already.
@@ -15,16 +16,24 @@ impl Driver {
         if let Some(Head { status: RunStatus::Queued, lock: Some(key), .. }) = self.world.journal.head(id)? {
             self.would_get(&key)?;
         }
-        self.take_over(id, true).await
+        self.take_over(id, true, None).await.map(drop)
     }
 
-    /// What a person wants of a run is done also where its plugins are gone: their calls fail then, or nobody can tell.
-    pub(super) async fn take_over(&self, id: RunId, with_plugins: bool) -> Result<(), Error> {
+    /// Takes the run over, with what a person wants of it: that is written down with the interruption, before anything is
+    /// decided. Refused, it leaves the run as it was. False if the run lives here already.
+    ///
+    /// A person's command works even if a pinned plugin is missing: its calls fail then, or nobody can tell.
+    pub(super) async fn take_over(
+        &self,
+        id: RunId,
+        with_plugins: bool,
+        command: Option<(Command, Reply)>,
+    ) -> Result<bool, Error> {
         self.may_start()?;
-        if self.lives().handles.contains_key(&id) {
-            return Ok(());
+        if self.is_living(id) {
+            return Ok(false);
         }
-        let run = self.load(id)?;
+        let mut run = self.load(id)?;
         let status = run.status();
         if status.is_finished() {
             return Err(Error::Over { run: id, status });
@@ -34,9 +43,27 @@ impl Driver {
             ready => ready?,
         }
         self.world.clock.not_before(run.updated());
+        let (mut batch, mut replies) = (Batch::default(), Vec::new());
+        let children: Vec<(u32, u64)> = run.in_flight().flat_map(|step| step.children.clone()).collect();
+        // An earlier version may have written another status than the history means: the next record carries the right one.
+        let is_other = self.world.journal.head(id)?.is_some_and(|head| head.status != status);
+        if is_other || run.in_flight().next().is_some() {
+            self.add(&mut run, &mut batch, Event::Interrupted { engine: Exit::Died, not_begun: Vec::new() })?;
+        }
+        if let Some((command, reply)) = command {
+            self.add(&mut run, &mut batch, command.event())?;
+            replies.push(reply);
+        }
+        self.end(id, children).await?;
         let turn = run.lock().map(|key| self.world.locks.claim(key, id));
-        let (run, batch) = self.interrupted(run).await?;
-        self.spawn(run, turn, batch, Vec::new()).map(drop)
+        self.spawn(run, turn, batch, replies)
+    }
+
+    fn add(&self, run: &mut Run, batch: &mut Batch, event: Event) -> Result<(), Misfit> {
+        let record = Record { run: run.id(), seq: run.seq() + 1, at: self.world.clock.now(), event };
+        run.apply(&record)?;
+        batch.records.push(record);
+        Ok(())
     }
 
     /// Makes the plugins ready that the run is pinned to.
@@ -48,29 +75,18 @@ impl Driver {
         Ok(())
     }
 
-    /// Adds that the attempts in flight lost their answer, if there are any.
-    async fn interrupted(&self, mut run: Run) -> Result<(Run, Batch), Error> {
-        let mut batch = Batch::default();
-        let calling = |step: &StepRun| step.active().is_some_and(|attempt| attempt.phase == Phase::Calling);
-        let in_flight = run.attempts().filter(|step| calling(step));
-        let children: Vec<Vec<(u32, u64)>> = in_flight.map(|step| step.children.clone()).collect();
+    /// Ends those of these processes that outlived the engine that started them for this run.
+    async fn end(&self, run: RunId, children: Vec<(u32, u64)>) -> Result<(), Error> {
         if children.is_empty() {
-            return Ok((run, batch));
+            return Ok(());
         }
-        let children = children.concat();
-        if !children.is_empty() {
-            let end = || children.into_iter().filter(|(pid, started)| children::end(*pid, *started)).count();
-            let ended = tokio::task::spawn_blocking(end).await;
-            let ended = ended.map_err(|error| Error::Internal(error.to_string()))?;
-            if ended > 0 {
-                tracing::warn!(run = %run.id(), ended, "processes had outlived the engine that started them");
-            }
+        let end = || children.into_iter().filter(|(pid, started)| children::end(*pid, *started)).count();
+        let ended = tokio::task::spawn_blocking(end).await;
+        let ended = ended.map_err(|error| Error::Internal(error.to_string()))?;
+        if ended > 0 {
+            tracing::warn!(%run, ended, "processes had outlived the engine that started them");
         }
-        let event = Event::Interrupted { engine: Exit::Died };
-        let record = Record { run: run.id(), seq: run.seq() + 1, at: self.world.clock.now(), event };
-        run.apply(&record)?;
-        batch.records.push(record);
-        Ok((run, batch))
+        Ok(())
     }
 
     /// Fills the table of locks: what an unfinished run holds in the journal it holds here, whether it can go on or not.
@@ -91,8 +107,8 @@ impl Driver {
         unfinished.sort_by_key(|head| (head.status == RunStatus::Queued, head.run));
         let (mut resumed, mut left) = (0, Vec::new());
         for head in unfinished {
-            match self.take_over(head.run, true).await {
-                Ok(()) => resumed += 1,
+            match self.take_over(head.run, true, None).await {
+                Ok(_) => resumed += 1,
                 Err(error) => left.push((head.run, error)),
             }
         }
@@ -103,9 +119,8 @@ impl Driver {
     pub(super) async fn reopen(&self, id: RunId, by: By) -> Result<bool, Error> {
         self.may_start()?;
         let mut run = self.load(id)?;
-        let record =
-            Record { run: id, seq: run.seq() + 1, at: self.world.clock.now(), event: Event::RollbackRequested { by } };
-        run.apply(&record)?;
+        let mut batch = Batch::default();
+        self.add(&mut run, &mut batch, Event::RollbackRequested { by })?;
         self.ready(&run).await?;
         if let Some(key) = run.lock()
             && let Some(holder) = self.world.locks.holder(key).filter(|holder| *holder != id)
@@ -114,7 +129,7 @@ impl Driver {
         }
         let turn = run.lock().map(|key| self.world.locks.claim(key, id));
         let (reopened, durable) = oneshot::channel();
-        if !self.spawn(run, turn, Batch { records: vec![record], ..Batch::default() }, vec![reopened])? {
+        if !self.spawn(run, turn, batch, vec![reopened])? {
             return Ok(false);
         }
         durable.await.map_err(|_| Error::Stopped)?.map(|()| true)

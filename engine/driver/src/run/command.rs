@@ -15,16 +15,22 @@ pub(crate) enum Command {
     Settle { step: String, settlement: Settlement, by: By },
 }
 
+impl Command {
+    /// What is written down of it.
+    pub(crate) fn event(self) -> Event {
+        match self {
+            Self::Cancel { by, rollback } => Event::CancelRequested { by, rollback },
+            Self::RollBack(by) => Event::RollbackRequested { by },
+            Self::Settle { step, settlement, by } => Event::Settled { step, settlement, by },
+        }
+    }
+}
+
 impl Task {
     /// Adds the event of the command; who gave it hears when it is durable, or why it does not fit.
     pub(super) fn obey(&mut self, command: Command, reply: Reply) {
         let stops = matches!(command, Command::Cancel { .. } | Command::RollBack(_));
-        let event = match command {
-            Command::Cancel { by, rollback } => Event::CancelRequested { by, rollback },
-            Command::RollBack(by) => Event::RollbackRequested { by },
-            Command::Settle { step, settlement, by } => Event::Settled { step, settlement, by },
-        };
-        match self.add(event) {
+        match self.add(command.event()) {
             Ok(()) => {
                 if stops {
                     self.cancel.cancel();

@@ -102,7 +102,9 @@ impl Task {
         let until = self.run.step(&step).and_then(|(known, _)| known.until.as_ref());
         let outcome = match until.map(|until| self.holds(&until.condition, &answer)) {
             None | Some(Ok(true)) => Outcome::Succeeded(answer),
-            Some(Ok(false)) => Outcome::Failed(Failure::new(FailureKind::Transient, "what it waits for is not so yet")),
+            Some(Ok(false)) => {
+                Outcome::Failed(Failure::new(FailureKind::Transient, "the condition of `wait-until` does not hold yet"))
+            }
             Some(Err(failure)) => Outcome::Failed(failure),
         };
         Event::Ended { step, direction: Direction::Forward, attempt, outcome }

@@ -2,6 +2,7 @@
 
 mod command;
 mod decide;
+mod in_hand;
 mod perform;
 mod scripts;
 
@@ -9,18 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use journal::{Batch, Journal};
-use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp};
+use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp, Work};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::locks::{Locks, Turn};
 use crate::progress::Telling;
+use crate::threads::Threads;
 use crate::{Clock, Error, Plugins, Progress};
 
 pub(crate) use command::Command;
+use in_hand::InHand;
 use perform::NoteRequest;
 use scripts::{AnswerTo, Answered, Question, Sessions};
 
@@ -32,6 +32,7 @@ pub(crate) struct World {
     pub(crate) scripts: Arc<script::Engine>,
     pub(crate) locks: Locks,
     pub(crate) telling: Telling,
+    pub(crate) threads: Threads,
 }
 
 /// An answer that waits until what it answers is durable.
@@ -57,13 +58,6 @@ pub(crate) struct Task {
     status: watch::Sender<RunStatus>,
     cancel: Cancel,
     stop: watch::Receiver<Option<Duration>>,
-}
-
-/// Effects that are being performed, and the events that will come of them.
-#[derive(Default)]
-struct InHand {
-    effects: Vec<Effect>,
-    events: FuturesUnordered<BoxFuture<'static, (Effect, Event)>>,
 }
 
 /// Tells the calls and scripts in flight to stop; those that start later, to clean up, are not told.
@@ -102,8 +96,8 @@ enum Wake {
 }
 
 impl Task {
-    /// The task of `run`, which has this claim on its lock and whose records in `batch` are not durable yet; `stop` turns into the time that calls in flight
-    /// are given when the engine stops.
+    /// The task of `run`, which has this claim on its lock and whose records in `batch` are not durable yet. `stop` carries
+    /// the grace period.
     pub(crate) fn new(
         world: Arc<World>,
         run: Run,
@@ -136,7 +130,7 @@ impl Task {
     }
 
     /// Lives until the run is over, the engine stops or the journal fails.
-    pub(crate) async fn live(mut self) -> Result<(), Error> {
+    pub(crate) async fn live(&mut self) -> Result<(), Error> {
         loop {
             self.decide()?;
             self.commit().await?;
@@ -180,10 +174,7 @@ impl Task {
         };
         tokio::select! {
             biased;
-            Some((effect, event)) = self.in_hand.events.next() => {
-                self.in_hand.effects.retain(|known| *known != effect);
-                Wake::Event(event)
-            }
+            Some(event) = self.in_hand.next() => Wake::Event(event),
             Some(question) = self.questions.1.recv() => Wake::Question(*question),
             () = lock => Wake::Lock,
             Some(request) = self.notes.1.recv() => Wake::Note(*request),
@@ -263,18 +254,23 @@ impl Task {
         }
     }
 
-    /// The engine stops: what is in flight may end within `grace`, nothing else is started, and what is still in flight
-    /// then is written down as interrupted.
-    async fn wind_up(mut self, grace: Duration) -> Result<(), Error> {
+    /// The engine stops: actions in flight may end within `grace`, nothing else is started, and what is still in flight
+    /// then is written down as interrupted. Scripts and calls that wait for their turn are let go at once, before a turn
+    /// becomes free: they are started again, and nothing of them is lost.
+    async fn wind_up(&mut self, grace: Duration) -> Result<(), Error> {
         let clock = Arc::clone(&self.world.clock);
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         let deadline = clock.sleep_until(clock.now().plus_millis(grace_ms));
         tokio::pin!(deadline);
-        while !self.in_hand.effects.is_empty() {
+        self.sessions.keep(&[]);
+        let run = &self.run;
+        self.in_hand.keep(|effect| !is_script(run, effect));
+        let not_begun = self.in_hand.drop_waiting();
+        while !self.in_hand.is_empty() {
             tokio::select! {
                 biased;
-                Some((effect, event)) = self.in_hand.events.next() => {
-                    self.in_hand.effects.retain(|known| *known != effect);
+                Some(event) = self.in_hand.next() => {
+                    let event = self.judged(event);
                     self.add(event)?;
                     self.commit().await?;
                 }
@@ -282,20 +278,23 @@ impl Task {
                     self.remember(*request)?;
                     self.commit().await?;
                 }
-                Some(question) = self.questions.1.recv() => {
-                    self.question(*question)?;
-                    self.commit().await?;
-                }
-                () = &mut deadline => {
-                    self.cancel.cancel();
-                    self.in_hand = InHand::default();
-                    self.add(Event::Interrupted { engine: Exit::Stopped })?;
-                    self.commit().await?;
-                }
+                () = &mut deadline => break,
             }
+        }
+        self.cancel.cancel();
+        self.in_hand = InHand::default();
+        if self.run.in_flight().next().is_some() {
+            self.add(Event::Interrupted { engine: Exit::Stopped, not_begun })?;
+            self.commit().await?;
         }
         Ok(())
     }
+}
+
+/// Whether the effect is a call of a script.
+fn is_script(run: &Run, effect: &Effect) -> bool {
+    let Effect::Call { step, direction, .. } = effect else { return false };
+    run.step(step).is_some_and(|(step, _)| matches!(step.work(*direction), Work::Script { .. }))
 }
 
 /// Milliseconds between two tries to write to a full disk.

@@ -1,6 +1,7 @@
 //! What meets the world: calls, scripts and questions to plugins.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,34 +9,37 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use host::{Level, Notes};
 use runwright_core::{
-    Answer, Direction, Effect, Event, Failure, FailureKind, Key, Note, Outcome, RunId, Timestamp, Work,
+    Answer, Direction, Effect, Event, Failure, FailureKind, Key, Note, Outcome, RunId, StepRun, Timestamp, Work,
 };
 use script::Outside;
 use tokio::sync::{mpsc, oneshot};
 
-use super::scripts::{Closed, Line};
-use super::{Task, World};
+use super::scripts::Closed;
+use super::{Task, World, is_script};
+use crate::threads::NoResult;
 use crate::{Call, Error, Progress};
 
 impl Task {
     /// Starts to perform what is due and not in hand; returns when to look again.
     pub(super) fn perform(&mut self) -> Option<Timestamp> {
+        self.let_go();
         let mut sleep: Option<Timestamp> = None;
         let now = self.world.clock.now();
         for effect in self.run.due(now) {
             match effect {
                 Effect::Sleep { until } => sleep = Some(sleep.map_or(until, |earlier| earlier.min(until))),
                 Effect::Call { .. } | Effect::Verify { .. } => {
-                    if !self.in_hand.effects.contains(&effect)
-                        && let Some(event) = self.event_of(&effect)
+                    let turn = Turn::default();
+                    if !self.in_hand.has(&effect)
+                        && let Some(event) = self.event_of(&effect, &turn)
                     {
-                        self.in_hand.effects.push(effect.clone());
-                        self.in_hand.events.push(event.map(move |event| (effect, event)).boxed());
+                        let of = effect.clone();
+                        self.in_hand.take(effect, turn, event.map(move |event| (of, event)).boxed());
                     }
                 }
                 // The run is told when it is its turn.
                 Effect::Lock { .. } => {}
-                // Its time came after it was last decided what follows: that is decided at once.
+                // Became due since `decide`; loop at once.
                 Effect::Record(_) | Effect::Resolve { .. } | Effect::ResolveUndo { .. } | Effect::Finish { .. } => {
                     sleep = Some(now);
                 }
@@ -44,8 +48,25 @@ impl Task {
         sleep
     }
 
-    /// The event that will come of performing `effect`.
-    fn event_of(&mut self, effect: &Effect) -> Option<BoxFuture<'static, Event>> {
+    /// Lets go of scripts that a person must decide about, or that are over: their threads are for others. When such a
+    /// script may go on, it is run again, and gets the recorded answers.
+    fn let_go(&mut self) {
+        let run = &self.run;
+        let asks = |step: &str| run.waits_for(step).is_some_and(|(_, call)| call.state.asks().is_some());
+        let is_over = |state: &StepRun, attempt: u32| state.active().is_none_or(|active| active.number != attempt);
+        self.in_hand.keep(|effect| match effect {
+            Effect::Call { step, attempt, .. } if is_script(run, effect) => {
+                !asks(step) && run.step(step).is_some_and(|(_, state)| !is_over(state, *attempt))
+            }
+            _ => true,
+        });
+        let held = self.in_hand.effects();
+        let steps = held.filter_map(|effect| if let Effect::Call { step, .. } = effect { Some(&**step) } else { None });
+        self.sessions.keep(&steps.collect::<Vec<_>>());
+    }
+
+    /// The event that will come of performing `effect`; `turn` learns whether that has begun.
+    fn event_of(&mut self, effect: &Effect, turn: &Turn) -> Option<BoxFuture<'static, Event>> {
         let (id, direction, attempt) = match effect {
             Effect::Call { step, direction, attempt } | Effect::Verify { step, direction, attempt } => {
                 (step.clone(), *direction, *attempt)
@@ -54,10 +75,8 @@ impl Task {
         };
         let (step, state) = self.run.step(&id)?;
         let own_undo = direction == Direction::Undo && step.undo.is_none();
-        let (work, input) = match (direction, &step.undo) {
-            (Direction::Undo, Some(undo)) => (undo, &state.undo_input),
-            _ => (&step.work, &state.input),
-        };
+        let work = step.work(direction);
+        let input = if own_undo || direction == Direction::Forward { &state.input } else { &state.undo_input };
         let action = match work {
             Work::Script { source, .. } => {
                 let source = source.clone();
@@ -87,6 +106,7 @@ impl Task {
             direction,
             attempt,
             journal: self.notes.0.clone(),
+            turn: turn.clone(),
         });
         let asked = matches!(effect, Effect::Verify { .. });
         let event = async move {
@@ -104,10 +124,7 @@ impl Task {
 
     fn script(&mut self, id: String, direction: Direction, attempt: u32, source: String) -> BoxFuture<'static, Event> {
         let outside: Box<dyn Outside> = match direction {
-            Direction::Forward => {
-                self.sessions.begin(&id, attempt);
-                Box::new(Line { step: id.clone(), attempt, questions: self.questions.0.clone() })
-            }
+            Direction::Forward => Box::new(self.sessions.begin(&id, attempt, self.questions.0.clone())),
             Direction::Undo => Box::new(Closed),
         };
         let scope = self.run.scope();
@@ -116,9 +133,9 @@ impl Task {
         let timeout = self.run.step(&id).map_or(0, |(step, _)| step.timeout_ms);
         let event = async move {
             let scripts = Arc::clone(&world.scripts);
-            let evaluated = tokio::task::spawn_blocking(move || {
-                scripts.run_script(&source, &scope, Duration::from_millis(timeout), &cancel, outside)
-            });
+            let evaluated = world
+                .threads
+                .run(move || scripts.run_script(&source, &scope, Duration::from_millis(timeout), &cancel, outside));
             let outcome = match evaluated.await {
                 Ok(ran) => {
                     for message in ran.log {
@@ -130,7 +147,11 @@ impl Task {
                         Err(error) => Outcome::Failed(Failure::new(FailureKind::Permanent, error.to_string())),
                     }
                 }
-                Err(_) => Outcome::Lost { reason: "the script's thread ended early".into() },
+                Err(NoResult::Panicked) => Outcome::Lost { reason: "the script's thread ended early".into() },
+                Err(NoResult::NotStarted(error)) => {
+                    let message = format!("the script was not started: no thread for it: {error}");
+                    Outcome::Failed(Failure::new(FailureKind::Transient, message))
+                }
             };
             Event::Ended { step: id, direction, attempt, outcome }
         };
@@ -163,6 +184,16 @@ pub(super) struct NoteRequest {
     done: oneshot::Sender<Result<(), Error>>,
 }
 
+/// Whether a call still waits for its turn: then nothing can have happened.
+#[derive(Clone, Default)]
+pub(super) struct Turn(Arc<AtomicBool>);
+
+impl Turn {
+    pub(super) fn is_awaited(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
 /// What one call tells goes to whoever watches, and its notes into the journal.
 struct StepNotes {
     world: Arc<World>,
@@ -171,10 +202,15 @@ struct StepNotes {
     direction: Direction,
     attempt: u32,
     journal: mpsc::Sender<Box<NoteRequest>>,
+    turn: Turn,
 }
 
 #[async_trait]
 impl Notes for StepNotes {
+    fn waits(&self, does: bool) {
+        self.turn.0.store(does, Ordering::SeqCst);
+    }
+
     fn log(&self, level: Level, message: &str) {
         if self.world.telling.heard() {
             let (step, message) = (self.step.clone(), message.to_owned());

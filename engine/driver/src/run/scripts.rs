@@ -1,8 +1,7 @@
 //! Scripts in flight: what they ask of the world is journaled, and answered from the journal when they are run again.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use runwright_core::{
     ActionName, Direction, Event, Failure, FailureKind, Note, Outcome, ScriptCall, StepRun, StepState, Value,
@@ -17,18 +16,14 @@ use crate::Error;
 /// What a script gets of a call.
 pub(super) type Answered = Result<Value, Refusal>;
 
-/// Where an answer goes: to the thread of the script, which waits for this one.
+/// Where the answers to one script go: to its thread, which asks one thing at a time and waits for each.
 pub(super) type AnswerTo = SyncSender<Answered>;
-
-/// How often a script that waits for its answer looks whether its run still lives.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Something that a script asks, from the thread that it runs on.
 pub(super) struct Question {
     step: String,
     attempt: u32,
     ask: Ask,
-    answer: AnswerTo,
 }
 
 /// What a script asks.
@@ -47,28 +42,21 @@ impl std::fmt::Display for Ask {
     }
 }
 
-/// The script's end of the line.
+/// The script's end of the line to its run.
 pub(super) struct Line {
-    pub(super) step: String,
-    pub(super) attempt: u32,
-    pub(super) questions: mpsc::Sender<Box<Question>>,
+    step: String,
+    attempt: u32,
+    questions: mpsc::Sender<Box<Question>>,
+    /// The other end is in the script's session: it goes away with that, and whoever waits hears so.
+    answers: Receiver<Answered>,
 }
 
 impl Line {
     fn ask(&self, ask: Ask) -> Result<Value, Refusal> {
-        let stopped = || Refusal::Halt("the engine stops".to_owned());
-        let (answer, answered) = sync_channel(1);
-        let question = Box::new(Question { step: self.step.clone(), attempt: self.attempt, ask, answer });
+        let stopped = || Refusal::Halt("its run does not go on here".to_owned());
+        let question = Box::new(Question { step: self.step.clone(), attempt: self.attempt, ask });
         self.questions.blocking_send(question).map_err(|_| stopped())?;
-        loop {
-            match answered.recv_timeout(LOOK) {
-                Ok(answered) => return answered,
-                // A question that came while its run went away lies in the channel for as long as somebody may ask: nobody
-                // takes it out, and nobody drops the answer's other end.
-                Err(RecvTimeoutError::Timeout) if !self.questions.is_closed() => {}
-                Err(_) => return Err(stopped()),
-            }
-        }
+        self.answers.recv().map_err(|_| stopped())?
     }
 }
 
@@ -100,31 +88,38 @@ impl Outside for Closed {
 pub(super) struct Sessions(HashMap<String, Session>);
 
 /// One execution of a script.
-#[derive(Default)]
 struct Session {
     attempt: u32,
     /// Calls that it made in this execution.
     asked: usize,
     /// The call whose end it waits for.
-    waits: Option<(String, AnswerTo)>,
+    waits: Option<String>,
+    answers: AnswerTo,
 }
 
 impl Sessions {
-    /// The script of this step is run, from its begin.
-    pub(super) fn begin(&mut self, step: &str, attempt: u32) {
-        self.0.insert(step.to_owned(), Session { attempt, ..Session::default() });
+    /// The script of this step is run, from its begin; this is its line.
+    pub(super) fn begin(&mut self, step: &str, attempt: u32, questions: mpsc::Sender<Box<Question>>) -> Line {
+        let (answers, answered) = sync_channel(1);
+        self.0.insert(step.to_owned(), Session { attempt, asked: 0, waits: None, answers });
+        Line { step: step.to_owned(), attempt, questions, answers: answered }
+    }
+
+    /// Ends the sessions of all other steps than these: a script that still waits there is halted.
+    pub(super) fn keep(&mut self, steps: &[&str]) {
+        self.0.retain(|step, _| steps.contains(&step.as_str()));
     }
 }
 
 impl Task {
     /// Answers a script: from the journal what it asked before; anew, and journaled, what it did not.
     pub(super) fn question(&mut self, question: Question) -> Result<(), Error> {
-        let Question { step, attempt, ask, answer } = question;
+        let Question { step, attempt, ask } = question;
         let Some(session) = self.sessions.0.get_mut(&step).filter(|session| session.attempt == attempt) else {
             return Ok(());
         };
         session.asked += 1;
-        let number = session.asked;
+        let (number, answer) = (session.asked, session.answers.clone());
         let Some((_, state)) = self.run.step(&step) else { return Ok(()) };
         let path = format!("{step}/{number}");
         match (state.calls.get(number - 1), ask) {
@@ -136,7 +131,7 @@ impl Task {
             }
             (None, Ask::Act { action, input }) => {
                 self.act(&step, &path, &action, input)?;
-                self.waits(&step, path, answer);
+                self.waits(&step, path);
             }
             (Some(ScriptCall::Value { function, value }), Ask::Value { function: asked }) if function == asked => {
                 self.answers.push((answer, Ok(value.clone())));
@@ -145,7 +140,7 @@ impl Task {
                 if act.step.work.action().is_some_and(|known| known.as_str() == action)
                     && act.run.input.as_ref() == Some(&input) =>
             {
-                self.waits(&step, path, answer);
+                self.waits(&step, path);
             }
             (Some(known), ask) => {
                 let known = match known {
@@ -196,9 +191,9 @@ impl Task {
         Ok(())
     }
 
-    fn waits(&mut self, step: &str, path: String, answer: AnswerTo) {
+    fn waits(&mut self, step: &str, path: String) {
         if let Some(session) = self.sessions.0.get_mut(step) {
-            session.waits = Some((path, answer));
+            session.waits = Some(path);
         }
     }
 
@@ -209,11 +204,10 @@ impl Task {
             let _ = answer.send(result);
         }
         for session in self.sessions.0.values_mut() {
-            let ended = session.waits.as_ref().and_then(|(path, _)| ended(self.run.step(path)?.1));
-            if let Some(result) = ended
-                && let Some((_, answer)) = session.waits.take()
-            {
-                let _ = answer.send(result);
+            let ended = session.waits.as_ref().and_then(|path| ended(self.run.step(path)?.1));
+            if let Some(result) = ended {
+                session.waits = None;
+                let _ = session.answers.send(result);
             }
         }
     }
@@ -238,13 +232,15 @@ mod tests {
     #[test]
     fn a_question_that_nobody_will_take_out_is_given_up() {
         let (questions, mut asked) = mpsc::channel(4);
-        let mut line = Line { step: "fix".into(), attempt: 1, questions };
+        let mut sessions = Sessions::default();
+        let mut line = sessions.begin("fix", 1, questions);
         let script = std::thread::spawn(move || line.act("x/read", json!({})));
         while asked.is_empty() {
             std::thread::yield_now();
         }
         // The question lies in the channel, as where it comes at the moment at which the run goes away.
         asked.close();
+        drop(sessions);
         let refused = script.join().unwrap();
         assert!(matches!(refused, Err(Refusal::Halt(_))), "{refused:?}");
     }

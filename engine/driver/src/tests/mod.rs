@@ -1,9 +1,10 @@
 //! The driver against scripted plugins, a clock that jumps, and a journal in memory.
 
 mod durable;
+mod waiting;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -38,14 +39,28 @@ struct Outside {
     /// Actions that are to fail, hang or ask for a checkpoint, by step.
     faults: Mutex<BTreeMap<String, Fault>>,
     given_back: Mutex<Vec<BTreeMap<String, Vec<u8>>>>,
+    /// Whether a call waits for its turn.
+    queued: AtomicBool,
+    /// Calls that are about to block.
+    blocking: AtomicUsize,
 }
 
 #[derive(Clone, Copy)]
 enum Fault {
-    Transient { times: u32 },
+    Transient {
+        times: u32,
+    },
     Permanent,
     Hang,
     Checkpoint,
+    /// Its answer is lost, the first time.
+    Lost,
+    /// It waits for its turn, for ever.
+    Queue,
+    /// It waits until so many calls do, and then needs one of the runtime's threads for what blocks.
+    Blocks {
+        together: usize,
+    },
 }
 
 fn facts(name: &str, effect: EffectClass, has_verify: bool, has_undo: bool) -> ActionFacts {
@@ -104,6 +119,19 @@ impl Plugins for Outside {
                 self.given_back.lock().unwrap().push(call.checkpoints.clone());
                 notes.note(Note::Checkpoint { key: "job".into(), value: Some(vec![7]) }).await.unwrap();
             }
+            Some(Fault::Lost) => return Outcome::Lost { reason: "it trapped".into() },
+            Some(Fault::Queue) => {
+                notes.waits(true);
+                self.queued.store(true, Ordering::SeqCst);
+                std::future::pending().await
+            }
+            Some(Fault::Blocks { together }) => {
+                self.blocking.fetch_add(1, Ordering::SeqCst);
+                while self.blocking.load(Ordering::SeqCst) < together {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                tokio::task::spawn_blocking(|| ()).await.unwrap();
+            }
             _ => {}
         }
         self.effects.lock().unwrap().push(format!("{} {}", call.action.action(), call.key.as_str()));
@@ -116,7 +144,7 @@ impl Plugins for Outside {
     }
 
     async fn undo(&self, call: Call, undo_data: Option<String>, _: Arc<dyn Notes>) -> Outcome {
-        assert_eq!(undo_data.as_deref(), Some("was"));
+        assert!(undo_data.is_none_or(|data| data == "was"), "of an attempt whose answer was lost there is none");
         self.effects.lock().unwrap().push(format!("undo {}", call.key.as_str()));
         Outcome::Succeeded(Answer::default())
     }
@@ -177,21 +205,8 @@ fn by() -> By {
 }
 
 fn step(id: &str, action: &str, with: Value) -> Step {
-    Step {
-        id: id.into(),
-        condition: None,
-        work: Work::Action { action: action.parse().unwrap(), with: with.as_object().unwrap().clone() },
-        timeout_ms: 1_000,
-        retry: Retry { attempts: 3, ..Retry::default() },
-        on_failure: OnFailure::Stop,
-        on_unknown: OnUnknown::Ask,
-        idempotent: false,
-        always: false,
-        undo: None,
-        point_of_no_return: false,
-        until: None,
-        builds_on: vec![],
-    }
+    let work = Work::Action { action: action.parse().unwrap(), with: with.as_object().unwrap().clone() };
+    Step { timeout_ms: 1_000, retry: Retry { attempts: 3, ..Retry::default() }, ..Step::new(id, work) }
 }
 
 fn scripted(id: &str, source: &str, acts: &[&str]) -> Step {
@@ -317,7 +332,7 @@ async fn a_stopped_engine_writes_down_what_was_in_flight_and_the_next_goes_on() 
     bench.until_effects(1).await;
     bench.driver.stop(Duration::from_millis(10)).await;
     let last = bench.journal.history(id).unwrap().pop().unwrap();
-    assert_eq!(last.event, Event::Interrupted { engine: Exit::Stopped });
+    assert_eq!(last.event, Event::Interrupted { engine: Exit::Stopped, not_begun: vec![] });
     assert!(matches!(bench.driver.resume(id).await, Err(Error::Stopped)));
 
     let outside = Arc::new(Outside::default());
@@ -342,7 +357,7 @@ async fn an_unverifiable_step_blocks_its_run_until_it_is_settled() {
     let run = next.driver.wait(id).await.unwrap();
     assert_eq!(run.status(), RunStatus::Blocked);
     let wrong = next.driver.settle(id, "other".into(), Settlement::Retry, by()).await.unwrap_err();
-    assert_eq!(wrong.to_string(), "step \"other\" does not fit this run");
+    assert_eq!(wrong.to_string(), "there is no step \"other\" in this run (its steps: blind)");
     next.driver.settle(id, "blind".into(), Settlement::Done { output: json!(1) }, by()).await.unwrap();
     assert_eq!(next.driver.wait(id).await.unwrap().status(), RunStatus::Succeeded);
     assert_eq!(next.outside.effects.lock().unwrap().len(), 0);

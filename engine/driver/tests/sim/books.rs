@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use journal::Batch;
-use runwright_core::{Direction, Event, Key, Record, Run, RunId, Runbook, ScriptCall, Step, StepRun, StepState, Work};
+use runwright_core::{
+    Attempt, Direction, Event, Key, Phase, Record, Run, RunId, Runbook, ScriptCall, StepRun, StepState, Work,
+};
 
 /// The books, and the first rule that was broken.
 pub(crate) struct Books {
@@ -17,6 +19,10 @@ pub(crate) struct Books {
     pub(crate) effects: BTreeMap<String, u32>,
     /// Keys under which an unsafe effect happened and must not happen again.
     pub(crate) spent: BTreeSet<String>,
+    /// Runs that were told to stop.
+    pub(crate) stopped: BTreeSet<RunId>,
+    /// What a person said to try again.
+    pub(crate) retried: BTreeSet<(RunId, String)>,
     /// Effects and records in their order, for people.
     pub(crate) story: Vec<String>,
     pub(crate) broken: Option<String>,
@@ -47,6 +53,8 @@ impl Books {
             holders: BTreeMap::new(),
             effects: BTreeMap::new(),
             spent: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            retried: BTreeSet::new(),
             story: Vec::new(),
             broken: None,
         }
@@ -81,14 +89,13 @@ impl Books {
     /// Whether the step waits for a time, and calls nothing.
     pub(crate) fn waits(&self, run: RunId, path: &str, direction: Direction) -> bool {
         let step = self.runs.get(&run).and_then(|watched| watched.run.step(path));
-        step.is_some_and(|(step, _)| matches!(work(step, direction), Work::Wait { .. }))
+        step.is_some_and(|(step, _)| matches!(step.work(direction), Work::Wait { .. }))
     }
 
-    /// The call of this script that has not ended, if there is one.
-    pub(crate) fn open_call(&self, run: RunId, script: &str) -> Option<String> {
-        let (_, state) = self.runs.get(&run)?.run.step(script)?;
-        let ended = |path: &String| matches!(self.state(run, path), Some(StepState::Succeeded | StepState::Failed));
-        acts(state).into_iter().find(|path| !ended(path))
+    /// Whether an attempt of this script is in flight.
+    pub(crate) fn is_calling(&self, run: RunId, script: &str) -> bool {
+        let state = self.state(run, script);
+        matches!(state, Some(StepState::Active(Attempt { phase: Phase::Calling, .. })))
     }
 
     /// A batch became durable.
@@ -132,18 +139,15 @@ impl Books {
                 watched.completed.insert(path, record.seq);
             }
         }
-        let blames = [self.lock_rule(&before, record), self.undo_rule(&before, record), self.truth_rule(record)];
+        let blames = [
+            self.lock_rule(&before, record),
+            self.stop_rule(&before, record),
+            self.undo_rule(&before, record),
+            self.truth_rule(record),
+        ];
         blames.into_iter().flatten().for_each(|blame| self.blame(blame));
         self.licence(&before, record);
         Ok(())
-    }
-}
-
-/// What is called in this direction.
-pub(crate) fn work(step: &Step, direction: Direction) -> &Work {
-    match (direction, &step.undo) {
-        (Direction::Undo, Some(undo)) => undo,
-        _ => &step.work,
     }
 }
 

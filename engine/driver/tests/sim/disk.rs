@@ -71,6 +71,13 @@ fn asked(world: &World, scripts: &mut Scripts, record: &Record) {
             stops(step, None);
             scripts.remove(&(run, step.clone()));
         }
+        Event::Interrupted { .. } => scripts.retain(|(of, step), _| {
+            let stays = *of != run;
+            if !stays {
+                world.schedule.computes(format!("{run} {step}"), false);
+            }
+            stays
+        }),
         _ => {}
     }
 }
@@ -80,10 +87,17 @@ fn answered(world: &World, scripts: &mut Scripts, record: &Record) {
     let run = record.run;
     match &record.event {
         Event::Started { step, action: None, direction, .. } if !world.books().waits(run, step, *direction) => {
-            // Run again, it gets the recorded answers and then waits for the call that was in flight.
-            let waits = world.books().open_call(run, step);
-            world.schedule.computes(format!("{run} {step}"), waits.is_none());
-            scripts.insert((run, step.clone()), waits);
+            // Run again, it gets the recorded answers, which all are there.
+            world.schedule.computes(format!("{run} {step}"), true);
+            scripts.insert((run, step.clone()), None);
+        }
+        Event::Ended { step, .. } | Event::Verified { step, .. } | Event::Settled { step, .. } => {
+            // A script that was not run in this life before, because it waited for a call, is run when that has ended.
+            if let Some((script, _)) = step.split_once('/')
+                && world.books().is_calling(run, script)
+            {
+                scripts.entry((run, script.to_owned())).or_insert_with(|| Some(step.clone()));
+            }
         }
         Event::Noted { step, note: Note::Value { .. }, .. } => world.schedule.computes(format!("{run} {step}"), true),
         _ => {}

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use driver::{Admission, Driver, Error};
 use journal::Journal;
-use runwright_core::{By, Cause, OnBusy, RunId, Runbook, Step, Timestamp, Work};
+use runwright_core::{By, Cause, RunId, Runbook, Timestamp};
 use serde_json::json;
 use tokio::runtime::Builder;
 
@@ -78,7 +78,7 @@ pub(crate) fn history(seed: u64) -> History {
     let scripts = SCRIPTS.get_or_init(|| Arc::new(script::Engine::new(script::Limits::default())));
     let world = Arc::new(World::new(seed, Arc::clone(scripts)));
     let mut dice = world.dice(format_args!("wishes"));
-    let mut wishes: Vec<Wish> = (0..1 + dice.below(3))
+    let wishes: Vec<Wish> = (0..1 + dice.below(3))
         .map(|n| {
             let mut random = [0; 10];
             random[0] = n as u8;
@@ -86,13 +86,6 @@ pub(crate) fn history(seed: u64) -> History {
             Wish { id, runbook: Arc::new(runbook(&mut dice)), n: dice.below(3) }
         })
         .collect();
-    // Who replaces a run cancels it at any time: see `person::minds` about scripts.
-    let scripts = |step: &Step| matches!(step.work, Work::Script { .. });
-    if wishes.iter().any(|wish| wish.runbook.steps.iter().any(scripts)) {
-        for lock in wishes.iter_mut().filter_map(|wish| Arc::make_mut(&mut wish.runbook).lock.as_mut()) {
-            lock.on_busy = OnBusy::Queue;
-        }
-    }
     for wish in &wishes {
         world.books().story.push(format!("run {}: {:#?}", wish.id, wish.runbook));
     }

@@ -15,6 +15,9 @@
 //! 9. What the journal says at a run's end is true, where plugins tell the truth: what succeeded happened, what failed
 //!    with nothing remaining did not, and a run that was rolled back left nothing that has an undo.
 //!
+//! 10. In a run that was told to stop, no step starts any more but those that always run, what takes back, and what a person
+//!     says to try again.
+//!
 //! Rules 4 and 8 are looked after where engines live (`history.rs`), the others here.
 
 use std::collections::BTreeSet;
@@ -25,7 +28,7 @@ use runwright_core::{
     StepState, Verdict,
 };
 
-use crate::books::{Books, Undone, Watched, paths, work};
+use crate::books::{Books, Undone, Watched, paths};
 
 impl Books {
     /// Something happens outside, for this attempt.
@@ -38,7 +41,7 @@ impl Books {
             return self.blame(format!("1: {path} acts, and is not written down"));
         };
         let own_undo = direction == Direction::Undo && step.undo.is_none();
-        let effect = run.pin_of(work(step, direction)).map_or(EffectClass::Read, |pin| pin.effect);
+        let effect = run.pin_of(step.work(direction)).map_or(EffectClass::Read, |pin| pin.effect);
         let in_flight =
             state.active().is_some_and(|a| (a.direction, a.number, &a.phase) == (direction, attempt, &Phase::Calling));
         let (over, once) = (run.status().is_finished(), effect == EffectClass::Unsafe && !step.idempotent && !own_undo);
@@ -87,6 +90,28 @@ impl Books {
         Some(format!("7: {id} takes the lock {key:?}, which {before} holds"))
     }
 
+    /// What may start in a run that was told to stop, maybe together with that it was taken over.
+    pub(crate) fn stop_rule(&mut self, before: &Run, record: &Record) -> Option<String> {
+        match &record.event {
+            Event::CancelRequested { .. } | Event::RollbackRequested { .. } => {
+                self.stopped.insert(record.run);
+                None
+            }
+            Event::Settled { step, settlement: Settlement::Retry, .. } => {
+                self.retried.insert((record.run, step.clone()));
+                None
+            }
+            Event::Started { step: path, direction: Direction::Forward, .. } => {
+                let script = path.split_once('/').map_or(&**path, |(script, _)| script);
+                let always = before.step(script).is_some_and(|(step, _)| step.always);
+                let again = self.retried.contains(&(record.run, path.clone()));
+                let starts = self.stopped.contains(&record.run) && !always && !again;
+                starts.then(|| format!("10: {path} starts in a run that was told to stop"))
+            }
+            _ => None,
+        }
+    }
+
     /// What may be undone when this is written down.
     pub(crate) fn undo_rule(&mut self, before: &Run, record: &Record) -> Option<String> {
         let path = match &record.event {
@@ -106,7 +131,7 @@ impl Books {
         if !settled {
             return Some(format!("3: {path} is undone, and it is {:?}", state.state));
         }
-        if before.attempts().any(|step| step.active().is_some_and(|a| a.direction == Direction::Forward)) {
+        if before.attempts().any(|(_, step)| step.active().is_some_and(|a| a.direction == Direction::Forward)) {
             return Some(format!("3: {path} is undone while a step is in flight"));
         }
         let held = held_back(before);
@@ -156,7 +181,7 @@ impl Books {
             let writes = run.effect(step) != EffectClass::Read;
             let times = |direction| self.effects(&Key::of(run.id(), &path, direction));
             let (done, undone) = (times(Direction::Forward), times(Direction::Undo));
-            let calls = |direction| work(step, direction).action().is_some();
+            let calls = |direction| step.work(direction).action().is_some();
             let partial = state.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Partial);
             let lie = match &state.state {
                 StepState::Succeeded => calls(Direction::Forward) && done == 0,

@@ -93,6 +93,11 @@ impl<'a> Attempt<'a> {
             world.fault();
         }
         let lies = !world.honest && dice.percent(30);
+        if dice.percent(25) {
+            notes.waits(true);
+            self.passes(dice.below(3_000)).await;
+            notes.waits(false);
+        }
         self.passes(dice.below(2_000)).await;
         let failed = |kind| Outcome::Failed(Failure::new(kind, format!("simulated {fate:?}")));
         match fate {

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use driver::{Admitted, Driver, Error};
 use journal::{Batch, Journal, Query};
-use runwright_core::{By, Direction, Key, Run, RunId, RunStatus, Settlement, StepState};
+use runwright_core::{By, Direction, Key, Run, RunId, RunStatus, Settlement};
 use serde_json::json;
 
-use crate::books::paths;
 use crate::dice::Dice;
 use crate::history::{Left, Wish, is_answer};
 use crate::world::World;
@@ -23,6 +22,7 @@ pub(crate) async fn looks_after(
     wishes: &[Wish],
     taken_back: &mut BTreeSet<RunId>,
 ) -> Left {
+    decides_first(world, driver, wishes).await;
     match driver.resume_all().await {
         Ok((_, left)) if left.is_empty() => {}
         Ok((_, left)) => world.books().blame(format!("4: these can't go on: {left:?}")),
@@ -56,11 +56,12 @@ pub(crate) async fn looks_after(
         if !busy {
             return Left::Done;
         }
-        let unfinished = world.journal.runs(&Query::unfinished()).map_or(usize::MAX, |heads| heads.len());
-        if driver.living() < unfinished {
+        let unfinished = world.journal.runs(&Query::unfinished()).unwrap_or_default();
+        let left = unfinished.into_iter().map(|head| head.run).find(|run| !driver.is_living(*run));
+        if let Some(left) = left {
             // With a failed journal every task ends.
             if !failed(driver).await {
-                world.books().blame(format!("4: of {unfinished} unfinished runs {} have a task", driver.living()));
+                world.books().blame(format!("4: run {left} is not over, and has no task"));
             }
             return Left::Stopped;
         }
@@ -72,6 +73,38 @@ pub(crate) async fn looks_after(
     }
     world.books().blame(format!("4: after {LOOKS_MAX} looks not every run came to its end"));
     Left::Stopped
+}
+
+/// Before the engine takes its runs over, somebody may tell one of them to stop, or settle what it asks.
+async fn decides_first(world: &World, driver: &Driver, wishes: &[Wish]) {
+    let mut dice = world.dice(format_args!("first {}", world.life()));
+    if let Err(error) = driver.remember_locks() {
+        return world.books().blame(format!("4: {error}"));
+    }
+    for wish in wishes {
+        let known = world.books().run(wish.id).filter(|run| !run.status().is_finished());
+        let Some(run) = known.filter(|_| !world.is_calm() && dice.percent(10)) else { continue };
+        let by = By { who: "ada".into(), why: "first".into() };
+        let did = match run.status() {
+            RunStatus::Blocked => settles(world, driver, &run, &mut dice, by).await,
+            _ => stops(world, driver, run.id(), &mut dice, by).await,
+        };
+        match did {
+            Ok(()) | Err(Error::Journal(_)) => {}
+            Err(error) if is_answer(&error) => {}
+            Err(error) => world.books().blame(format!("4: {error}")),
+        }
+    }
+}
+
+/// Tells one run to stop.
+async fn stops(world: &World, driver: &Driver, id: RunId, dice: &mut Dice, by: By) -> Result<(), Error> {
+    let rollback = dice.percent(50);
+    world.books().story.push(format!("-- {id} is cancelled, rollback {rollback}"));
+    match dice.percent(30) {
+        true => driver.roll_back(id, by).await,
+        false => driver.cancel(id, by, rollback).await,
+    }
 }
 
 async fn failed(driver: &Driver) -> bool {
@@ -116,18 +149,8 @@ async fn minds(
             Ok(true)
         }
         _ => {
-            // A script that is run again catches up beside the simulated time: told to stop meanwhile, it would depend on
-            // the threads where it stops.
-            let catches_up = run.steps().any(|(step, state)| {
-                state.forward.started > 1 && state.active().is_some() && world.books().open_call(id, &step.id).is_some()
-            });
-            if !world.is_calm() && !catches_up && dice.percent(6) {
-                let rollback = dice.percent(50);
-                world.books().story.push(format!("-- {id} is cancelled, rollback {rollback}"));
-                match dice.percent(30) {
-                    true => driver.roll_back(id, by()).await?,
-                    false => driver.cancel(id, by(), rollback).await?,
-                }
+            if !world.is_calm() && dice.percent(6) {
+                stops(world, driver, id, dice, by()).await?;
             }
             Ok(true)
         }
@@ -136,11 +159,7 @@ async fn minds(
 
 /// Settles one step by what is true outside.
 async fn settles(world: &World, driver: &Driver, run: &Run, dice: &mut Dice, by: By) -> Result<(), Error> {
-    let asks = run.attempts().zip(paths(run)).find_map(|(state, path)| match state.state {
-        StepState::Unknown { direction, .. } => Some((path, direction)),
-        StepState::UndoFailed { accepted: false } => Some((path, Direction::Undo)),
-        _ => None,
-    });
+    let asks = run.attempts().find_map(|(step, state)| Some((step.id.clone(), state.state.asks()?)));
     let Some((path, direction)) = asks else {
         world.books().blame(format!("4: run {} is blocked, and no step asks", run.id()));
         return Ok(());
@@ -153,6 +172,12 @@ async fn settles(world: &World, driver: &Driver, run: &Run, dice: &mut Dice, by:
         (true, _) => done(),
         (false, 0) => Settlement::Failed,
         (false, _) => Settlement::Retry,
+    };
+    // What a script did can be left as a whole.
+    let script = path.split_once('/').map(|(script, _)| script.to_owned());
+    let (path, settlement) = match script.filter(|_| direction == Direction::Undo && dice.percent(30)) {
+        Some(script) => (script, Settlement::Failed),
+        None => (path, settlement),
     };
     world.books().story.push(format!("-- {path} of {} is settled: {}", run.id(), settlement.as_str()));
     driver.settle(run.id(), path, settlement, by).await

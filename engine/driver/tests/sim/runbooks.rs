@@ -44,9 +44,7 @@ fn step(n: usize, dice: &mut Dice) -> Step {
     let builds_on = (0..n).filter(|_| dice.percent(15)).map(|n| format!("s{n}")).collect();
     Step {
         builds_on,
-        id: format!("s{n}"),
         condition: dice.percent(12).then(|| dice.one(&conditions).to_owned()),
-        work,
         // The time of a script is measured for real.
         timeout_ms: if scripted { 3_600_000 } else { 1_000 + dice.below(20_000) },
         retry: Retry { attempts: 1 + dice.below(4) as u32, delay_ms: dice.below(5_000), ..Retry::default() },
@@ -57,6 +55,7 @@ fn step(n: usize, dice: &mut Dice) -> Step {
         undo: (!is_wait && dice.percent(20)).then(|| undo(n, dice)),
         point_of_no_return: dice.percent(5),
         until,
+        ..Step::new(format!("s{n}"), work)
     }
 }
 

@@ -3,7 +3,7 @@
 use daemon::view::CancelRequest;
 use runwright_core::By;
 
-use crate::follow::{Signals, hand_over, see_through};
+use crate::follow::{Signals, hand_over, see_on, stands};
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -36,13 +36,14 @@ impl Cancel {
         let signals = Signals::listen()?;
         let access = context.access_to_go_on("runwright runs cancel", self.detach).await?;
         let request = CancelRequest { by: By { who: context.who(), why: self.reason }, rollback: self.rollback };
-        let cancelled = match access.find(&self.run).await {
-            Ok(id) => access.cancel(id, request).await.map(|()| id),
-            Err(error) => Err(error),
+        let cancelled = async {
+            let before = stands(&access, &self.run).await?;
+            access.cancel(before.run, request).await?;
+            Ok::<_, daemon::Error>(before)
         };
-        match cancelled {
-            Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => match see_through(context, access, id, None, signals).await? {
+        match cancelled.await {
+            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
+            Ok(before) => match see_on(context, access, &before, signals).await? {
                 exit::CANCELLED if !self.rollback => Ok(exit::SUCCEEDED),
                 exit::ROLLED_BACK if self.rollback => Ok(exit::SUCCEEDED),
                 other => Ok(other),

@@ -1,6 +1,6 @@
 //! `runwright runs resume`
 
-use crate::follow::{Signals, hand_over, see_through};
+use crate::follow::{Signals, hand_over, see_on, stands};
 use crate::{Context, Error};
 
 const EXAMPLES: &str = "\
@@ -26,13 +26,14 @@ impl Resume {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let signals = Signals::listen()?;
         let access = context.access_to_go_on("runwright runs resume", self.detach).await?;
-        let resumed = match access.find(&self.run).await {
-            Ok(id) => access.resume(id).await.map(|()| id),
-            Err(error) => Err(error),
+        let resumed = async {
+            let before = stands(&access, &self.run).await?;
+            access.resume(before.run).await?;
+            Ok::<_, daemon::Error>(before)
         };
-        match resumed {
-            Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => see_through(context, access, id, None, signals).await,
+        match resumed.await {
+            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
+            Ok(before) => see_on(context, access, &before, signals).await,
             Err(error) => {
                 access.close().await;
                 Err(Error::from(error).during(&format!("resume run {}", self.run)))

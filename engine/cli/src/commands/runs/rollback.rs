@@ -1,8 +1,9 @@
 //! `runwright runs rollback`
 
-use runwright_core::By;
+use daemon::view::{RunView, StepView};
+use runwright_core::{By, RunStatus};
 
-use crate::follow::{Signals, hand_over, see_through};
+use crate::follow::{Signals, grouped, hand_over, see_on, stands};
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -32,13 +33,15 @@ impl Rollback {
         let signals = Signals::listen()?;
         let access = context.access_to_go_on("runwright runs rollback", self.detach).await?;
         let by = By { who: context.who(), why: self.reason };
-        let asked = match access.find(&self.run).await {
-            Ok(id) => access.roll_back(id, by).await.map(|()| id),
-            Err(error) => Err(error),
+        let asked = async {
+            let before = stands(&access, &self.run).await?;
+            context.screen.lines(warnings(&before));
+            access.roll_back(before.run, by).await?;
+            Ok::<_, daemon::Error>(before)
         };
-        match asked {
-            Ok(id) if self.detach => Ok(hand_over::done(context, id)),
-            Ok(id) => match see_through(context, access, id, None, signals).await? {
+        match asked.await {
+            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
+            Ok(before) => match see_on(context, access, &before, signals).await? {
                 exit::ROLLED_BACK => Ok(exit::SUCCEEDED),
                 other => Ok(other),
             },
@@ -48,4 +51,21 @@ impl Rollback {
             }
         }
     }
+}
+
+/// What will not come back, or may not.
+fn warnings(run: &RunView) -> Vec<String> {
+    if matches!(run.outcome, RunStatus::RollingBack | RunStatus::RolledBack) {
+        return Vec::new();
+    }
+    let all = run.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.calls));
+    let doubtful =
+        |step: &&StepView| step.destructive && step.outcome == "succeeded" && !run.not_undoable.contains(&step.id);
+    let destroyed: Vec<String> = all.filter(doubtful).map(|step| step.id.clone()).collect();
+    let told = [
+        ("can't be taken back, and stays as it is", &run.not_undoable),
+        ("destroyed something that may not come back", &destroyed),
+    ];
+    let told = told.into_iter().filter(|(_, steps)| !steps.is_empty());
+    told.map(|(what, steps)| format!("{what}: {}", grouped(steps))).collect()
 }

@@ -1,7 +1,7 @@
 //! `runwright runs show`
 
 use daemon::Access;
-use daemon::view::{RunView, Tale};
+use daemon::view::{RunView, StepView, Tale};
 use runwright_core::{Cause, Event, Record, Runbook};
 use serde_json::json;
 
@@ -76,22 +76,25 @@ fn text(context: &Context, run: &RunView) -> Vec<String> {
     };
     let mut lines = vec![format!("{}, started {} by {cause}", run.runbook, time(run.created))];
     lines.extend(run.inputs.iter().map(|(key, input)| format!("  {} = {}", clean(key), value(input))));
-    let rows: Vec<Vec<String>> = run.steps.iter().map(row).collect();
-    let steps = table(&rows).into_iter().zip(&run.steps);
-    lines.extend(steps.map(|(line, step)| {
-        let mark = Mark::of(&step.outcome);
-        format!("  {} {line}", screen.paint(mark.tone(), mark.as_str()))
+    // The calls of a script stand below it.
+    let steps =
+        run.steps.iter().flat_map(|step| std::iter::once(("", step)).chain(step.calls.iter().map(|call| ("  ", call))));
+    let (rows, marks): (Vec<_>, Vec<_>) =
+        steps.map(|(indent, step)| (row(step, indent), (indent, Mark::of(&step.outcome)))).unzip();
+    lines.extend(table(&rows).iter().zip(marks).map(|(line, (indent, mark))| {
+        let line = line.strip_prefix(indent).unwrap_or(line);
+        format!("  {indent}{} {line}", screen.paint(mark.tone(), mark.as_str()))
     }));
     lines.extend(summary(screen, run, &context.itself()));
     lines
 }
 
-fn row(step: &daemon::view::StepView) -> Vec<String> {
+fn row(step: &StepView, indent: &str) -> Vec<String> {
     let took = step.took_ms.map(duration).unwrap_or_default();
     let attempts = if step.attempts > 1 { count(step.attempts as usize, "attempt") } else { String::new() };
     let error = step.error.as_ref().filter(|_| step.outcome != "succeeded").map(|error| error.message.as_str());
     let remark = step.note.as_deref().or(error).map(clean).unwrap_or_default();
-    vec![step.id.clone(), step.outcome.clone(), took, attempts, remark]
+    vec![format!("{indent}{}", step.id), step.outcome.clone(), took, attempts, remark]
 }
 
 /// A record with its number and time, a line for each thing that it means.

@@ -3,21 +3,25 @@
 use super::*;
 
 /// The paths of the calls that wait for an answer.
-fn calls(world: &World) -> Vec<String> {
+pub(super) fn calls(world: &World) -> Vec<String> {
     let due = world.run.due(world.now).into_iter();
     due.filter_map(|effect| if let Effect::Call { step, .. } = effect { Some(step) } else { None }).collect()
 }
 
-fn script(id: &str, acts: &[&str]) -> Step {
+pub(super) fn script(id: &str, acts: &[&str]) -> Step {
     let acts = acts.iter().map(|act| act.parse().unwrap()).collect();
     Step { work: Work::Script { source: String::new(), acts }, ..step(id, "x/read") }
 }
 
-fn act(world: &mut World, script: &str, action: &str) {
+pub(super) fn act(world: &mut World, script: &str, action: &str) {
     world.add(world.run.next_act(script, action.parse().unwrap(), json!({"a": 1})).unwrap());
 }
 
-fn ended(step: &str, attempt: u32, outcome: Outcome) -> Event {
+pub(super) fn settled(step: &str, settlement: Settlement) -> Event {
+    Event::Settled { step: step.into(), settlement, by: by() }
+}
+
+pub(super) fn ended(step: &str, attempt: u32, outcome: Outcome) -> Event {
     Event::Ended { step: step.into(), direction: Direction::Forward, attempt, outcome }
 }
 
@@ -30,7 +34,7 @@ fn the_calls_of_a_script_are_steps_of_their_own_and_survive_a_crash() {
     let note = Note::Value { function: "now".into(), value: json!(7) };
     world.add(Event::Noted { step: "s".into(), direction: Direction::Forward, attempt: 1, note });
     act(&mut world, "s", "x/unsafe");
-    assert_eq!(calls(&world), ["s", "s/3"], "a value counts as a call");
+    assert_eq!(calls(&world), ["s/3"], "a value counts as a call; the script owes nothing while it waits");
     world.crash();
     let due = world.run.due(world.now);
     assert!(due.contains(&Effect::Verify { step: "s/3".into(), direction: Direction::Forward, attempt: 1 }), "{due:?}");
@@ -82,8 +86,12 @@ fn a_call_whose_outcome_is_unknown_blocks_its_script_until_it_is_settled() {
     world.crash();
     world.settle_down();
     assert_eq!(world.run.status(), RunStatus::Blocked);
-    world.add(Event::Settled { step: "s/1".into(), settlement: Settlement::Done { output: json!(1) }, by: by() });
-    assert_eq!(world.run.status(), RunStatus::Running);
+    let asks = world.run.waits_for("s").unwrap().0.id.clone();
+    assert_eq!((asks.as_str(), world.run.in_flight().count()), ("s/1", 0));
+    let refused = world.try_add(settled("s", Settlement::Failed)).unwrap_err();
+    let expected = "step \"s\" is a script that waits for its call \"s/1\": say what became of \"s/1\"";
+    assert_eq!(refused.to_string(), expected);
+    world.add(settled("s/1", Settlement::Done { output: json!(1) }));
     world.answer("s", succeeded(json!(null)));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::Succeeded));
 }
@@ -154,7 +162,7 @@ fn a_run_can_be_taken_back_after_its_end() {
     world.answer("a", succeeded(json!(null)));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
     let again = world.try_add(Event::RollbackRequested { by: by() }).unwrap_err();
-    assert!(again.to_string().contains("is rolled back"), "{again}");
+    assert_eq!(again.to_string(), "the run was rolled back already");
 }
 
 #[test]

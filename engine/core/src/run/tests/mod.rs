@@ -1,6 +1,7 @@
 //! The machine lived through, by hand and by chance.
 
 mod durable;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,21 +36,7 @@ fn pins() -> BTreeMap<ActionName, Pin> {
 }
 
 fn step(id: &str, action: &str) -> Step {
-    Step {
-        id: id.into(),
-        condition: None,
-        work: Work::Action { action: action.parse().unwrap(), with: Map::new() },
-        timeout_ms: Step::DEFAULT_TIMEOUT_MS,
-        retry: Retry::default(),
-        on_failure: OnFailure::Stop,
-        on_unknown: OnUnknown::Ask,
-        idempotent: false,
-        always: false,
-        undo: None,
-        point_of_no_return: false,
-        until: None,
-        builds_on: vec![],
-    }
+    Step::new(id, Work::Action { action: action.parse().unwrap(), with: Map::new() })
 }
 
 fn by() -> By {
@@ -143,7 +130,7 @@ impl World {
     /// An engine dies and another takes over, from the history alone.
     fn crash(&mut self) {
         self.run = Run::replay(self.run.runbook().clone(), &self.history).unwrap();
-        self.add(Event::Interrupted { engine: Exit::Died });
+        self.add(Event::Interrupted { engine: Exit::Died, not_begun: vec![] });
     }
 }
 
@@ -355,7 +342,7 @@ fn an_unverifiable_step_blocks_and_is_settled() {
     let mut world = blocked();
     let before = world.run.clone();
     let refused = settle(&mut world, Settlement::Undo).unwrap_err();
-    assert_eq!(refused.to_string(), "settled as undo does not fit step \"a\", which has no undo to run");
+    assert_eq!(refused.to_string(), "step \"a\" has no undo that could run: settle it as done, failed or retry");
     assert_eq!(world.run, before);
 }
 
@@ -462,9 +449,7 @@ fn live(steps: Vec<Step>, choices: &[u8]) -> World {
             None if world.run.status().is_finished() => break,
             None => {
                 assert_eq!(world.run.status(), RunStatus::Blocked, "a run with nothing due is over or blocked");
-                let asking = world.run.steps().find(|(_, state)| {
-                    matches!(state.state, StepState::Unknown { .. } | StepState::UndoFailed { accepted: false })
-                });
+                let asking = world.run.attempts().find(|(_, state)| state.state.asks().is_some());
                 let step = asking.expect("a blocked run names a step").0.id.clone();
                 let settlement = match choice % 4 {
                     0 => Settlement::Done { output: json!("settled") },

@@ -1,0 +1,75 @@
+//! Why a person's command does not fit a run, in their words.
+
+use super::place::Place;
+use super::{Misfit, Run, Stage};
+use crate::{Direction, RunStatus, closest};
+
+/// Names in one list, at most: a script may have made a thousand calls.
+const NAMES_MAX: usize = 12;
+
+impl Run {
+    /// Nothing stands at this path.
+    pub(super) fn no_such_step(&self, path: &str) -> Misfit {
+        let known: Vec<&str> = self.attempts().map(|(step, _)| step.id.as_str()).collect();
+        let near = closest(path, known.iter().copied());
+        let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        let steps: Vec<&str> = self.steps().map(|(step, _)| step.id.as_str()).collect();
+        Misfit::refusal(format!("there is no step {path:?} in this run (its steps: {}){near}", listed(&steps)))
+    }
+
+    /// Nobody asks what became of what stands here.
+    pub(super) fn nothing_to_settle(&self, place: Place) -> Misfit {
+        let (id, state) = (&self.step_at(place).id, self.at(place));
+        if let Some(call) = self.open_call(place).filter(|call| self.at(*call).state.asks().is_some()) {
+            let call = &self.step_at(call).id;
+            return Misfit::refusal(format!(
+                "step {id:?} is a script that waits for its call {call:?}: say what became of {call:?}"
+            ));
+        }
+        let word = match state.state.as_str() {
+            "pending" => "has not begun",
+            "undo-failed" => "was settled already",
+            "running" => "is running",
+            "undoing" => "is being undone",
+            "skipped" => "was skipped",
+            "undone" => "was undone",
+            "failed" => "failed",
+            _ => "succeeded",
+        };
+        Misfit::refusal(format!(
+            "step {id:?} {word}, so there is nothing to settle about it; {}",
+            self.waits_for_person()
+        ))
+    }
+
+    /// The run is on its way to its end, or there.
+    pub(super) fn ends_already(&self) -> Misfit {
+        let how = match self.stage {
+            Stage::Finished(RunStatus::RolledBack) => return Misfit::refusal("the run was rolled back already"),
+            Stage::Undoing => "is rolling back",
+            Stage::Closing(RunStatus::Cancelled) => "is being cancelled",
+            _ => "is ending",
+        };
+        let waits = if self.is_blocked() { format!("; {}", self.waits_for_person()) } else { String::new() };
+        Misfit::refusal(format!("the run {how} already{waits}"))
+    }
+
+    /// What a person is asked about, for the end of a sentence.
+    fn waits_for_person(&self) -> String {
+        let asks = self.attempts().filter_map(|(step, state)| {
+            let about = state.state.asks()?;
+            Some(if about == Direction::Undo { format!("the undo of {}", step.id) } else { step.id.clone() })
+        });
+        let asks: Vec<String> = asks.collect();
+        match asks.as_slice() {
+            [] => "no step of this run waits for a person".to_owned(),
+            asks => format!("it waits for a person to say what became of {}", listed(asks)),
+        }
+    }
+}
+
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMES_MAX).map(AsRef::as_ref).collect();
+    let more = if names.len() > NAMES_MAX { format!(" and {} more", names.len() - NAMES_MAX) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
