@@ -103,5 +103,5 @@ fn read_config(path: &Path, scripts: &script::Engine) -> Result<Value, Error> {
     let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
     let name = path.display().to_string();
     lang::value(&name, &bytes, scripts)
-        .map_err(|diagnostics| Error::Settings { path: path.to_owned(), what: lang::render(&diagnostics, &bytes) })
+        .map_err(|diagnostics| Error::Settings { path: path.to_owned(), text: bytes, diagnostics })
 }

@@ -55,7 +55,7 @@ pub use binding::{VersionRange, withheld};
 pub use call::{Call, Change, ChangeKind, Preview, Reply, Verb};
 pub use embed::embed;
 pub use error::Error;
-pub use grants::{ExecGrant, FileGrant, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
+pub use grants::{ExecGrant, FileGrant, GrantProblem, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
 pub use host::{Host, Settings};
 pub use limits::Limits;
 pub use linked::Kind;

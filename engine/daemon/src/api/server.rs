@@ -171,7 +171,6 @@ impl IntoResponse for Error {
                 StatusCode::NOT_FOUND
             }
             Self::AmbiguousRun(_)
-            | Self::Refused { .. }
             | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. } | driver::Error::Busy { .. }) => {
                 StatusCode::CONFLICT
             }
