@@ -133,26 +133,30 @@ fn every_test_file_is_compiled() {
 }
 
 #[test]
-fn every_plugin_has_tests_and_no_two_share_a_file() {
-    let tests: String = files("tests", &is_rust)
-        .into_iter()
-        .chain(files("engine", &is_rust))
-        .chain(files("plugins", &is_rust))
-        .filter(|path| {
-            fs::read_to_string(path).is_ok_and(|text| text.contains("#[test]") || text.contains("tokio::test"))
-        })
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+fn every_plugin_is_used_by_a_test() {
+    let tested = |path: &&PathBuf| read(path).contains("#[test]") || read(path).contains("tokio::test");
+    let tests = ["tests", "engine", "plugins"].iter().flat_map(|folder| files(folder, &is_rust)).collect::<Vec<_>>();
+    let tests: String = tests.iter().filter(tested).map(read).collect();
     for manifest in files("plugins", &|path| path.ends_with("Cargo.toml")) {
         let folder = manifest.parent().unwrap();
         if folder == root().join("plugins") {
             continue;
         }
         let name = folder.file_name().unwrap().to_str().unwrap();
-        assert!(
-            tests.contains(&format!("{name}.wasm")) || tests.contains(&format!("{name}/")),
-            "no test names the plugin {name}"
-        );
+        // Its file, or one of its actions: a folder `files/` in a path is no use of the plugin `files`.
+        let uses = [format!("{name}.wasm"), format!("uses: {name}/"), format!("\"{name}/"), format!("[\"{name}\"")];
+        assert!(uses.iter().any(|uses| tests.contains(uses)), "no test uses the plugin {name}");
+    }
+}
+
+#[test]
+fn no_file_is_called_by_a_word_that_says_nothing() {
+    let empty = ["util", "utils", "common", "helper", "helpers", "misc", "manager"];
+    // Package managers are what this file is about.
+    let meant = root().join("plugins/package/src/manager.rs");
+    for path in ["engine", "sdk", "plugins", "tests", "benches"].iter().flat_map(|folder| files(folder, &is_rust)) {
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(!empty.contains(&stem.as_str()) || path == meant, "{}: what is it for?", path.display());
     }
 }
 

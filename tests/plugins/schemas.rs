@@ -60,7 +60,7 @@ fn the_grants_of_every_readme_can_be_copied() {
                 toml::from_str(&whole).unwrap_or_else(|error| panic!("{name}: {error}: {whole}"));
             for (plugin, entry) in settings["plugin"].as_table().unwrap() {
                 let entry: PluginEntry = entry.clone().try_into().unwrap_or_else(|error| panic!("{plugin}: {error}"));
-                assert_eq!(entry.grants.problems(), [] as [&str; 0], "{plugin}");
+                assert_eq!(entry.grants.problems(), [], "{plugin}");
             }
         }
     }

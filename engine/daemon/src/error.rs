@@ -5,18 +5,20 @@ use std::path::PathBuf;
 
 use host::shown;
 use lang::Diagnostic;
-use runwright_core::{Failure, RunId};
+use runwright_core::Failure;
 
 /// Why the engine could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration can't be used.
-    #[error("{}: {what}", shown(path))]
+    /// A file of the configuration has errors.
+    #[error("{} can't be used: {} found", shown(path), count(diagnostics.len()))]
     Settings {
         /// The file.
         path: PathBuf,
-        /// What is wrong, where, and how to mend it.
-        what: String,
+        /// Its text.
+        text: Vec<u8>,
+        /// Everything that is wrong with it.
+        diagnostics: Vec<Diagnostic>,
     },
     /// A file or directory can't be read or written.
     #[error("could not {what} {}: {source}", shown(path))]
@@ -95,14 +97,6 @@ pub enum Error {
     /// Several runs fit what was asked for.
     #[error("several runs fit {0:?}; give more of the id")]
     AmbiguousRun(String),
-    /// A run with this id has no such step, or it can't be settled so.
-    #[error("run {run}: {what}")]
-    Refused {
-        /// The run.
-        run: RunId,
-        /// Why.
-        what: String,
-    },
     /// A plugin could not be pulled.
     #[error("could not pull {plugin}: {what}")]
     Pull {

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use host::regular;
+use lang::Toml;
 use runwright_core::{Digest, PluginFacts};
 use serde::{Deserialize, Serialize};
 
@@ -53,8 +54,11 @@ impl PluginLock {
     /// What the file says; nothing is pinned where there is none.
     pub fn read(path: &Path) -> Result<Self, Error> {
         match regular::read_text(path, BYTES_MAX) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|error| Error::Settings { path: path.to_owned(), what: error.to_string() }),
+            Ok(text) => {
+                let name = path.display().to_string();
+                let read = Toml::read(&name, text.as_bytes()).and_then(|file| file.typed());
+                read.map_err(|diagnostics| Error::Settings { path: path.to_owned(), text: text.into(), diagnostics })
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Error::io("read", path, error)),
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host::{Limits, PluginEntry, regular};
+use lang::{Diagnostic, Toml};
 use serde::Deserialize;
 
 use crate::Error;
@@ -96,6 +97,51 @@ impl Default for File {
     }
 }
 
+impl File {
+    /// What is wrong with values whose shape is right.
+    fn problems(&self, toml: &Toml<'_>) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        let places = (0..self.plugins.len()).map(|place| place.to_string()).collect::<Vec<_>>();
+        let folders = places.iter().zip(&self.plugins).map(|(place, folder)| (vec!["plugins", place], folder));
+        let configs = self.plugin.iter().filter_map(|(name, entry)| {
+            Some((vec!["plugin", name.as_str(), "config-file"], entry.config_file.as_ref()?))
+        });
+        let own = [("state-dir", &self.state_dir), ("runbooks", &self.runbooks), ("alarms", &self.alarms)];
+        let paths = own.into_iter().map(|(key, value)| (vec![key], value)).chain(folders).chain(configs);
+        for (at, value) in paths {
+            let text = value.to_string_lossy();
+            if text.starts_with('~') || text.contains("${") || text.starts_with('$') {
+                let message = format!("`{text}` would be a folder of that very name");
+                let mut problem = toml.error("bad-value", &at, message);
+                problem.help = Some("variables and `~` are not expanded here: write the path in full".to_owned());
+                problems.push(problem);
+            }
+        }
+        for (name, entry) in &self.plugin {
+            for problem in entry.grants.problems() {
+                let at = ["plugin", name, "grants", problem.key, &problem.item];
+                problems.push(toml.error("bad-grant", &at, problem.what));
+            }
+        }
+        problems
+    }
+}
+
+/// Adds what helps where a key was given what another one takes.
+fn helped(toml: &Toml<'_>, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let helps = [
+        ("plugin", "a table for each plugin, `[plugin.NAME]`; the folders of plugins are `plugins = [\"…\"]`"),
+        ("plugins", "a list of folders: `plugins = [\"plugins\"]`"),
+        ("runbooks", "one folder, with all that is in its subfolders: `runbooks = \"runbooks\"`"),
+        ("alarms", "one folder: `alarms = \"alarms\"`"),
+    ];
+    for diagnostic in &mut diagnostics {
+        let help = helps.iter().find(|(key, _)| toml.span(&[key]) == diagnostic.span);
+        diagnostic.help = diagnostic.help.take().or_else(|| help.map(|(_, help)| (*help).to_owned()));
+    }
+    diagnostics
+}
+
 impl Settings {
     /// The file that is looked for where none is named.
     pub const FILE_NAME: &str = "runwright.toml";
@@ -114,13 +160,13 @@ impl Settings {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        let wrong = |what: String| Error::Settings { path: path.to_owned(), what };
-        let file: File = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        for (plugin, entry) in &file.plugin {
-            let problems = entry.grants.problems();
-            if !problems.is_empty() {
-                return Err(wrong(format!("[plugin.{plugin}.grants]: {}", problems.join("; "))));
-            }
+        let name = path.display().to_string();
+        let wrong = |diagnostics| Error::Settings { path: path.to_owned(), text: text.into(), diagnostics };
+        let toml = Toml::read(&name, text.as_bytes()).map_err(wrong)?;
+        let file: File = toml.typed().map_err(|diagnostics| wrong(helped(&toml, diagnostics)))?;
+        let problems = file.problems(&toml);
+        if !problems.is_empty() {
+            return Err(wrong(problems));
         }
         Ok(Self::of(file, Some(path), path.parent().unwrap_or(Path::new(""))))
     }
@@ -189,10 +235,50 @@ mod tests {
         assert!(keep("keep-days = 0").is_err(), "that would forget what just ended");
     }
 
+    fn told(text: &str) -> Vec<String> {
+        let Err(Error::Settings { diagnostics, .. }) = Settings::parse(Path::new("runwright.toml"), text) else {
+            return Vec::new();
+        };
+        let told = |one: Diagnostic| match &one.help {
+            Some(help) => format!("{one}; {help}"),
+            None => one.to_string(),
+        };
+        diagnostics.into_iter().map(told).collect()
+    }
+
     #[test]
-    fn a_wrong_key_is_told_with_its_place() {
-        let error = Settings::parse(Path::new("runwright.toml"), "plugins = []\nstate-dri = \"x\"\n").unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("line 2") && text.contains("state-dri") && text.contains("state-dir"), "{text}");
+    fn everything_that_is_wrong_is_told_at_once_each_with_its_place() {
+        let text = r#"
+state-dri = "x"
+runbooks = ["."]
+plugin = ["plugins"]
+grace = "10s"
+
+[limits]
+memory-bytes = "much"
+"#;
+        insta::assert_snapshot!(told(text).join("\n"), @"");
+        let text = r#"
+state-dir = "${HOME}/x"
+plugins = ["plugins", "~/plugins"]
+
+[plugin.vm]
+config-fil = "inventory.yaml"
+
+[plugin.vm.grants]
+http = [{ method = "GET", url = "http://127.0.0.1/", privat = true }, "http://x/"]
+exec = [{ args = ["*"] }, { program = "/bin/ls" }]
+secrets = { token = { env = "TOKEN", file = "/etc/token" }, key = { vault = "x" } }
+"#;
+        insta::assert_snapshot!(told(text).join("\n"), @"");
+        let text = r#"
+state-dir = "${HOME}/x"
+plugins = ["plugins", "~/plugins"]
+[plugin.vm.grants]
+exec = [{ program = "/bin/ls" }, { program = "ls" }]
+secrets = { token = { env = "" } }
+"#;
+        insta::assert_snapshot!(told(text).join("\n"), @"");
+        insta::assert_snapshot!(told("a = [\nb = 1\n\"x\n").join("\n"), @"");
     }
 }

@@ -60,17 +60,39 @@ pub struct Grants {
     pub secrets: BTreeMap<String, SecretSource>,
 }
 
+/// Something that is wrong with a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantProblem {
+    /// The key in the table of grants.
+    pub key: &'static str,
+    /// The place in its list, from 0, or the name in its table.
+    pub item: String,
+    /// What is wrong: a lowercase fragment.
+    pub what: String,
+}
+
 impl Grants {
-    /// Everything that is wrong with these grants, as fragments for people; empty when nothing is.
-    pub fn problems(&self) -> Vec<String> {
-        let unix = self.unix.iter().filter_map(unix::problem);
-        let http = self.http.iter().filter_map(|grant| http::Rule::new(grant).err());
-        let exec = self.exec.iter().filter_map(exec::problem);
-        let files = self.files.iter().filter_map(files::problem);
-        let secrets = self.secrets.iter().filter_map(|(name, source)| secrets::problem(name, source));
-        let env = self.env.iter().filter_map(|name| environment::problem(name));
-        unix.chain(http).chain(exec).chain(files).chain(secrets).chain(env).collect()
+    /// Everything that is wrong with these grants; empty when nothing is.
+    pub fn problems(&self) -> Vec<GrantProblem> {
+        let secret = |(name, source): (&String, _)| Some((name.clone(), secrets::problem(name, source)?));
+        let found = [
+            ("unix", listed(&self.unix, unix::problem)),
+            ("http", listed(&self.http, |grant| http::Rule::new(grant).err())),
+            ("exec", listed(&self.exec, exec::problem)),
+            ("files", listed(&self.files, files::problem)),
+            ("secrets", self.secrets.iter().filter_map(secret).collect()),
+            ("env", listed(&self.env, |name| environment::problem(name))),
+        ];
+        let of = |(key, items): (_, Vec<(String, String)>)| {
+            items.into_iter().map(move |(item, what)| GrantProblem { key, item, what })
+        };
+        found.into_iter().flat_map(of).collect()
     }
+}
+
+/// The places of a list at which `problem` finds something.
+fn listed<T>(grants: &[T], problem: impl Fn(&T) -> Option<String>) -> Vec<(String, String)> {
+    grants.iter().enumerate().filter_map(|(place, grant)| Some((place.to_string(), problem(grant)?))).collect()
 }
 
 /// A unix socket, or several by a pattern: `"/abs/*/qmp.sock"` or `{ path = "…", in-plan = true }`.
@@ -204,7 +226,7 @@ impl Granted {
     pub(crate) fn new(binding: Binding, grants: Grants) -> Result<Self, Vec<String>> {
         let problems = grants.problems();
         if !problems.is_empty() {
-            return Err(problems);
+            return Err(problems.into_iter().map(|problem| problem.what).collect());
         }
         let http = grants.http.iter().filter_map(|grant| http::Rule::new(grant).ok()).collect();
         let Grants { unix, exec, files, env, secrets, http: _ } = grants;
@@ -238,7 +260,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(entry.grants.problems(), Vec::<String>::new());
+        assert_eq!(entry.grants.problems(), []);
         assert!(!entry.grants.unix[0].in_plan && entry.grants.unix[1].in_plan);
         let back: PluginEntry = toml::from_str(&toml::to_string(&entry).unwrap()).unwrap();
         assert_eq!(back, entry);

@@ -62,7 +62,7 @@ pub use capability::secrets::findings as secret_findings;
 pub use caution::cautions;
 pub use embed::embed;
 pub use error::Error;
-pub use grants::{ExecGrant, FileGrant, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
+pub use grants::{ExecGrant, FileGrant, GrantProblem, Grants, HttpGrant, PluginEntry, SecretSource, UnixGrant};
 pub use host::{Host, Settings};
 pub use limits::Limits;
 pub use linked::Kind;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use runwright_core::{ActionName, Catalog, duration_ms};
 
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{bounded, did_you_mean};
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
 use crate::{Diagnostic, Severity, characters, limits};
@@ -89,15 +89,7 @@ impl<'a> Check<'a> {
             one.severity == Severity::Warning && errors.iter().any(|(span, line, code)| near(span, *line, *code))
         };
         all.retain(|one| one.code != "character" || !told(one));
-        all.sort_by_key(|diagnostic| diagnostic.span.start);
-        let more = all.len().saturating_sub(limits::DIAGNOSTICS);
-        all.truncate(limits::DIAGNOSTICS);
-        if more > 0
-            && let Some(last) = all.last_mut()
-        {
-            last.note("more errors follow");
-        }
-        all
+        bounded(all)
     }
 
     /// The entries of a map; none where it is none.

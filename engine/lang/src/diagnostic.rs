@@ -6,6 +6,8 @@ use std::ops::Range;
 use runwright_core::closest;
 use serde::Serialize;
 
+use crate::limits;
+
 /// Something wrong or doubtful at one place of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -68,6 +70,19 @@ impl Diagnostic {
         self.notes.push(note.into());
         self
     }
+}
+
+/// The diagnostics in the order of the text, at most [`limits::DIAGNOSTICS`] of them; a note says that more follow.
+pub(crate) fn bounded(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    all.sort_by_key(|diagnostic| diagnostic.span.start);
+    let more = all.len().saturating_sub(limits::DIAGNOSTICS);
+    all.truncate(limits::DIAGNOSTICS);
+    if more > 0
+        && let Some(last) = all.last_mut()
+    {
+        last.note("more errors follow");
+    }
+    all
 }
 
 /// `did you mean …`, where one of `known` is close to `name`.

@@ -17,6 +17,7 @@ mod acts;
 mod characters;
 mod check;
 mod diagnostic;
+mod document;
 mod expression;
 mod input;
 mod lock;
@@ -31,6 +32,7 @@ mod scope;
 mod source;
 mod step;
 mod syntax;
+mod toml_tree;
 mod tree;
 mod trigger;
 mod typed;
@@ -40,6 +42,7 @@ mod wait;
 use runwright_core::{Catalog, Runbook, Value};
 
 pub use diagnostic::{Diagnostic, Severity, did_you_mean};
+pub use document::Toml;
 pub use input::{InputProblem, admit_inputs, input_from_text};
 pub use render::render;
 
@@ -98,7 +101,7 @@ pub fn value(name: &str, bytes: &[u8], engine: &script::Engine) -> Result<Value,
 }
 
 /// What a YAML text that is no runbook says, as a type that serde knows: for files with a shape of their own, within
-/// the same bounds. What does not fit is told with its place.
+/// the same bounds. An error has everything that does not fit, each with its place.
 ///
 /// ```
 /// #[derive(serde::Deserialize)]
@@ -121,16 +124,15 @@ pub fn typed<T: serde::de::DeserializeOwned>(
     let text = source::text(name, bytes).map_err(|diagnostic| vec![*diagnostic])?;
     let source = source::Source::new(name, text);
     let mut check = check::Check::new(&source, None, engine);
-    let read = tree::tree(&mut check).map(|root| T::deserialize(typed::Typed(&root)).map_err(|misfit| (misfit, root)));
-    let read = match read {
-        Some(Ok(read)) => Some(read),
-        Some(Err((misfit, root))) => {
-            let error = check.error("shape", misfit.span.unwrap_or(root.span), misfit.message);
-            misfit.help.into_iter().for_each(|help| _ = error.help(help));
+    let read = tree::tree(&mut check).map(typed::read);
+    let mut diagnostics = check.finish();
+    let value = match read {
+        Some(Ok(value)) => Some(value),
+        Some(Err(misfits)) => {
+            diagnostics.extend(misfits.into_iter().map(|misfit| document::shape(&source, misfit)));
             None
         }
         None => None,
     };
-    let diagnostics = check.finish();
-    read.filter(|_| sound(&diagnostics)).ok_or(diagnostics)
+    value.filter(|_| sound(&diagnostics)).ok_or_else(|| diagnostic::bounded(diagnostics))
 }

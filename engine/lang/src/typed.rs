@@ -4,13 +4,14 @@ use std::fmt;
 use std::ops::Range;
 
 use runwright_core::Value;
-use serde::de::value::{MapAccessDeserializer, SeqDeserializer};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, Unexpected, VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use crate::diagnostic::did_you_mean;
+use crate::limits;
 use crate::node::{Entry, Kind, Node};
 
 /// What does not fit, and where, as soon as that is known.
@@ -19,6 +20,8 @@ pub(crate) struct Misfit {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) span: Option<Range<usize>>,
+    /// A key is missing, in the map at `span`.
+    missing: bool,
 }
 
 impl Misfit {
@@ -38,7 +41,7 @@ impl std::error::Error for Misfit {}
 
 impl de::Error for Misfit {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { message: message.to_string(), help: None, span: None }
+        Self { message: message.to_string(), help: None, span: None, missing: false }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
@@ -50,7 +53,7 @@ impl de::Error for Misfit {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format!("the key `{field}` is missing"))
+        Self { missing: true, ..Self::custom(format!("the key `{field}` is missing")) }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
@@ -66,20 +69,64 @@ impl de::Error for Misfit {
         let expected = match expected.to_string().as_str() {
             "a string" => "text".to_owned(),
             "a boolean" => "`true` or `false`".to_owned(),
-            "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number".to_owned(),
+            "u8" | "u16" | "u32" | "u64" | "usize" | "i64" | "a nonzero u32" => "a whole number".to_owned(),
             // A type of this program says nothing to people.
             named if named.starts_with("struct ") => "a map".to_owned(),
             named if named.starts_with("a sequence") => "a list".to_owned(),
+            "path string" => "a path".to_owned(),
             other => other.to_owned(),
         };
-        Self::custom(format!("{found} stands here, where {expected} is expected"))
+        Self::custom(format!("expected {expected}, found {found}"))
     }
 }
 
 fn unknown(what: &str, name: &str, expected: &'static [&'static str]) -> Misfit {
     let all = || format!("it is one of {}", expected.join(", "));
     let help = did_you_mean(name, expected.iter().copied()).unwrap_or_else(all);
-    Misfit { message: format!("unknown {what} `{name}`"), help: Some(help), span: None }
+    Misfit { help: Some(help), ..de::Error::custom(format!("unknown {what} `{name}`")) }
+}
+
+/// What the tree says, or everything that does not fit.
+///
+/// serde stops at the first misfit. So that is taken out of the tree and the rest is read again, until nothing more is
+/// found; a map that lost a key so is not blamed for what it lacks then.
+pub(crate) fn read<T: de::DeserializeOwned>(mut root: Node) -> Result<T, Vec<Misfit>> {
+    let (mut misfits, mut cut) = (Vec::new(), Vec::new());
+    loop {
+        let mut misfit = match T::deserialize(Typed(&root)) {
+            Ok(value) if misfits.is_empty() => return Ok(value),
+            Ok(_) => return Err(misfits),
+            Err(misfit) => misfit,
+        };
+        let span = misfit.span.get_or_insert_with(|| root.span.clone()).clone();
+        if !misfit.missing || !cut.contains(&span) {
+            misfits.push(misfit);
+        }
+        if misfits.len() > limits::DIAGNOSTICS || !take_out(&mut root, &span, &mut cut) {
+            return Err(misfits);
+        }
+    }
+}
+
+/// Takes the innermost entry or item at `span` out; `cut` gets the place of what it was in. False: there is none.
+fn take_out(node: &mut Node, span: &Range<usize>, cut: &mut Vec<Range<usize>>) -> bool {
+    let place = match &mut node.kind {
+        Kind::Map(entries) => {
+            if entries.iter_mut().any(|entry| take_out(&mut entry.value, span, cut)) {
+                return true;
+            }
+            let place = entries.iter().position(|entry| entry.at == *span || entry.value.span == *span);
+            place.map(|place| drop(entries.remove(place)))
+        }
+        Kind::List(items) => {
+            if items.iter_mut().any(|item| take_out(item, span, cut)) {
+                return true;
+            }
+            items.iter().position(|item| item.span == *span).map(|place| drop(items.remove(place)))
+        }
+        Kind::Scalar(_) | Kind::Broken => None,
+    };
+    place.inspect(|()| cut.push(node.span.clone())).is_some()
 }
 
 /// A node as serde takes it.
@@ -101,10 +148,7 @@ impl<'de> Deserializer<'de> for Typed<'_> {
                 },
                 Value::Array(_) | Value::Object(_) => visitor.visit_unit(),
             },
-            Kind::List(items) => {
-                let mut items = SeqDeserializer::new(items.iter().map(Item));
-                visitor.visit_seq(&mut items)
-            }
+            Kind::List(items) => visitor.visit_seq(List(items.iter())),
             Kind::Map(entries) => visitor.visit_map(Map { entries: entries.iter(), value: None }),
             Kind::Broken => visitor.visit_unit(),
         };
@@ -122,7 +166,7 @@ impl<'de> Deserializer<'de> for Typed<'_> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        words: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         let visited = match &self.0.kind {
@@ -130,7 +174,11 @@ impl<'de> Deserializer<'de> for Typed<'_> {
             Kind::Scalar(_) if self.0.text().is_some() => {
                 visitor.visit_enum(self.0.text().unwrap_or_default().into_deserializer())
             }
-            _ => Err(de::Error::custom(format!("{} stands here, where a word is expected", self.0.found()))),
+            Kind::Map(entries) => {
+                let message = format!("expected one of the keys {}, found {}", words.join(", "), entries.len());
+                Err(de::Error::custom(message))
+            }
+            _ => Err(de::Error::custom(format!("expected one of {}, found {}", words.join(", "), self.0.found()))),
         };
         visited.map_err(|misfit: Misfit| misfit.at(&self.0.span))
     }
@@ -141,13 +189,14 @@ impl<'de> Deserializer<'de> for Typed<'_> {
     }
 }
 
-struct Item<'n>(&'n Node);
+struct List<'n>(std::slice::Iter<'n, Node>);
 
-impl<'de, 'n> IntoDeserializer<'de, Misfit> for Item<'n> {
-    type Deserializer = Typed<'n>;
+impl<'de> SeqAccess<'de> for List<'_> {
+    type Error = Misfit;
 
-    fn into_deserializer(self) -> Typed<'n> {
-        Typed(self.0)
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        let Some(item) = self.0.next() else { return Ok(None) };
+        seed.deserialize(Typed(item)).map(Some).map_err(|misfit| misfit.at(&item.span))
     }
 }
 
@@ -168,7 +217,7 @@ impl<'de> MapAccess<'de> for Map<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
         match self.value.take() {
-            Some(node) => seed.deserialize(Typed(node)),
+            Some(node) => seed.deserialize(Typed(node)).map_err(|misfit| misfit.at(&node.span)),
             None => Err(de::Error::custom("a key without a value")),
         }
     }
@@ -258,6 +307,22 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_does_not_fit_is_told_at_once() {
+        let engine = script::Engine::new(script::Limits::default());
+        let text = b"text: [x]\nnumbr: 1\nmaybe: no\nkinds: [plain, plian, { new: 1 }]\n";
+        let told = crate::typed::<All>("x.yaml", text, &engine).unwrap_err();
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        let expected = [
+            "x.yaml:1:7: error: expected text, found a list",
+            "x.yaml:2:1: error: unknown key `numbr`",
+            "x.yaml:3:8: error: expected a whole number, found text",
+            "x.yaml:4:16: error: unknown word `plian`",
+            "x.yaml:4:30: error: expected text, found a number",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn what_does_not_fit_is_told_with_its_place() {
         let told = |rest: &str| read(&format!("text: x\nnumber: 1\n{rest}\n")).unwrap_err();
         assert_eq!(told("maybe: -1"), "x.yaml:3:8: error: invalid value: integer `-1`, expected u32");
@@ -265,14 +330,14 @@ mod tests {
         assert_eq!(told("kinds: [{ nwe: x }]"), "x.yaml:3:11: error: unknown word `nwe`");
         assert_eq!(
             told("kinds: [{ named: { path: p } }, [1]]"),
-            "x.yaml:3:33: error: a list stands here, where a word is expected"
+            "x.yaml:3:33: error: expected one of plain, new, pair, named, found a list"
         );
         assert_eq!(
             told("map: { a: 1 }"),
-            "x.yaml:3:11: error: a number stands here, where `true` or `false` is expected"
+            "x.yaml:3:11: error: expected `true` or `false`, found a number"
         );
-        assert_eq!(told("map: [1]"), "x.yaml:3:6: error: a list stands here, where a map is expected");
+        assert_eq!(told("map: [1]"), "x.yaml:3:6: error: expected a map, found a list");
         assert_eq!(read("text: x").unwrap_err(), "x.yaml:1:1: error: the key `number` is missing");
-        assert_eq!(read("").unwrap_err(), "x.yaml:1:1: error: nothing stands here, where a map is expected");
+        assert_eq!(read("").unwrap_err(), "x.yaml:1:1: error: expected a map, found nothing");
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn examine(context: &Context) -> Vec<Finding> {
             findings.extend(plugins::examine(&settings, &workshop));
             findings.push(runbooks(&settings, &workshop));
             if workshop.host.plugins().iter().any(|facts| facts.name == "vm") {
-                findings.extend(vm::examine());
+                findings.extend(vm::examine().await);
             }
         }
         Err(error) => findings.push(Finding::of("plugins", &error.into())),

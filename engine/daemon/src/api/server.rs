@@ -181,7 +181,6 @@ impl IntoResponse for Error {
                 StatusCode::NOT_FOUND
             }
             Self::AmbiguousRun(_)
-            | Self::Refused { .. }
             | Self::NotServing { .. }
             | Self::Contested { .. }
             | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. } | driver::Error::Busy { .. }) => {

@@ -235,7 +235,7 @@ fn the_page_about_capabilities_is_true_to_the_code() {
         let text = if text.starts_with('[') { text } else { format!("[plugin.deploy.grants]\n{text}") };
         let table: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let entry: PluginEntry = table["plugin"]["deploy"].clone().try_into().unwrap_or_else(|e| panic!("{e}\n{text}"));
-        assert_eq!(entry.grants.problems(), Vec::<String>::new(), "{text}");
+        assert_eq!(entry.grants.problems(), [], "{text}");
     }
     let limits: toml::Table = toml::Table::try_from(host::Limits::default()).unwrap();
     for key in limits.keys() {

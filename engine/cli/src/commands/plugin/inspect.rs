@@ -108,18 +108,35 @@ fn fields(action: &ActionFacts) -> Vec<String> {
     indented(&rows, "    ")
 }
 
-/// The type of a field in a word.
+/// The type of a field, its allowed values where there are some, and its default.
 fn kind(schema: &Value, property: &Value) -> String {
     let meant = referred(schema, property);
-    let word = match (&meant["type"], &meant["enum"]) {
-        (_, Value::Array(options)) => options.iter().map(Value::to_string).collect::<Vec<_>>().join(" | "),
-        (Value::String(kind), _) => kind.clone(),
-        (Value::Array(kinds), _) => {
+    let words = words(meant);
+    let kind = match &meant["type"] {
+        _ if !words.is_empty() => words.join(" | "),
+        Value::String(kind) => kind.clone(),
+        Value::Array(kinds) => {
             kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect::<Vec<_>>().join(" | ")
         }
         _ => "any".to_owned(),
     };
-    one_line(&word)
+    match &property["default"] {
+        Value::Null => one_line(&kind),
+        default => one_line(&format!("{kind} = {default}")),
+    }
+}
+
+/// The values that a schema allows, where it lists them: `enum`, `const`, or alternatives of these.
+fn words(schema: &Value) -> Vec<String> {
+    let listed = |key: &str| schema[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    if let Some(only) = schema.get("const") {
+        return vec![only.to_string()];
+    }
+    let alternatives: Vec<Vec<String>> = listed("oneOf").iter().chain(listed("anyOf")).map(words).collect();
+    if alternatives.iter().any(Vec::is_empty) {
+        return Vec::new();
+    }
+    listed("enum").iter().filter(|value| !value.is_null()).map(Value::to_string).chain(alternatives.concat()).collect()
 }
 
 /// What a field refers to in its own schema, one step; of alternatives the only one that is not null.
@@ -132,4 +149,27 @@ fn referred<'a>(schema: &'a Value, property: &'a Value) -> &'a Value {
     };
     let target = property["$ref"].as_str().and_then(|target| schema.pointer(target.strip_prefix('#')?));
     target.unwrap_or(property)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_shows_its_values_and_its_default() {
+        let schema = json!({ "$defs": {
+            "Sort": { "oneOf": [
+                { "const": "oldest", "description": "the oldest first", "type": "string" },
+                { "enum": ["largest", "name"], "type": "string" },
+            ] },
+            "When": { "anyOf": [{ "type": "string" }, { "const": "now" }] },
+        } });
+        let shown = |property: Value| kind(&schema, &property);
+        let sort = r##""oldest" | "largest" | "name""##;
+        assert_eq!(shown(json!({ "$ref": "#/$defs/Sort" })), sort);
+        assert_eq!(shown(json!({ "anyOf": [{ "$ref": "#/$defs/Sort" }, { "type": "null" }] })), sort);
+        assert_eq!(shown(json!({ "enum": ["a", null], "default": "a" })), r#""a" = "a""#);
+        assert_eq!(shown(json!({ "type": ["integer", "null"], "default": 3 })), "integer = 3");
+        assert_eq!(shown(json!({ "$ref": "#/$defs/When" })), "any");
+    }
 }
