@@ -9,7 +9,7 @@ use runwright_sdk::exec::{self, Output};
 use runwright_sdk::via::Place;
 use runwright_sdk::{Error, ErrorKind, Result};
 
-use crate::manager::{Allowed, Manager, Simulation};
+use crate::manager::{Allowed, Manager, Simulation, misread};
 use crate::names::Wanted;
 
 const APT_GET: &str = "/usr/bin/apt-get";
@@ -95,7 +95,7 @@ impl Manager for Apt {
         if !output.success() {
             return Err(failure("apt-get", &output, ErrorKind::Permanent));
         }
-        Ok(output::simulation(&String::from_utf8_lossy(&output.stdout)))
+        output::simulation(&String::from_utf8_lossy(&output.stdout)).map_err(|line| misread("apt-get --simulate", &line))
     }
 
     fn act(&self, wanted: &[Wanted], allowed: Allowed, timeout: Duration) -> Result<()> {
@@ -131,7 +131,8 @@ impl Manager for Apt {
         if !matches!(output.status, Some(0 | 1)) {
             return Err(failure("dpkg-query", &output, ErrorKind::Transient));
         }
-        Ok(output::installed(&String::from_utf8_lossy(&output.stdout), names))
+        let text = String::from_utf8_lossy(&output.stdout);
+        output::installed(&text, names).map_err(|line| misread("dpkg-query --show", &line))
     }
 
     fn available(&self, names: &[String]) -> Result<BTreeMap<String, Vec<String>>> {
@@ -140,7 +141,8 @@ impl Manager for Apt {
         if !output.success() {
             return Err(failure("apt-cache", &output, ErrorKind::Transient));
         }
-        Ok(output::available(&String::from_utf8_lossy(&output.stdout)))
+        let text = String::from_utf8_lossy(&output.stdout);
+        output::available(&text).map_err(|line| misread("apt-cache madison", &line))
     }
 
     fn held(&self, names: &[String]) -> Result<Vec<String>> {

@@ -12,7 +12,7 @@ use runwright_sdk::exec::{self, Output};
 use runwright_sdk::via::Place;
 use runwright_sdk::{Error, ErrorKind, Result};
 
-use crate::manager::{Allowed, Manager, Simulation, Step};
+use crate::manager::{Allowed, Manager, Simulation, Step, misread};
 use crate::names::Wanted;
 
 const DNF: &str = "/usr/bin/dnf";
@@ -26,8 +26,23 @@ pub(crate) struct Dnf {
 }
 
 impl Dnf {
-    pub(crate) fn new(place: Place) -> Self {
-        Self { place }
+    /// The dnf of that place, if it is the one that is known: dnf 5 answers in other words, which would be misread.
+    pub(crate) fn open(place: Place) -> Result<Self> {
+        let dnf = Self { place };
+        let output = dnf.ask(DNF, ["--version"])?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        match output::major(&said) {
+            Some(4) => Ok(dnf),
+            Some(other) => {
+                let message = format!("this is dnf {other}; only dnf 4 is known, so nothing was done");
+                Err(Error::permanent(message).code("package.dnf-version"))
+            }
+            None if output.success() => {
+                let message = format!("`dnf --version` says no version: {}", output::short(&said, &output.stderr));
+                Err(Error::permanent(message).code("package.dnf-version"))
+            }
+            None => Err(failure("dnf --version", &output, ErrorKind::Transient)),
+        }
     }
 
     fn ask<'a>(&self, program: &str, words: impl IntoIterator<Item = &'a str>) -> Result<Output> {
@@ -52,7 +67,8 @@ impl Dnf {
         if !output.success() {
             return Err(failure("dnf versionlock", &output, ErrorKind::Permanent));
         }
-        Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(output::locked).collect())
+        let text = String::from_utf8_lossy(&output.stdout);
+        output::locks(&text).map_err(|line| misread("dnf versionlock list", &line))
     }
 }
 
@@ -73,6 +89,10 @@ impl Manager for Dnf {
             return Err(failure("dnf", &output, ErrorKind::Permanent));
         }
         let table = output::Table::read(&text);
+        // "No" is answered only where there was something to answer for.
+        if said_no && table == output::Table::default() {
+            return Err(misread("dnf --assumeno", &output::short(&text, &output.stderr)));
+        }
         let names: Vec<_> = table.install.iter().chain(&table.remove).map(|(name, _)| name.clone()).collect();
         let found = self.installed(&names)?;
         let step = |(name, to): (String, String)| Step { from: found.get(&name).cloned(), name, to, security: false };
@@ -112,7 +132,8 @@ impl Manager for Dnf {
         if matches!(output.status, None | Some(125..)) && names.len() < 125 {
             return Err(failure("rpm", &output, ErrorKind::Transient));
         }
-        Ok(output::installed(&String::from_utf8_lossy(&output.stdout)))
+        let text = String::from_utf8_lossy(&output.stdout);
+        output::installed(&text, names).map_err(|line| misread("rpm --query", &line))
     }
 
     fn available(&self, names: &[String]) -> Result<BTreeMap<String, Vec<String>>> {
@@ -121,7 +142,12 @@ impl Manager for Dnf {
         if !output.success() {
             return Err(failure("dnf repoquery", &output, ErrorKind::Transient));
         }
-        Ok(output::available(&String::from_utf8_lossy(&output.stdout)))
+        let text = String::from_utf8_lossy(&output.stdout);
+        let found = output::available(&text);
+        if found.is_empty() && !text.trim().is_empty() {
+            return Err(misread("dnf repoquery", &output::short(&text, &output.stderr)));
+        }
+        Ok(found)
     }
 
     fn held(&self, names: &[String]) -> Result<Vec<String>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runwright_sdk::schemars::{self, JsonSchema};
 use runwright_sdk::via::{Place, Places};
-use runwright_sdk::{Context, Result};
+use runwright_sdk::{Context, Error, Result};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -41,7 +41,7 @@ impl System {
         let place: Place = Places::of(context)?.place(self.host.as_deref())?;
         Ok(match self.manager {
             Kind::Apt => Box::new(Apt::new(place)),
-            Kind::Dnf => Box::new(Dnf::new(place)),
+            Kind::Dnf => Box::new(Dnf::open(place)?),
         })
     }
 
@@ -49,6 +49,11 @@ impl System {
     pub(crate) fn name(&self) -> &str {
         self.host.as_deref().unwrap_or("the packages")
     }
+}
+
+/// What a program said is not what is known of it: to take it for "nothing" would be a silent success.
+pub(crate) fn misread(what: &str, said: &str) -> Error {
+    Error::permanent(format!("`{what}` answered what is not understood: {said}")).code("package.misread")
 }
 
 /// What may be done to have what is wanted.

@@ -65,7 +65,7 @@ fn verify(action: &str, context: &Context) -> Result<Verdict<Done>> {
 }
 
 fn diagnose(_: Input, context: &Context) -> Result<Outcome<Finding>> {
-    let finding = if happened(context, " reprovision ")?.is_some() { "healthy" } else { "panicked" };
+    let finding = if happened(context, " reprovision ")?.is_some() { "healthy" } else { "guest-panicked" };
     Ok(Outcome::unchanged(Finding { finding: finding.into() }))
 }
 

@@ -18,10 +18,10 @@ pub(crate) struct Vm {
     #[serde(skip)]
     pub(crate) name: String,
     /// The golden image that the disk is made from, unless a step names another of `images`.
-    pub(crate) image: Option<String>,
+    pub(crate) image: Option<Image>,
     /// Golden images by name.
     #[serde(default)]
-    pub(crate) images: BTreeMap<String, String>,
+    pub(crate) images: BTreeMap<String, Image>,
     /// The disk: a qcow2 file on top of a golden image.
     pub(crate) disk: String,
     /// MiB.
@@ -52,6 +52,55 @@ pub(crate) struct Vm {
     pub(crate) qemu_img: String,
 }
 
+/// A golden image: its path, or its path and format.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Image {
+    /// The format is asked of the image itself.
+    Path(String),
+    /// The operator says the format.
+    Formatted { path: String, format: Format },
+}
+
+/// The format of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Format {
+    Raw,
+    Qcow2,
+}
+
+impl Image {
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Path(path) | Self::Formatted { path, .. } => path,
+        }
+    }
+
+    /// The format that the operator says, if any.
+    pub(crate) fn format(&self) -> Option<Format> {
+        match self {
+            Self::Path(_) => None,
+            Self::Formatted { format, .. } => Some(*format),
+        }
+    }
+}
+
+impl Format {
+    /// QEMU's word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+        }
+    }
+
+    /// The format that QEMU calls so, if a golden image may have it.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        [Self::Raw, Self::Qcow2].into_iter().find(|format| format.as_str() == word)
+    }
+}
+
 fn one() -> u32 {
     1
 }
@@ -78,7 +127,29 @@ impl Vm {
             return Err(Error::invalid_input(message).code("vm.not-in-inventory"));
         };
         name.clone_into(&mut vm.name);
+        vm.check()?;
         Ok(vm)
+    }
+
+    /// Refuses what QEMU would read as something else: `forward` and `accel` stand in its option lists as they are.
+    fn check(&self) -> Result<()> {
+        let wrong = |what: String| Error::invalid_input(format!("{}: {what}", self.name)).code("vm.inventory");
+        if self.name.is_empty() || self.name.chars().any(char::is_control) {
+            return Err(wrong("the name of a VM must be text without control characters".into()));
+        }
+        let paths = [("disk", Some(&self.disk)), ("sockets", Some(&self.sockets)), ("kernel", self.kernel.as_ref())];
+        let paths = paths.into_iter().chain([("initrd", self.initrd.as_ref())]);
+        let images = self.image.iter().chain(self.images.values()).map(|image| ("image", image.path()));
+        let paths = paths.filter_map(|(key, path)| Some((key, path?.as_str()))).chain(images);
+        if let Some((key, path)) = paths.into_iter().find(|(_, path)| !path.starts_with('/')) {
+            return Err(wrong(format!("`{key}` is {path:?}, which is no absolute path")));
+        }
+        match &self.forward {
+            Some(forward) if !is_forward(forward) => {
+                Err(wrong(format!("`forward` is {forward:?}; it looks like this: 127.0.0.1:8081-:8080")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The file `name` beside the sockets.
@@ -86,20 +157,30 @@ impl Vm {
         format!("{}/{name}", self.sockets)
     }
 
-    /// The path of the golden image `name`; without a name, of the VM's own.
-    pub(crate) fn golden(&self, name: Option<&str>) -> Result<&str> {
+    /// The golden image `name`; without a name, of the VM's own.
+    pub(crate) fn golden(&self, name: Option<&str>) -> Result<&Image> {
         let Some(name) = name else {
-            let image = self.image.as_deref().or_else(|| self.images.get("golden").map(String::as_str));
+            let image = self.image.as_ref().or_else(|| self.images.get("golden"));
             return image.ok_or_else(|| {
                 Error::invalid_input(format!("the inventory has no image for {}", self.name)).code("vm.no-image")
             });
         };
-        self.images.get(name).map(String::as_str).ok_or_else(|| {
+        self.images.get(name).ok_or_else(|| {
             let names: Vec<_> = self.images.keys().map(String::as_str).collect();
             let message = format!("{} has no image {name:?} in the inventory; it has {}", self.name, names.join(", "));
             Error::invalid_input(message).code("vm.no-image")
         })
     }
+}
+
+/// Whether it is `HOST:PORT-GUEST:PORT`, in which each address may be left out.
+fn is_forward(text: &str) -> bool {
+    let end = |text: &str| {
+        let Some((address, port)) = text.rsplit_once(':') else { return false };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '[' | ']');
+        address.chars().all(plain) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    text.split_once('-').is_some_and(|(host, guest)| end(host) && end(guest))
 }
 
 #[cfg(test)]
@@ -120,8 +201,31 @@ pub(crate) mod tests {
     fn a_vm_is_found_by_its_name() {
         let vm = Vm::find("web1", &context()).unwrap();
         assert_eq!((vm.name.as_str(), vm.file("qmp.sock").as_str()), ("web1", "/v/qmp.sock"));
-        assert_eq!(vm.golden(None).unwrap(), "/i/g.qcow2");
-        assert_eq!(vm.golden(Some("golden")).unwrap(), "/i/g.qcow2");
+        assert_eq!(vm.golden(None).unwrap().path(), "/i/g.qcow2");
+        assert_eq!(vm.golden(Some("golden")).unwrap().path(), "/i/g.qcow2");
+    }
+
+    #[test]
+    fn the_operator_may_say_the_format_of_an_image() {
+        let of = |image: &str| {
+            let json = format!(r#"{{"vms": {{"a": {{"image": {image}, "disk": "/d", "memory": 1, "sockets": "/s"}}}}}}"#);
+            Vm::find("a", &Context::new("run", "step", "key").with_config(&json)).map(|vm| vm.image.unwrap())
+        };
+        assert_eq!(of(r#""/g.img""#).unwrap().format(), None);
+        let raw = of(r#"{"path": "/g.img", "format": "raw"}"#).unwrap();
+        assert_eq!((raw.path(), raw.format()), ("/g.img", Some(Format::Raw)));
+        assert!(of(r#"{"path": "/g.img", "format": "vmdk"}"#).is_err());
+        assert_eq!(of(r#""g.img""#).unwrap_err().to_string(), "a: `image` is \"g.img\", which is no absolute path");
+    }
+
+    #[test]
+    fn what_qemu_would_read_as_another_option_is_refused() {
+        for good in ["127.0.0.1:2000-:8080", ":2000-:80", "[::1]:2000-10.0.2.15:80"] {
+            assert!(is_forward(good), "{good}");
+        }
+        for bad in ["", ":2000", "127.0.0.1:0-:80", ":2000-:80,id=x", ":2000-:80,guestfwd=tcp::1-cmd:sh", "a b:1-:2"] {
+            assert!(!is_forward(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod inventory;
 mod qemu;
 mod reprovision;
 mod restart;
+mod resume;
 mod revert;
 mod snapshot;
 mod start;
@@ -34,6 +35,10 @@ fn plugin() -> Plugin {
         )
         .action(
             Action::unsafe_("restart", "Power cycles a VM", restart::run).plan(restart::plan).verify(restart::verify),
+        )
+        .action(
+            Action::idempotent("resume", "Lets a VM go on that a full disk of the host stopped", resume::run)
+                .plan(resume::plan),
         )
         .action(Action::read("wait-healthy", "Waits until a VM is healthy", wait_healthy::run))
         .action(

@@ -1,4 +1,7 @@
-//! `restart`: a power cycle, of whatever state the VM is in.
+//! `restart`: a power cycle of a VM that runs or has come to its end.
+//!
+//! What somebody else is at work on is left alone: a guest that a person paused or that migrates, a full disk, a monitor
+//! that somebody holds.
 //!
 //! # After a crash
 //!
@@ -11,12 +14,15 @@
 //! | has no mark | did not: either nothing was done, or the guest still stands still |
 //! | is not there | did not: starting it is what a restart does then |
 //! | does not answer | cannot be told |
+//!
+//! A note says that the attempt began, since the guest that it stopped itself looks like one that a person paused.
 
 use runwright_sdk::schemars::{self, JsonSchema};
-use runwright_sdk::{Change, ChangeKind, Context, Outcome, Preview, Result, Verdict, log};
+use runwright_sdk::{Change, ChangeKind, Context, Error, Outcome, Preview, Result, Verdict, checkpoint, log};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    diagnose::RunState,
     inventory::Vm,
     qemu::{
         mark::Mark,
@@ -47,7 +53,7 @@ enum How {
     Reset,
     /// It had no QEMU and got one.
     Started,
-    /// Its QEMU did not answer, was killed, and it got another.
+    /// Its QEMU was stopped by a signal, was killed, and it got another.
     Replaced,
 }
 
@@ -56,6 +62,7 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Restarted>>
     let mark = Mark::new("restart", context);
     let how = match Qemu::find(&vm)? {
         Qemu::Answers(mut qmp) => {
+            may_reset(&vm, &mut qmp)?;
             log::info!("resetting {}", vm.name);
             // The first command may not have arrived; `verify` tells.
             reset(&mut qmp, &mark).map_err(|fault| fault.unknown("reset"))?;
@@ -65,13 +72,32 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Restarted>>
             process::launch(&vm, &mark)?;
             How::Started
         }
-        Qemu::Silent => {
-            process::end(&vm, Qemu::Silent)?;
-            process::launch(&vm, &mark).map_err(runwright_sdk::Error::after_effect)?;
+        Qemu::Stopped => {
+            process::end(&vm, Qemu::Stopped)?;
+            process::launch(&vm, &mark).map_err(Error::after_effect)?;
             How::Replaced
         }
+        Qemu::Held(why) => return Err(process::held(&vm, &why)),
     };
     Ok(Outcome::changed(Restarted { how }))
+}
+
+/// The note that a reset began.
+const BEGUN: &str = "reset";
+
+/// Refuses a power cycle where it would cost what only waiting, room on a disk, or a person can give back.
+fn may_reset(vm: &Vm, qmp: &mut Qmp) -> Result<()> {
+    let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
+    if checkpoint::get(BEGUN)?.unwrap_or(false) {
+        return Ok(());
+    }
+    match RunState::of(&state) {
+        RunState::Running | RunState::Over | RunState::Panicked => checkpoint::set(BEGUN, &true),
+        RunState::NoRoom | RunState::Paused | RunState::Moving | RunState::New => {
+            let message = format!("{} is {state}, which a power cycle does not mend: nothing was done", vm.name);
+            Err(Error::permanent(message).code("vm.hands-off"))
+        }
+    }
 }
 
 fn reset(qmp: &mut Qmp, mark: &Mark) -> std::result::Result<(), Fault> {
@@ -86,7 +112,9 @@ pub(crate) fn verify(input: Input, context: &Context) -> Result<Verdict<Restarte
     let vm = Vm::find(&input.vm, context)?;
     let mut qmp = match Qemu::find_late(&vm)? {
         Qemu::Absent => return Ok(Verdict::NotHappened),
-        Qemu::Silent => return Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name))),
+        Qemu::Stopped | Qemu::Held(_) => {
+            return Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name)));
+        }
         Qemu::Answers(qmp) => qmp,
     };
     let ask = |fault: Fault| fault.harmless("QMP");

@@ -82,7 +82,9 @@ pub(crate) fn verify(input: Input, context: &Context) -> Result<Verdict<Reverted
     let was_off = checkpoint::get(OFF)?.unwrap_or(false);
     let mut qmp = match Qemu::find_late(&vm)? {
         Qemu::Absent => return Ok(Verdict::NotHappened),
-        Qemu::Silent => return Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name))),
+        Qemu::Stopped | Qemu::Held(_) => {
+            return Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name)));
+        }
         Qemu::Answers(_) if was_off => {
             return Ok(Verdict::cannot_tell(format!("{} was off, and somebody started it since", vm.name)));
         }

@@ -6,7 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     inventory::Vm,
-    qemu::{image, mark::plain, process::Qemu, snapshot},
+    qemu::{
+        image,
+        mark::plain,
+        process::{Qemu, held},
+        snapshot,
+    },
 };
 
 /// The note that this step makes the snapshot: a later attempt that finds it knows whose it is.
@@ -91,10 +96,11 @@ fn take(vm: &Vm, found: &mut Qemu, name: &str, job: &str) -> Result<bool> {
 /// The snapshot of this name.
 pub(crate) fn find(vm: &Vm, found: &mut Qemu, name: &str) -> Result<Option<image::Snapshot>> {
     let all = match found {
-        Qemu::Silent => {
-            let message = format!("the QEMU of {} does not answer", vm.name);
+        Qemu::Stopped => {
+            let message = format!("the QEMU of {} was stopped by a signal", vm.name);
             return Err(Error::transient(message).code("vm.qemu-stopped"));
         }
+        Qemu::Held(why) => return Err(held(vm, why)),
         Qemu::Answers(qmp) => snapshot::list(qmp)?,
         Qemu::Absent => image::snapshots(vm)?,
     };

@@ -46,7 +46,8 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Started>> {
             let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
             Outcome::unchanged(Started { already: true, state }).with_undo(Undo { started: false })
         }
-        Qemu::Silent => Err(silent(&vm)),
+        Qemu::Stopped => Err(stopped(&vm)),
+        Qemu::Held(why) => Err(process::held(&vm, &why)),
         Qemu::Absent => {
             let mut qmp = process::launch(&vm, &Mark::new("start", context))?;
             let state = qmp.status().map_err(|fault| fault.unknown("QMP"))?;
@@ -55,9 +56,9 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Started>> {
     }
 }
 
-/// A QEMU that does not answer is no case for `start`.
-fn silent(vm: &Vm) -> Error {
-    let message = format!("{} has a QEMU that does not answer; vm/restart ends it and starts another", vm.name);
+/// A QEMU that was stopped by a signal is no case for `start`.
+fn stopped(vm: &Vm) -> Error {
+    let message = format!("the QEMU of {} was stopped by a signal; vm/restart ends it and starts another", vm.name);
     Error::permanent(message).code("vm.qemu-stopped")
 }
 
@@ -66,7 +67,9 @@ pub(crate) fn verify(input: Input, context: &Context) -> Result<Verdict<Started>
     // A QEMU that was started a moment before the engine died may not listen yet.
     match Qemu::find_late(&vm)? {
         Qemu::Absent => Ok(Verdict::NotHappened),
-        Qemu::Silent => Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name))),
+        Qemu::Stopped | Qemu::Held(_) => {
+            Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name)))
+        }
         Qemu::Answers(mut qmp) => {
             let ask = |fault: crate::qemu::wire::Fault| fault.harmless("QMP");
             let started = Mark::new("start", context).is_on(&mut qmp).map_err(ask)?;

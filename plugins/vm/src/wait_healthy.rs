@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    diagnose::Console,
+    diagnose::{Console, RunState},
     health::Health,
     inventory::Vm,
     qemu::{agent, process::Qemu},
@@ -65,8 +65,7 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Healthy>> {
             return Ok(Outcome::unchanged(Healthy { waited_ms, health_status }));
         }
         if waited >= time {
-            let message = format!("{} is not healthy after {}: {}", vm.name, input.time, health.0);
-            return Err(Error::transient(message).code("vm.not-healthy"));
+            return Err(not_healthy(&vm, input.time, &health.0));
         }
         if waited >= said + SAY_EVERY {
             said = waited;
@@ -75,6 +74,18 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Healthy>> {
         }
         clock::sleep(every.min(time.saturating_sub(waited)).max(Duration::from_millis(10)))?;
     }
+}
+
+fn not_healthy(vm: &Vm, time: Span, health: &Health) -> Error {
+    if *health == Health::Unchecked {
+        let message = format!(
+            "nothing tells whether {} is healthy: the inventory has no `health` for it, and within {time} no guest agent \
+             answered",
+            vm.name
+        );
+        return Error::permanent(message).code("vm.health-unknown");
+    }
+    Error::transient(format!("{} is not healthy after {time}: {health}", vm.name)).code("vm.not-healthy")
 }
 
 /// One look at the health, or at the guest agent where no health check is known.
@@ -103,18 +114,18 @@ fn hopeless(vm: &Vm) -> Result<()> {
     let gone = || Error::permanent(format!("{} has no QEMU process", vm.name)).code("vm.process-dead");
     let mut qmp = match Qemu::find(vm)? {
         Qemu::Absent => return Err(gone()),
-        Qemu::Silent => return Ok(()),
+        Qemu::Stopped | Qemu::Held(_) => return Ok(()),
         Qemu::Answers(qmp) => qmp,
     };
     let Ok(state) = qmp.status() else {
         return Ok(());
     };
-    match state.as_str() {
-        "guest-panicked" => Err(panicked(vm)),
-        "paused" | "internal-error" | "io-error" | "shutdown" => {
+    match RunState::of(&state) {
+        RunState::Panicked => Err(panicked(vm)),
+        RunState::Paused | RunState::Over | RunState::NoRoom => {
             Err(Error::permanent(format!("{} stands still ({state})", vm.name)).code("vm.halted"))
         }
-        _ => Ok(()),
+        RunState::Running | RunState::Moving | RunState::New => Ok(()),
     }
 }
 

@@ -7,13 +7,13 @@ use crate::manager::{Simulation, Step};
 /// Characters of what a program says that an error repeats.
 const SHOWN_MAX: usize = 600;
 
-/// Reads the output of `apt-get --simulate`.
-pub(crate) fn simulation(text: &str) -> Simulation {
+/// Reads the output of `apt-get --simulate`; a line of a step that is not understood is the error.
+pub(crate) fn simulation(text: &str) -> Result<Simulation, String> {
     let mut simulation = Simulation::default();
     let mut keeps = false;
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("Inst ") {
-            simulation.steps.extend(step(rest));
+            simulation.steps.push(step(rest).ok_or_else(|| shown(line))?);
         } else if let Some(rest) = line.strip_prefix("Remv ") {
             let version = rest.split(['[', ']']).nth(1).unwrap_or_default();
             let name = rest.split(' ').next().unwrap_or_default();
@@ -27,7 +27,11 @@ pub(crate) fn simulation(text: &str) -> Simulation {
         }
         keeps = false;
     }
-    simulation
+    Ok(simulation)
+}
+
+fn shown(line: &str) -> String {
+    line.chars().take(SHOWN_MAX).collect()
 }
 
 /// `NAME [FROM] (TO ORIGIN, ORIGIN [ARCH]) []`; without `[FROM]` it is new.
@@ -45,29 +49,30 @@ fn step(text: &str) -> Option<Step> {
 }
 
 /// Reads `NAME TAB VERSION TAB STATUS` lines: those that are installed, by the names under which they were asked for where
-/// an architecture makes a difference.
-pub(crate) fn installed(text: &str, asked: &[String]) -> BTreeMap<String, String> {
-    let line = |line: &str| {
-        let mut fields = line.split('\t');
-        let (name, version, status) = (fields.next()?, fields.next()?, fields.next()?);
+/// an architecture makes a difference. Another line is the error.
+pub(crate) fn installed(text: &str, asked: &[String]) -> Result<BTreeMap<String, String>, String> {
+    let mut found = BTreeMap::new();
+    for line in text.lines() {
+        let [name, version, status] = line.split('\t').collect::<Vec<_>>()[..] else { return Err(shown(line)) };
         let plain = name.split(':').next().unwrap_or(name);
         let name = if asked.iter().any(|asked| asked == name) { name } else { plain };
         // The second letter is what is: `i` is installed and configured.
-        (status.get(1..2) == Some("i")).then(|| (name.to_owned(), version.to_owned()))
-    };
-    text.lines().filter_map(line).collect()
+        if status.get(1..2) == Some("i") {
+            found.insert(name.to_owned(), version.to_owned());
+        }
+    }
+    Ok(found)
 }
 
-/// Reads `NAME | VERSION | SOURCE` lines.
-pub(crate) fn available(text: &str) -> BTreeMap<String, Vec<String>> {
+/// Reads `NAME | VERSION | SOURCE` lines. Another line is the error.
+pub(crate) fn available(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in text.lines() {
         let mut fields = line.split('|').map(str::trim);
-        if let (Some(name), Some(version)) = (fields.next(), fields.next()) {
-            versions.entry(name.into()).or_default().push(version.into());
-        }
+        let (Some(name), Some(version)) = (fields.next(), fields.next()) else { return Err(shown(line)) };
+        versions.entry(name.into()).or_default().push(version.into());
     }
-    versions
+    Ok(versions)
 }
 
 /// The newest of the packages `linux-image-RELEASE`, in words, if it is newer than the kernel that runs.
@@ -112,14 +117,14 @@ mod tests {
                     Inst liba [1.0-1] (1.1-1 Debian:12.9/stable, Debian-Security:12/stable-security [amd64]) []\n\
                     Inst b [1] (2 local [all]) [c:amd64 ]\nInst new:i386 (3 local [i386])\n\
                     Conf liba (1.1-1 Debian:12.9/stable [amd64])\n";
-        let simulation = simulation(text);
+        let simulation = simulation(text).unwrap();
         let steps: Vec<_> =
             simulation.steps.iter().map(|step| (step.name.as_str(), step.from.as_deref(), step.to.as_str())).collect();
         assert_eq!(steps, [("liba", Some("1.0-1"), "1.1-1"), ("b", Some("1"), "2"), ("new:i386", None, "3")]);
         assert_eq!(simulation.steps.iter().filter(|step| step.security).count(), 1);
         assert_eq!(simulation.removed, [("old".to_owned(), "1.0".to_owned())]);
         assert_eq!(simulation.kept_back, ["held-one", "held-two"]);
-        assert_eq!(super::simulation(""), Simulation::default());
+        assert_eq!(super::simulation("").unwrap(), Simulation::default());
     }
 
     #[test]
@@ -135,7 +140,7 @@ mod tests {
     #[test]
     fn only_what_is_configured_is_installed() {
         let text = "a\t1\tii \nlibc6:amd64\t2\tii \nhalf\t3\tiF \ngone\t4\trc \nheld\t5\thi \nnever\t\tun \n";
-        let found = installed(text, &["a".into(), "libc6".into()]);
+        let found = installed(text, &["a".into(), "libc6".into()]).unwrap();
         let found: Vec<_> = found.iter().map(|(name, version)| format!("{name}={version}")).collect();
         assert_eq!(found, ["a=1", "held=5", "libc6=2"]);
     }

@@ -50,10 +50,32 @@ impl Table {
     }
 }
 
-/// Reads `NAME TAB VERSION` lines; other lines say what is not installed.
-pub(crate) fn installed(text: &str) -> BTreeMap<String, String> {
-    let pair = |line: &str| line.split_once('\t').map(|(name, version)| (name.to_owned(), version.to_owned()));
-    text.lines().filter_map(pair).collect()
+/// The major version that `dnf --version` names: dnf 4 says `4.14.0` on its first line, dnf 5 `dnf5 version 5.2.6.2`.
+pub(crate) fn major(text: &str) -> Option<u32> {
+    let first = text.lines().find(|line| !line.trim().is_empty())?;
+    let version = first.split_whitespace().last()?;
+    version.contains('.').then(|| version.split('.').next()?.parse().ok())?
+}
+
+/// The beginning of what a program said, for an error.
+pub(crate) fn short(stdout: &str, stderr: &[u8]) -> String {
+    let said = [stdout, &String::from_utf8_lossy(stderr)].join(" ");
+    let said: String = said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_MAX).collect();
+    if said.is_empty() { "nothing".to_owned() } else { said }
+}
+
+/// Reads `NAME TAB VERSION` lines, and those that say, in whatever language, that one that was asked for is not installed;
+/// any other is the error.
+pub(crate) fn installed(text: &str, asked: &[String]) -> Result<BTreeMap<String, String>, String> {
+    let mut found = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match line.split_once('\t') {
+            Some((name, version)) => _ = found.insert(name.to_owned(), version.to_owned()),
+            None if asked.iter().any(|name| line.contains(name.as_str())) => {}
+            None => return Err(line.chars().take(SHOWN_MAX).collect()),
+        }
+    }
+    Ok(found)
 }
 
 /// Reads `NAME|VERSION` lines.
@@ -65,8 +87,21 @@ pub(crate) fn available(text: &str) -> BTreeMap<String, Vec<String>> {
     versions
 }
 
+/// The packages that `dnf versionlock list` names as locked. A line that is neither a lock nor known otherwise is the error.
+pub(crate) fn locks(text: &str) -> Result<Vec<String>, String> {
+    let mut found = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match locked(line) {
+            Some(name) => found.push(name),
+            None if line.starts_with('!') || line.starts_with("Last metadata expiration check") => {}
+            None => return Err(line.chars().take(SHOWN_MAX).collect()),
+        }
+    }
+    Ok(found)
+}
+
 /// The package of a lock: `NAME-EPOCH:VERSION-RELEASE.*`; a line that begins with `!` is an exclusion and no lock.
-pub(crate) fn locked(line: &str) -> Option<String> {
+fn locked(line: &str) -> Option<String> {
     let spec = line.trim().strip_suffix(".*")?;
     let mut parts = spec.rsplitn(3, '-');
     let (_, version, name) = (parts.next()?, parts.next()?, parts.next()?);
@@ -139,11 +174,23 @@ Operation aborted.
 
     #[test]
     fn versions_and_locks_are_read() {
-        assert_eq!(installed("rw-a\t1-1\npackage rw-none is not installed\n")["rw-a"], "1-1");
+        assert_eq!(installed("rw-a\t1-1\npackage rw-none is not installed\n", &["rw-none".into()]).unwrap()["rw-a"], "1-1");
+        assert_eq!(installed("bash 5.2\n", &["rw-none".into()]).unwrap_err(), "bash 5.2");
         assert_eq!(available("rw-a|1-1\nrw-a|2-1\n")["rw-a"], ["1-1", "2-1"]);
         assert_eq!(locked("rw-b-0:2-1.*").as_deref(), Some("rw-b"));
         assert_eq!(locked("python3-dnf-1:4.14.0-3.fc38.*").as_deref(), Some("python3-dnf"));
         assert_eq!((locked("!rw-b-0:2-1.*"), locked("Last metadata")), (None, None));
+    }
+
+    #[test]
+    fn what_dnf_5_says_is_not_taken_for_nothing() {
+        assert_eq!(major("4.14.0\n  Installed: dnf-0:4.14.0-3.fc38.noarch\n"), Some(4));
+        assert_eq!(major("dnf5 version 5.2.6.2\ndnf5 plugin API version 2.0\n"), Some(5));
+        assert_eq!((major(""), major("usage: dnf [options]\n")), (None, None));
+        let listed = "Last metadata expiration check: 0:00:21 ago.\nrw-b-0:2-1.*\n!rw-c-0:2-1.*\n\n";
+        assert_eq!(locks(listed).unwrap(), ["rw-b"]);
+        let dnf_5 = "# Added by 'versionlock add' command on 2026-01-08 01:41:00\nPackage name: bash\nevr = 5.2.32-1\n";
+        assert!(locks(dnf_5).unwrap_err().starts_with("# Added"));
     }
 
     #[test]

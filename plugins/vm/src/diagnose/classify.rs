@@ -4,6 +4,7 @@ use runwright_sdk::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
 
 use super::observe::{Observation, Process};
+use super::run_state::RunState;
 use crate::health::Health;
 
 /// What is the matter with a VM.
@@ -14,11 +15,17 @@ pub(crate) enum Finding {
     Healthy,
     /// There is no QEMU.
     ProcessDead,
-    /// QEMU is there but does not answer: it was stopped by a signal, or hangs.
+    /// QEMU's process was stopped by a signal.
     QemuStopped,
-    /// Somebody paused it.
+    /// QEMU lives, but greets on neither monitor: somebody else holds both, or it hangs.
+    MonitorHeld,
+    /// A person paused it, or it sleeps.
     Paused,
-    /// QEMU stands still for a reason of its own: an I/O error, an internal error, a shutdown.
+    /// It is being migrated, saved or loaded.
+    Moving,
+    /// A write of the guest did not fit on the host's disk: make room, then `vm/resume`.
+    NoRoom,
+    /// The guest came to its end: a shutdown, an internal error, its watchdog.
     Halted,
     /// Its kernel panicked.
     GuestPanicked,
@@ -26,22 +33,26 @@ pub(crate) enum Finding {
     DiskUnbootable,
     /// It runs, but neither the guest agent nor the health check answers: it hangs, or has not booted yet.
     GuestHung,
-    /// The health check is good or missing, but the guest agent does not answer.
-    AgentSilent,
+    /// It runs, but nothing tells whether it is healthy: there is no health check, and no guest agent answers.
+    HealthUnknown,
     /// The guest lives, but its health check fails.
     HealthFailing,
+    /// QEMU is in a state that this version does not know.
+    StateUnknown,
 }
 
 /// What is most likely to help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Remedy {
-    /// Nothing is wrong.
+    /// Nothing is wrong, or nothing that this plugin does would help: see the finding.
     None,
     /// vm/start
     Start,
     /// vm/restart
     Restart,
+    /// Room on the host's disk, then vm/resume
+    Resume,
     /// vm/reprovision
     Reprovision,
 }
@@ -51,38 +62,34 @@ impl Finding {
     pub(crate) fn of(seen: &Observation) -> Self {
         let damaged = seen.disk.as_ref().is_some_and(|disk| disk.is_damaged());
         let unbootable = seen.console.as_ref().is_some_and(|console| console.disk_sign.is_some());
+        let is_good = seen.health.as_ref().is_some_and(Health::is_good);
         match &seen.process {
-            Process::Silent => Self::QemuStopped,
+            Process::Stopped => Self::QemuStopped,
+            Process::Held if is_good => Self::Healthy,
+            Process::Held => Self::MonitorHeld,
             Process::Absent if damaged => Self::DiskUnbootable,
             Process::Absent => Self::ProcessDead,
-            Process::Answers(status) => match status.as_str() {
-                "running" => Self::of_running(seen),
-                "guest-panicked" if damaged || unbootable => Self::DiskUnbootable,
-                "guest-panicked" => Self::GuestPanicked,
-                _ if damaged => Self::DiskUnbootable,
-                "paused" | "prelaunch" | "suspended" | "restore-vm" => Self::Paused,
-                _ => Self::Halted,
+            Process::Answers(status) => match RunState::of(status) {
+                RunState::Running => Self::of_running(seen),
+                RunState::Panicked if damaged || unbootable => Self::DiskUnbootable,
+                RunState::Panicked => Self::GuestPanicked,
+                RunState::Over if damaged => Self::DiskUnbootable,
+                RunState::Over => Self::Halted,
+                RunState::NoRoom => Self::NoRoom,
+                RunState::Paused => Self::Paused,
+                RunState::Moving => Self::Moving,
+                RunState::New => Self::StateUnknown,
             },
         }
     }
 
+    /// The health check counts before the guest agent, which a guest need not have.
     fn of_running(seen: &Observation) -> Self {
         let agent = seen.agent.unwrap_or(false);
         match &seen.health {
-            Some(health) if health.is_good() => {
-                if agent {
-                    Self::Healthy
-                } else {
-                    Self::AgentSilent
-                }
-            }
-            None | Some(Health::Unchecked) => {
-                if agent {
-                    Self::Healthy
-                } else {
-                    Self::AgentSilent
-                }
-            }
+            Some(health) if health.is_good() => Self::Healthy,
+            None | Some(Health::Unchecked) if agent => Self::Healthy,
+            None | Some(Health::Unchecked) => Self::HealthUnknown,
             // An answer of any status comes from a guest that lives.
             Some(Health::Status(_)) => Self::HealthFailing,
             Some(_) if agent => Self::HealthFailing,
@@ -93,10 +100,18 @@ impl Finding {
     /// What is most likely to help.
     pub(crate) fn remedy(self) -> Remedy {
         match self {
-            Self::Healthy => Remedy::None,
             Self::ProcessDead => Remedy::Start,
             Self::DiskUnbootable => Remedy::Reprovision,
-            _ => Remedy::Restart,
+            Self::NoRoom => Remedy::Resume,
+            Self::QemuStopped | Self::Halted | Self::GuestPanicked | Self::GuestHung | Self::HealthFailing => {
+                Remedy::Restart
+            }
+            Self::Healthy
+            | Self::MonitorHeld
+            | Self::Paused
+            | Self::Moving
+            | Self::HealthUnknown
+            | Self::StateUnknown => Remedy::None,
         }
     }
 }
@@ -121,35 +136,60 @@ mod tests {
     #[test]
     fn the_process_comes_first() {
         assert_eq!(Finding::of(&seen(Process::Absent)), Finding::ProcessDead);
-        assert_eq!(Finding::of(&seen(Process::Silent)), Finding::QemuStopped);
+        assert_eq!(Finding::of(&seen(Process::Stopped)), Finding::QemuStopped);
     }
 
     #[test]
-    fn every_run_state_means_something() {
-        for (state, finding) in [
-            ("guest-panicked", Finding::GuestPanicked),
-            ("paused", Finding::Paused),
-            ("prelaunch", Finding::Paused),
-            ("io-error", Finding::Halted),
-            ("internal-error", Finding::Halted),
-            ("shutdown", Finding::Halted),
-            ("some-new-state", Finding::Halted),
+    fn a_monitor_that_somebody_holds_is_no_reason_for_anything() {
+        let held = |agent, health| Finding::of(&Observation { agent, health, ..seen(Process::Held) });
+        assert_eq!(held(Some(false), Some(Health::Status(200))), Finding::Healthy);
+        for finding in [
+            held(None, None),
+            held(Some(true), Some(Health::Unchecked)),
+            held(Some(false), Some(Health::Status(503))),
+            held(Some(false), Some(Health::NoAnswer("no answer in time".into()))),
         ] {
-            assert_eq!(Finding::of(&status(state)), finding, "{state}");
+            assert_eq!((finding, finding.remedy()), (Finding::MonitorHeld, Remedy::None));
         }
     }
 
     #[test]
-    fn a_running_guest_is_judged_by_agent_and_health() {
+    fn every_run_state_means_something_and_only_what_is_over_is_power_cycled() {
+        for (state, finding, remedy) in [
+            ("shutdown", Finding::Halted, Remedy::Restart),
+            ("internal-error", Finding::Halted, Remedy::Restart),
+            ("watchdog", Finding::Halted, Remedy::Restart),
+            ("guest-panicked", Finding::GuestPanicked, Remedy::Restart),
+            ("io-error", Finding::NoRoom, Remedy::Resume),
+            ("paused", Finding::Paused, Remedy::None),
+            ("debug", Finding::Paused, Remedy::None),
+            ("suspended", Finding::Paused, Remedy::None),
+            ("prelaunch", Finding::Moving, Remedy::None),
+            ("inmigrate", Finding::Moving, Remedy::None),
+            ("postmigrate", Finding::Moving, Remedy::None),
+            ("finish-migrate", Finding::Moving, Remedy::None),
+            ("save-vm", Finding::Moving, Remedy::None),
+            ("restore-vm", Finding::Moving, Remedy::None),
+            ("colo", Finding::Moving, Remedy::None),
+            ("some-new-state", Finding::StateUnknown, Remedy::None),
+        ] {
+            let found = Finding::of(&status(state));
+            assert_eq!((found, found.remedy()), (finding, remedy), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_running_guest_is_judged_by_its_health_and_else_by_its_agent() {
         let no_answer = || Health::NoAnswer("no answer in time".into());
         assert_eq!(running(true, Health::Status(200)), Finding::Healthy);
-        assert_eq!(running(false, Health::Status(204)), Finding::AgentSilent);
+        assert_eq!(running(false, Health::Status(204)), Finding::Healthy);
         assert_eq!(running(true, Health::Status(503)), Finding::HealthFailing);
         assert_eq!(running(false, Health::Status(503)), Finding::HealthFailing);
         assert_eq!(running(true, no_answer()), Finding::HealthFailing);
         assert_eq!(running(false, no_answer()), Finding::GuestHung);
         assert_eq!(running(true, Health::Unchecked), Finding::Healthy);
-        assert_eq!(running(false, Health::Unchecked), Finding::AgentSilent);
+        assert_eq!(running(false, Health::Unchecked), Finding::HealthUnknown);
+        assert_eq!(Finding::HealthUnknown.remedy(), Remedy::None);
     }
 
     #[test]
@@ -163,7 +203,7 @@ mod tests {
     #[test]
     fn a_damaged_image_needs_a_new_disk() {
         let disk = Check { corruptions: 3, check_errors: 0 };
-        for process in [Process::Absent, Process::Answers("io-error".into())] {
+        for process in [Process::Absent, Process::Answers("internal-error".into())] {
             let damaged = Observation { disk: Some(disk.clone()), ..seen(process) };
             assert_eq!(Finding::of(&damaged), Finding::DiskUnbootable);
         }

@@ -3,6 +3,7 @@
 mod classify;
 mod console;
 mod observe;
+mod run_state;
 
 use runwright_sdk::schemars::{self, JsonSchema};
 use runwright_sdk::{Context, Outcome, Result, Span};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use classify::{Finding, Remedy};
 pub(crate) use console::Console;
+pub(crate) use run_state::RunState;
 use observe::{Observation, Process};
 
 use crate::{health::Health, inventory::Vm};
@@ -40,7 +42,8 @@ pub(crate) struct Diagnosis {
     summary: String,
     /// What is most likely to help.
     remedy: Remedy,
-    /// QEMU's run state (running, paused, guest-panicked, …), `absent` without a QEMU, `silent` if it does not answer.
+    /// QEMU's run state (running, paused, guest-panicked, …), `absent` without a QEMU, `stopped` if a signal stopped it,
+    /// `held` if it lives and greets nobody.
     #[schemars(example = &"guest-panicked")]
     state: String,
     /// Whether the guest agent answers; null: it was not asked.
@@ -68,16 +71,13 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Diagnosis>>
 fn diagnosis(vm: &str, seen: Observation) -> Diagnosis {
     let finding = Finding::of(&seen);
     let summary = summary(vm, finding, &seen);
+    let state = state(&seen).to_owned();
     let console = seen.console.unwrap_or_default();
     Diagnosis {
         finding,
         summary,
         remedy: finding.remedy(),
-        state: match seen.process {
-            Process::Absent => "absent".into(),
-            Process::Silent => "silent".into(),
-            Process::Answers(status) => status,
-        },
+        state,
         agent: seen.agent,
         health_status: match seen.health {
             Some(Health::Status(status)) => Some(status),
@@ -89,17 +89,32 @@ fn diagnosis(vm: &str, seen: Observation) -> Diagnosis {
     }
 }
 
+fn state(seen: &Observation) -> &str {
+    match &seen.process {
+        Process::Absent => "absent",
+        Process::Stopped => "stopped",
+        Process::Held => "held",
+        Process::Answers(status) => status,
+    }
+}
+
 fn summary(vm: &str, finding: Finding, seen: &Observation) -> String {
     let console = seen.console.as_ref();
     let what = match finding {
+        Finding::Healthy if seen.process == Process::Held => {
+            "is healthy; both monitors of its QEMU are held by somebody else".into()
+        }
         Finding::Healthy => "runs and is healthy".into(),
         Finding::ProcessDead => "has no QEMU process".into(),
-        Finding::QemuStopped => "has a QEMU that does not answer".into(),
-        Finding::Paused => "is paused".into(),
-        Finding::Halted => match &seen.process {
-            Process::Answers(status) => format!("stands still ({status})"),
-            _ => "stands still".into(),
-        },
+        Finding::QemuStopped => "has a QEMU that was stopped by a signal".into(),
+        Finding::MonitorHeld => {
+            "has a QEMU that lives but greets nobody: somebody else holds both monitors, or it hangs".into()
+        }
+        Finding::Paused => format!("is {}: a person did that, or it sleeps", state(seen)),
+        Finding::Moving => format!("is {}: it is being migrated, saved or loaded", state(seen)),
+        Finding::NoRoom => "stands still, because the host's disk has no room for what it writes".into(),
+        Finding::Halted => format!("stands still ({})", state(seen)),
+        Finding::StateUnknown => format!("is in the state {}, which this version does not know", state(seen)),
         Finding::GuestPanicked => match console.and_then(|console| console.panic.as_ref()) {
             Some(reason) => format!("panicked: {reason}"),
             None => "panicked".into(),
@@ -109,7 +124,9 @@ fn summary(vm: &str, finding: Finding, seen: &Observation) -> String {
             None => "has a damaged disk image".into(),
         },
         Finding::GuestHung => "hangs or has not booted yet: neither guest agent nor health check answers".into(),
-        Finding::AgentSilent => "has a guest agent that does not answer".into(),
+        Finding::HealthUnknown => {
+            "runs, but nothing tells whether it is healthy: it has no health check, and no guest agent answers".into()
+        }
         Finding::HealthFailing => match &seen.health {
             Some(health) => format!("is not healthy: {health}"),
             None => "is not healthy".into(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use runwright_sdk::{Result, log};
 
 use super::console::Console;
+use super::run_state::RunState;
 use crate::{
     health::Health,
     inventory::Vm,
@@ -34,8 +35,10 @@ pub(crate) struct Observation {
 pub(crate) enum Process {
     /// Nobody listens on its socket.
     Absent,
-    /// Somebody listens, nobody answers.
-    Silent,
+    /// It listens, and was stopped by a signal.
+    Stopped,
+    /// It listens and was not stopped, but greets nobody.
+    Held,
     /// It answers, and this is its run state.
     Answers(String),
 }
@@ -45,23 +48,30 @@ impl Observation {
     pub(crate) fn of(vm: &Vm, patience: Duration) -> Result<Self> {
         let process = match Qemu::find(vm)? {
             Qemu::Absent => Process::Absent,
-            Qemu::Silent => Process::Silent,
+            Qemu::Stopped => Process::Stopped,
+            Qemu::Held(why) => {
+                log::warn!("neither monitor of {} greets: {why}", vm.name);
+                Process::Held
+            }
             Qemu::Answers(mut qmp) => match qmp.status() {
                 Ok(status) => Process::Answers(status),
-                Err(Fault::Silent) => Process::Silent,
+                // It greeted a moment ago: somebody keeps it busy.
+                Err(Fault::Silent) => Process::Held,
                 Err(_) => Process::Absent,
             },
         };
         let mut seen = Self { process, agent: None, health: None, disk: None, console: None };
+        let is_running = matches!(&seen.process, Process::Answers(status) if RunState::of(status) == RunState::Running);
         match &seen.process {
-            Process::Answers(status) if status == "running" => {
+            // The guest behind a monitor that somebody holds can still be asked.
+            _ if is_running || seen.process == Process::Held => {
                 let health = Health::probe(vm)?;
                 // A good answer says that user space lives; the agent is then worth one short question.
                 let patience = if health.is_good() { patience.min(Duration::from_secs(1)) } else { patience };
                 seen.agent = Some(is_agent_up(vm, patience)?);
                 seen.health = Some(health);
             }
-            Process::Silent => {}
+            Process::Stopped => {}
             _ => {
                 seen.console = Console::read(&vm.file("console.log"));
                 seen.disk = image::check(vm).unwrap_or_else(|error| {

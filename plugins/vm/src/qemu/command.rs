@@ -11,7 +11,7 @@ pub(crate) fn arguments(vm: &Vm, mark: &Mark) -> Vec<String> {
     words.add("-m", vm.memory).add("-smp", vm.cpus);
     words.flag("-nodefaults").flag("-no-user-config").add("-display", "none");
     // A guest that panics stands still, so that it can be seen, and so that it does not panic again and again.
-    words.add("-action", "panic=pause").add("-name", &vm.name);
+    words.add("-action", "panic=pause").add("-name", comma_safe(&vm.name));
     for (option, value) in [("-kernel", &vm.kernel), ("-initrd", &vm.initrd), ("-append", &vm.append)] {
         if let Some(value) = value {
             words.add(option, value);
@@ -57,8 +57,8 @@ impl Words {
 }
 
 /// In QEMU's option lists a comma is doubled.
-fn comma_safe(path: &str) -> String {
-    path.replace(',', ",,")
+fn comma_safe(value: &str) -> String {
+    value.replace(',', ",,")
 }
 
 #[cfg(test)]
@@ -90,6 +90,12 @@ mod tests {
              -serial file:/v/console.log -device pvpanic-pci \
              -object authz-simple,id=runwright-start-k-1,identity=runwright-start-k-1 -pidfile /v/qemu.pid"
         );
+    }
+
+    #[test]
+    fn a_name_can_not_become_an_option() {
+        let words = words(|vm| vm.name = "web2,debug-threads=on".into());
+        assert!(words.contains("-name web2,,debug-threads=on -"), "{words}");
     }
 
     #[test]

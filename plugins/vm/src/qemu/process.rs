@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use runwright_sdk::{Error, Result, clock, exec::Command, log};
+use runwright_sdk::exec::{Command, Output};
+use runwright_sdk::{Error, Result, clock, log};
 
 use super::{command, image, mark::Mark, qmp::Qmp, wire::Fault};
 use crate::inventory::Vm;
@@ -17,8 +18,11 @@ const STEP: Duration = Duration::from_millis(100);
 pub(crate) enum Qemu {
     /// Nobody listens: there is none.
     Absent,
-    /// Its socket is open but it does not answer: it was stopped by a signal, or hangs.
-    Silent,
+    /// Its sockets are open but it does not answer: its process was stopped by a signal.
+    Stopped,
+    /// Its sockets are open and its process is not stopped, but neither monitor greets: somebody else holds both, or it
+    /// hangs. From outside nobody can tell which, so nothing is done to it; what could not be found out is said.
+    Held(String),
     /// It answers.
     Answers(Qmp),
 }
@@ -29,7 +33,7 @@ impl Qemu {
         let mut qmp = match Qmp::connect(vm) {
             Ok(qmp) => qmp,
             Err(Fault::Absent | Fault::Closed) => return Ok(Self::Absent),
-            Err(Fault::Silent) => return Ok(Self::Silent),
+            Err(Fault::Silent) => return Self::silent(vm),
             Err(fault) => return Err(fault.harmless("QMP")),
         };
         match qmp.name() {
@@ -39,9 +43,23 @@ impl Qemu {
                 Err(Error::permanent(message).code("vm.other"))
             }
             Err(Fault::Absent | Fault::Closed) => Ok(Self::Absent),
-            Err(Fault::Silent) => Ok(Self::Silent),
+            Err(Fault::Silent) => Self::silent(vm),
             Err(fault) => Err(fault.harmless("QMP")),
         }
+    }
+
+    /// Which of both a QEMU is that does not answer: the process table says whether it was stopped (proc(5): state T).
+    fn silent(vm: &Vm) -> Result<Self> {
+        let output = match select(vm, "/usr/bin/pgrep", &["--runstates", "T,t"]) {
+            Ok(output) => output,
+            Err(error) => return Ok(Self::Held(format!("whether its process was stopped can't be seen: {error}"))),
+        };
+        Ok(match output.status {
+            Some(0) => Self::Stopped,
+            // pgrep(1): 1 says that no process fits.
+            Some(1) => Self::Held("its process was not stopped by a signal".into()),
+            _ => Self::Held(format!("pgrep: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        })
     }
 
     /// The same after an attempt to start one may have been cut off: gives it the time to open its socket.
@@ -87,7 +105,8 @@ pub(crate) fn end(vm: &Vm, found: Qemu) -> Result<Ended> {
             Ok(()) | Err(Fault::Closed | Fault::Silent) => Ended::Quit,
             Err(fault) => return Err(fault.harmless("QMP")),
         },
-        Qemu::Silent => kill(vm)?,
+        Qemu::Stopped => kill(vm)?,
+        Qemu::Held(why) => return Err(held(vm, &why)),
     };
     if wait_until_gone(vm, ended, END).map_err(Error::after_effect)? {
         return Ok(ended);
@@ -99,6 +118,18 @@ pub(crate) fn end(vm: &Vm, found: Qemu) -> Result<Ended> {
     Err(Error::partial(format!("the QEMU of {} does not end", vm.name)).code("vm.does-not-end"))
 }
 
+/// Nothing may be done to a QEMU that lives and is somebody else's to speak to.
+pub(crate) fn held(vm: &Vm, why: &str) -> Error {
+    let message = format!(
+        "the QEMU of {} does not greet on its monitors: somebody else holds both, or it hangs ({why}); close the other \
+         connections to {} and {}, or end QEMU by hand",
+        vm.name,
+        vm.file("qmp.sock"),
+        vm.file("events.sock")
+    );
+    Error::permanent(message).code("vm.monitor-held")
+}
+
 /// How a QEMU ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -106,17 +137,14 @@ pub(crate) enum Ended {
     Already,
     /// When it was told to.
     Quit,
-    /// By SIGKILL, because it did not answer.
+    /// By SIGKILL, because it was stopped by a signal, or did not end.
     Killed,
 }
 
 /// Kills the process of the pid file, if its command line ends as this VM's does.
 fn kill(vm: &Vm) -> Result<Ended> {
-    let file = vm.file("qemu.pid");
-    let pattern = format!("-pidfile {}$", escape(&file));
-    let args = ["--signal", "KILL", "--pidfile", &file, "--full", "--", &pattern];
     log::warn!("QEMU of {} does not answer: killing it", vm.name);
-    let output = Command::new("/usr/bin/pkill").args(args).run()?;
+    let output = select(vm, "/usr/bin/pkill", &["--signal", "KILL"])?;
     match output.status {
         Some(0) => Ok(Ended::Killed),
         status => {
@@ -125,6 +153,15 @@ fn kill(vm: &Vm) -> Result<Ended> {
             Err(Error::permanent(message).code("vm.not-killed"))
         }
     }
+}
+
+/// Runs pgrep or pkill for the process of the pid file, if its command line ends as this VM's does.
+fn select(vm: &Vm, program: &str, options: &[&str]) -> Result<Output> {
+    let file = vm.file("qemu.pid");
+    // Without the dash, so that a granted `*` fits it.
+    let pattern = format!("pidfile {}$", escape(&file));
+    let which = ["--pidfile", &file, "--full", "--", &pattern];
+    Ok(Command::new(program).args(options.iter().chain(&which).copied()).run()?)
 }
 
 /// The path as an extended regular expression.

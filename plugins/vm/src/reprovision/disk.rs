@@ -6,7 +6,10 @@ use runwright_sdk::{Context, Error, Result};
 
 use crate::{
     inventory::Vm,
-    qemu::{image, mark::plain},
+    qemu::{
+        image::{self, Golden},
+        mark::plain,
+    },
 };
 
 /// Disks that are kept aside for one key, at most.
@@ -47,7 +50,7 @@ pub(super) fn rename(from: &str, to: &str) -> Result<()> {
 }
 
 /// Makes a new disk. Under another name first: a disk with the right name is a whole one.
-pub(super) fn make(vm: &Vm, golden: &str, context: &Context) -> Result<()> {
+pub(super) fn make(vm: &Vm, golden: &Golden, context: &Context) -> Result<()> {
     let new = format!("{}.new-{}", vm.disk, plain(context.key()));
     if exists(&new) {
         fs::remove_file(&new).map_err(|error| Error::permanent(format!("could not remove {new}: {error}")))?;

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    inventory::Vm,
+    inventory::{Image, Vm},
     qemu::{
+        image::{self, Golden},
         mark::Mark,
         process::{self, Qemu},
         wire::Fault,
@@ -67,7 +68,12 @@ pub(crate) struct Note {
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovisioned>> {
     let vm = Vm::find(&input.vm, context)?;
     let golden = vm.golden(input.image.as_deref())?;
+    // An image that can't be opened must not cost the VM its disk.
+    let opened = image::golden(&vm, golden)?;
     let found = Qemu::find(&vm)?;
+    if let Qemu::Held(why) = found {
+        return Err(process::held(&vm, &why));
+    }
     let mut note = match checkpoint::get::<Note>(NOTE)? {
         // Cut off: what is left is done now.
         Some(note) if !note.done => note,
@@ -80,13 +86,13 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovision
         },
     };
     checkpoint::set(NOTE, &note)?;
-    act(&vm, golden, found, &note, context)?;
+    act(&vm, &opened, found, &note, context)?;
     note.done = true;
     checkpoint::set(NOTE, &note).map_err(Error::after_effect)?;
     answer(&vm, golden, note)
 }
 
-fn act(vm: &Vm, golden: &str, found: Qemu, note: &Note, context: &Context) -> Result<()> {
+fn act(vm: &Vm, golden: &Golden, found: Qemu, note: &Note, context: &Context) -> Result<()> {
     let moved = note.quarantine.as_ref().is_none_or(|quarantine| disk::exists(quarantine));
     if let Some(quarantine) = note.quarantine.as_deref().filter(|_| !moved) {
         log::progress(10, "ending QEMU");
@@ -101,7 +107,9 @@ fn act(vm: &Vm, golden: &str, found: Qemu, note: &Note, context: &Context) -> Re
     let mark = Mark::new("reprovision", context);
     match Qemu::find(vm).map_err(Error::after_effect)? {
         Qemu::Answers(mut qmp) => mark.set(&mut qmp).map_err(|fault| fault.unknown("QMP")),
-        Qemu::Silent => Err(Error::unknown_outcome(format!("the QEMU of {} does not answer", vm.name))),
+        Qemu::Stopped | Qemu::Held(_) => {
+            Err(Error::unknown_outcome(format!("the QEMU of {} does not answer", vm.name)))
+        }
         Qemu::Absent => {
             log::progress(70, "starting QEMU on the new disk");
             process::launch(vm, &mark).map(drop).map_err(Error::after_effect)
@@ -109,8 +117,8 @@ fn act(vm: &Vm, golden: &str, found: Qemu, note: &Note, context: &Context) -> Re
     }
 }
 
-fn answer(vm: &Vm, golden: &str, note: Note) -> Result<Outcome<Reprovisioned>> {
-    let (image, disk, quarantine) = (golden.into(), vm.disk.clone(), note.quarantine.clone());
+fn answer(vm: &Vm, golden: &Image, note: Note) -> Result<Outcome<Reprovisioned>> {
+    let (image, disk, quarantine) = (golden.path().into(), vm.disk.clone(), note.quarantine.clone());
     Outcome::changed(Reprovisioned { image, disk, quarantine }).with_undo(note)
 }
 
@@ -140,7 +148,7 @@ fn is_up(vm: &Vm, note: &Note, context: &Context) -> Result<bool> {
 
 pub(crate) fn plan(input: Input, context: &Context) -> Result<Preview> {
     let vm = Vm::find(&input.vm, context)?;
-    let golden = vm.golden(input.image.as_deref())?;
+    let golden = vm.golden(input.image.as_deref())?.path();
     let preview = Preview::new(format!("gives {} a new disk from {golden}", vm.name))
         .change(Change::new(ChangeKind::Update, &vm.disk, "kept aside under another name"))
         .change(Change::new(ChangeKind::Create, &vm.disk, format!("a new disk from {golden}")))
