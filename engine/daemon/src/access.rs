@@ -81,14 +81,16 @@ impl Access {
     }
 
     /// Starts a run and follows it, as [`watch`](Self::watch) does, from its first moment. It exists, durably, when this
-    /// returns.
-    pub async fn start_watched(&self, request: StartRequest) -> Result<(Started, mpsc::Receiver<Tale>), Error> {
+    /// returns, also where an engine in another process ended meanwhile, which tells nothing any more.
+    pub async fn start_watched(&self, request: StartRequest) -> Result<(Started, Option<mpsc::Receiver<Tale>>), Error> {
         match self {
-            Self::Here(own) => own.engine.start_watched(request).await,
+            Self::Here(own) => {
+                let (started, tale) = own.engine.start_watched(request).await?;
+                Ok((started, Some(tale)))
+            }
             Self::There(client) => {
                 let started = client.start(&request).await?;
-                // An engine that ended meanwhile tells nothing more; the run exists all the same.
-                let tale = client.watch(started.run).await.unwrap_or_else(|_| mpsc::channel(1).1);
+                let tale = client.watch(started.run).await.ok();
                 Ok((started, tale))
             }
         }

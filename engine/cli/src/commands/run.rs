@@ -57,7 +57,7 @@ impl Run {
                 note.inspect(|note| context.screen.remark(format!("warning: {note}")));
                 match self.detach {
                     true => Ok(hand_over::done(context, run)),
-                    false => see_through(context, access, run, Some(tales), signals).await,
+                    false => see_through(context, access, run, tales, signals).await,
                 }
             }
             Err(error) => {

@@ -45,8 +45,10 @@ pub(crate) enum Stop {
 enum Followed {
     /// The run is over, or blocked.
     Over(Box<RunView>),
-    /// It is neither: somebody left, or its engine was stopped.
+    /// It is neither: somebody left.
     Left,
+    /// It is neither, as far as it was told.
+    BrokeOff,
 }
 
 /// What Ctrl-C means.
@@ -96,24 +98,28 @@ pub(crate) async fn stands(access: &Access, text: &str) -> Result<RunView, daemo
 
 async fn see_through_since(
     context: &Context,
-    access: Access,
+    mut access: Access,
     (id, since): (RunId, u64),
     tales: Option<Receiver<Tale>>,
     mut signals: Signals,
 ) -> Result<u8, Error> {
     let view = View::new(&context.screen, context.global.verbose > 0);
-    let following = Following { context, access: &access, id, signals: &mut signals, view, since };
-    let followed = following.follow(tales, Stop::AtTheEnd, Interrupt::Cancels).await;
-    let ended = match followed {
-        Ok(Followed::Over(run)) => {
-            context.screen.json(&*run);
-            context.screen.lines(summary(&context.screen, &run, &context.itself()));
-            wait_for_others(context, &access, &mut signals).await;
-            Ok(exit::of(run.status))
-        }
-        Ok(Followed::Left) => Err(left(context, &access, id).await),
-        Err(error) => Err(error),
+    let ended = async {
+        let (tales, stop) = match tales {
+            Some(tales) => (tales, Stop::AtTheEnd),
+            None => begin(context, &mut access, id, Stop::AtTheEnd).await?,
+        };
+        let following = Following { context, access: &access, id, signals: &mut signals, view, since };
+        let followed = following.follow(tales, stop, Interrupt::Cancels).await?;
+        let Some(run) = over(context, &mut access, id, followed).await else {
+            return Err(left(context, &access, id).await);
+        };
+        context.screen.json(&run);
+        context.screen.lines(summary(&context.screen, &run, &context.itself()));
+        wait_for_others(context, &access, &mut signals).await;
+        Ok(exit::of(run.status))
     };
+    let ended = ended.await;
     close(access, &mut signals).await;
     ended
 }
@@ -121,37 +127,59 @@ async fn see_through_since(
 /// Shows a run that somebody else is responsible for, and gives the exit code. Closes `access`.
 pub(crate) async fn watch_through(
     context: &Context,
-    access: Access,
+    mut access: Access,
     id: RunId,
     stop: Stop,
     mut signals: Signals,
 ) -> Result<u8, Error> {
     let view = View::watching(&context.screen, context.global.verbose > 0);
-    let following = Following { context, access: &access, id, signals: &mut signals, view, since: 0 };
-    let followed = following.follow(None, stop, Interrupt::Leaves).await;
-    let ended = match followed {
-        Ok(Followed::Over(run)) => {
-            context.screen.lines(summary(&context.screen, &run, &context.itself()));
-            Ok(exit::of(run.status))
-        }
-        Ok(Followed::Left) => Err(left(context, &access, id).await),
-        Err(error) => Err(error),
+    let ended = async {
+        let (tales, stop) = begin(context, &mut access, id, stop).await?;
+        let following = Following { context, access: &access, id, signals: &mut signals, view, since: 0 };
+        let followed = following.follow(tales, stop, Interrupt::Leaves).await?;
+        let Some(run) = over(context, &mut access, id, followed).await else {
+            return Err(left(context, &access, id).await);
+        };
+        context.screen.lines(summary(&context.screen, &run, &context.itself()));
+        Ok(exit::of(run.status))
     };
+    let ended = ended.await;
     close(access, &mut signals).await;
     ended
+}
+
+/// Begins to watch. Where the engine in another process ended meanwhile, what it wrote is in the journal.
+async fn begin(context: &Context, access: &mut Access, id: RunId, stop: Stop) -> Result<(Receiver<Tale>, Stop), Error> {
+    match access.watch(id).await {
+        Err(daemon::Error::Connection(_)) => {}
+        tales => return Ok((tales?, stop)),
+    }
+    *access = context.access("runwright runs watch").await?;
+    let stop = match access.show(id).await?.is_interrupted() {
+        true => Stop::At(access.history(id).await?.len() as u64),
+        false => stop,
+    };
+    Ok((access.watch(id).await?, stop))
+}
+
+/// The run, if it is over or blocked: where the tale of another process broke off, the journal may know that it is.
+async fn over(context: &Context, access: &mut Access, id: RunId, followed: Followed) -> Option<RunView> {
+    match (followed, &access) {
+        (Followed::Over(run), _) => return Some(*run),
+        (Followed::BrokeOff, Access::There(_)) => {}
+        _ => return None,
+    }
+    *access = context.access("runwright runs show").await.ok()?;
+    access.show(id).await.ok().filter(|run| exit::of(run.status) != exit::LEFT)
 }
 
 impl Following<'_> {
     async fn follow(
         mut self,
-        tales: Option<Receiver<Tale>>,
+        mut tales: Receiver<Tale>,
         stop: Stop,
         mut interrupt: Interrupt,
     ) -> Result<Followed, Error> {
-        let mut tales = match tales {
-            Some(tales) => tales,
-            None => self.access.watch(self.id).await?,
-        };
         let mut story = Story::default();
         let mut is_first = true;
         loop {
@@ -178,6 +206,7 @@ impl Following<'_> {
         }
         Ok(match story.run().map(RunView::of) {
             Some(run) if exit::of(run.outcome) != exit::LEFT => Followed::Over(Box::new(run)),
+            _ if stop == Stop::AtTheEnd => Followed::BrokeOff,
             _ => Followed::Left,
         })
     }
