@@ -90,6 +90,7 @@ impl System {
         };
         let lines = [
             line(&["/usr/bin/rpm", "--query", "**"], true),
+            line(&["/usr/bin/dnf", "--version"], true),
             line(&["/usr/bin/dnf", "--assumeno", "**"], true),
             line(&["/usr/bin/dnf", "--quiet", "repoquery", "**"], true),
             line(&["/usr/bin/dnf", "--quiet", "versionlock", "list"], true),

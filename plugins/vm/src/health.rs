@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use runwright_sdk::{Error, Result, http};
+use runwright_sdk::{ErrorKind, Result};
 
+use crate::head;
 use crate::inventory::Vm;
 
 /// How long one check may take.
@@ -26,10 +27,11 @@ impl Health {
         let Some(url) = &vm.health else {
             return Ok(Self::Unchecked);
         };
-        match http::Request::get(url).timeout(TIMEOUT).send() {
+        // Only the status counts, so a page of any size is an answer.
+        match head::get(url, std::iter::empty(), TIMEOUT) {
             Ok(response) => Ok(Self::Status(response.status)),
-            Err(error @ (http::Error::Denied(_) | http::Error::Invalid(_))) => {
-                Err(Error::from(error).context(format!("health check of {}", vm.name)))
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::InvalidInput) => {
+                Err(error.context(format!("health check of {}", vm.name)))
             }
             Err(error) => Ok(Self::NoAnswer(error.to_string())),
         }

@@ -4,6 +4,9 @@
 //! actions say what they want of it, so that another driver can stand beside it.
 
 mod diagnose;
+// The plugin `http` asks in the same way, and both are to agree on what an answer is.
+#[path = "../../http/src/head.rs"]
+mod head;
 mod health;
 mod inventory;
 mod qemu;

@@ -88,16 +88,12 @@ const BEGUN: &str = "reset";
 /// Refuses a power cycle where it would cost what only waiting, room on a disk, or a person can give back.
 fn may_reset(vm: &Vm, qmp: &mut Qmp) -> Result<()> {
     let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
-    if checkpoint::get(BEGUN)?.unwrap_or(false) {
+    // The states in which a reset that was cut off leaves the guest.
+    if matches!(state.as_str(), "paused" | "prelaunch") && checkpoint::get(BEGUN)?.unwrap_or(false) {
         return Ok(());
     }
-    match RunState::of(&state) {
-        RunState::Running | RunState::Over | RunState::Panicked => checkpoint::set(BEGUN, &true),
-        RunState::NoRoom | RunState::Paused | RunState::Moving | RunState::New => {
-            let message = format!("{} is {state}, which a power cycle does not mend: nothing was done", vm.name);
-            Err(Error::permanent(message).code("vm.hands-off"))
-        }
-    }
+    RunState::of(&state).may_end(vm, &state)?;
+    checkpoint::set(BEGUN, &true)
 }
 
 fn reset(qmp: &mut Qmp, mark: &Mark) -> std::result::Result<(), Fault> {

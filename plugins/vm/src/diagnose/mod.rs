@@ -110,8 +110,8 @@ fn summary(vm: &str, finding: Finding, seen: &Observation) -> String {
         Finding::MonitorHeld => {
             "has a QEMU that lives but greets nobody: somebody else holds both monitors, or it hangs".into()
         }
-        Finding::Paused => format!("is {}: a person did that, or it sleeps", state(seen)),
-        Finding::Moving => format!("is {}: it is being migrated, saved or loaded", state(seen)),
+        Finding::Paused => format!("is {}: somebody paused it, or it sleeps", state(seen)),
+        Finding::Moving => format!("is {}: it is being migrated, saved or loaded, or was never let go", state(seen)),
         Finding::NoRoom => "stands still, because the host's disk has no room for what it writes".into(),
         Finding::Halted => format!("stands still ({})", state(seen)),
         Finding::StateUnknown => format!("is in the state {}, which this version does not know", state(seen)),

@@ -1,5 +1,9 @@
 //! QEMU's run states, and what each leaves to be done.
 
+use runwright_sdk::{Error, Result};
+
+use crate::inventory::Vm;
+
 /// What a run state means (`RunState` in QEMU's qapi/run-state.json).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunState {
@@ -20,6 +24,17 @@ pub(crate) enum RunState {
 }
 
 impl RunState {
+    /// Refuses to end or reset what only waiting, room on a disk, or a person can give back.
+    pub(crate) fn may_end(self, vm: &Vm, state: &str) -> Result<()> {
+        match self {
+            Self::Running | Self::Over | Self::Panicked => Ok(()),
+            Self::NoRoom | Self::Paused | Self::Moving | Self::New => {
+                let message = format!("{} is {state}, which this does not mend: nothing was done", vm.name);
+                Err(Error::permanent(message).code("vm.hands-off"))
+            }
+        }
+    }
+
     /// What QEMU's word means.
     pub(crate) fn of(word: &str) -> Self {
         match word {

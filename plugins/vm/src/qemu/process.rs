@@ -48,9 +48,10 @@ impl Qemu {
         }
     }
 
-    /// Which of both a QEMU is that does not answer: the process table says whether it was stopped (proc(5): state T).
+    /// Which of both a QEMU is that does not answer: the process table says whether it was stopped (proc(5): state T; `t` is a
+    /// process that somebody traces).
     fn silent(vm: &Vm) -> Result<Self> {
-        let output = match select(vm, "/usr/bin/pgrep", &["--runstates", "T,t"]) {
+        let output = match select(vm, "/usr/bin/pgrep", &["--runstates", "T"]) {
             Ok(output) => output,
             Err(error) => return Ok(Self::Held(format!("whether its process was stopped can't be seen: {error}"))),
         };
@@ -105,13 +106,13 @@ pub(crate) fn end(vm: &Vm, found: Qemu) -> Result<Ended> {
             Ok(()) | Err(Fault::Closed | Fault::Silent) => Ended::Quit,
             Err(fault) => return Err(fault.harmless("QMP")),
         },
-        Qemu::Stopped => kill(vm)?,
+        Qemu::Stopped => kill(vm, &["--runstates", "T"])?,
         Qemu::Held(why) => return Err(held(vm, &why)),
     };
     if wait_until_gone(vm, ended, END).map_err(Error::after_effect)? {
         return Ok(ended);
     }
-    kill(vm).map_err(Error::after_effect)?;
+    kill(vm, &[]).map_err(Error::after_effect)?;
     if wait_until_gone(vm, Ended::Killed, END).map_err(Error::after_effect)? {
         return Ok(Ended::Killed);
     }
@@ -141,10 +142,11 @@ pub(crate) enum Ended {
     Killed,
 }
 
-/// Kills the process of the pid file, if its command line ends as this VM's does.
-fn kill(vm: &Vm) -> Result<Ended> {
+/// Kills the process of the pid file, if its command line ends as this VM's does and it is in the `state`, if one is given.
+fn kill(vm: &Vm, state: &[&str]) -> Result<Ended> {
     log::warn!("QEMU of {} does not answer: killing it", vm.name);
-    let output = select(vm, "/usr/bin/pkill", &["--signal", "KILL"])?;
+    let options: Vec<_> = state.iter().chain(&["--signal", "KILL"]).copied().collect();
+    let output = select(vm, "/usr/bin/pkill", &options)?;
     match output.status {
         Some(0) => Ok(Ended::Killed),
         status => {

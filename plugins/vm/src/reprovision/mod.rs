@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
+    diagnose::RunState,
     inventory::{Image, Vm},
     qemu::{
         image::{self, Golden},
@@ -68,17 +69,13 @@ pub(crate) struct Note {
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovisioned>> {
     let vm = Vm::find(&input.vm, context)?;
     let golden = vm.golden(input.image.as_deref())?;
-    // An image that can't be opened must not cost the VM its disk.
-    let opened = image::golden(&vm, golden)?;
-    let found = Qemu::find(&vm)?;
-    if let Qemu::Held(why) = found {
-        return Err(process::held(&vm, &why));
-    }
-    let mut note = match checkpoint::get::<Note>(NOTE)? {
-        // Cut off: what is left is done now.
-        Some(note) if !note.done => note,
-        // A finished step that runs again is meant to.
-        _ => Note {
+    // Cut off: what is left is done now. A finished step that runs again is meant to.
+    let begun = checkpoint::get::<Note>(NOTE)?.filter(|note| !note.done);
+    let ready = ready(&vm, golden, begun.is_some());
+    let (opened, found) = if begun.is_some() { ready.map_err(Error::after_effect)? } else { ready? };
+    let mut note = match begun {
+        Some(note) => note,
+        None => Note {
             attempt: context.attempt(),
             quarantine: disk::quarantine(&vm, context)?,
             ran: !matches!(found, Qemu::Absent),
@@ -90,6 +87,22 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovision
     note.done = true;
     checkpoint::set(NOTE, &note).map_err(Error::after_effect)?;
     answer(&vm, golden, note)
+}
+
+/// The golden image, opened, and the VM's QEMU, which may be ended: an image that can't be opened must not cost the VM its
+/// disk, nor a full disk of the host, a person who paused it, or a migration. One that was `begun` is brought to its end.
+fn ready(vm: &Vm, golden: &Image, begun: bool) -> Result<(Golden, Qemu)> {
+    let opened = image::golden(vm, golden)?;
+    let mut found = Qemu::find(vm)?;
+    match &mut found {
+        Qemu::Held(why) => return Err(process::held(vm, why)),
+        Qemu::Answers(qmp) if !begun => {
+            let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
+            RunState::of(&state).may_end(vm, &state)?;
+        }
+        _ => {}
+    }
+    Ok((opened, found))
 }
 
 fn act(vm: &Vm, golden: &Golden, found: Qemu, note: &Note, context: &Context) -> Result<()> {
