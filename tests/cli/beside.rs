@@ -81,7 +81,7 @@ fn a_run_beside_the_first_is_waited_for() {
     first: succeeded in TIME
     sleep: started
     cancelled by USER
-    sleep: failed in TIME: it was asked to stop
+    sleep: failed in TIME: it was asked to stop: the run was cancelled after TIME
     run RUN cancelled after TIME
     --- standard error
     waiting for 1 run that other commands have here: RUN; Ctrl-C leaves them

@@ -45,7 +45,7 @@ fn what_is_wrong_is_told_with_how_to_mend_it() {
     insta::assert_snapshot!(about(&ran, &["plugin", "plugin vm", "plugin vn", "runbooks"]), @r#"
     fail  plugin: plugins/broken.wasm: plugin plugins/broken.wasm can't be used: it does not begin as WebAssembly does
           → build it again, or take it out of the folder
-    warn  plugin vm: 0.1.0, 8 actions (DIGEST); it asks for exec, files, http, unix, of which nothing is granted
+    warn  plugin vm: 0.1.0, 9 actions (DIGEST); it asks for exec, files, http, unix, of which nothing is granted
           → where a step needs it, add to runwright.toml:
             [plugin.vm.grants]
             exec = [{ program = "/usr/bin/PROGRAM", args = ["ARGUMENT"] }]
@@ -67,11 +67,15 @@ fn a_configuration_that_can_not_be_read_is_the_first_thing_told() {
     let ran = project.call(&["doctor"]);
     insta::assert_snapshot!(ran.shown(), @r"
     exit 1
-    fail  configuration: runwright.toml: TOML parse error at line 1, column 1
+    fail  configuration: runwright.toml can't be used: 1 problem found
+            error: unknown key `state-dri` [shape]
+             --> runwright.toml:1:1
               |
             1 | state-dri = 'state'
               | ^^^^^^^^^
-            unknown field `state-dri`, expected one of `state-dir`, `runbooks`, `alarms`, `plugins`, `plugin`, `limits`, `grace`, `keep-days`, `registry`
+              = help: did you mean `state-dir`?
+
+            runwright.toml: 1 error
           → mend the file; the rest is looked at when it can be read
     ");
     assert_eq!(project.call(&["runs", "list"]).exit, Some(3));

@@ -44,11 +44,11 @@ fn more_scripts_than_there_are_threads_end_well() {
     let sent = project.call(&["alarm", "send", "alarm.json"]);
     assert_eq!(sent.exit, Some(0), "{sent:?}");
     let unfinished = || {
-        let runs = project.call(&["runs", "list", "--unfinished", "--limit", "1000", "-o", "json"]).json();
+        let runs = project.call(&["runs", "list", "--unfinished", "--limit", "999", "-o", "json"]).json();
         runs["runs"].as_array().expect("a list").len()
     };
     let _served = served.wait_until("all of them are over", || unfinished() == 0);
-    let over = project.call(&["runs", "list", "--status", "succeeded", "--limit", "1000", "-o", "json"]).json();
+    let over = project.call(&["runs", "list", "--status", "succeeded", "--limit", "999", "-o", "json"]).json();
     assert_eq!(over["runs"].as_array().expect("a list").len(), runbooks * alarms);
     let files = (0..runbooks).flat_map(|runbook| (0..alarms).map(move |n| format!("effects-{runbook}-{n}")));
     assert_eq!(files.filter(|file| project.lines(file).len() == 1).count(), runbooks * alarms);

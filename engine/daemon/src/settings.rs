@@ -257,7 +257,13 @@ grace = "10s"
 [limits]
 memory-bytes = "much"
 "#;
-        insta::assert_snapshot!(told(text).join("\n"), @"");
+        insta::assert_snapshot!(told(text).join("\n"), @r#"
+        runwright.toml:2:1: error: unknown key `state-dri`; did you mean `state-dir`?
+        runwright.toml:3:12: error: expected a path, found a list; one folder, with all that is in its subfolders: `runbooks = "runbooks"`
+        runwright.toml:4:10: error: expected a map, found a list; a table for each plugin, `[plugin.NAME]`; the folders of plugins are `plugins = ["…"]`
+        runwright.toml:5:9: error: expected a whole number, found text
+        runwright.toml:8:16: error: expected a whole number, found text
+        "#);
         let text = r#"
 state-dir = "${HOME}/x"
 plugins = ["plugins", "~/plugins"]
@@ -270,7 +276,14 @@ http = [{ method = "GET", url = "http://127.0.0.1/", privat = true }, "http://x/
 exec = [{ args = ["*"] }, { program = "/bin/ls" }]
 secrets = { token = { env = "TOKEN", file = "/etc/token" }, key = { vault = "x" } }
 "#;
-        insta::assert_snapshot!(told(text).join("\n"), @"");
+        insta::assert_snapshot!(told(text).join("\n"), @r#"
+        runwright.toml:6:1: error: unknown key `config-fil`; did you mean `config-file`?
+        runwright.toml:9:54: error: unknown key `privat`; did you mean `private`?
+        runwright.toml:9:71: error: expected a map, found text
+        runwright.toml:10:9: error: the key `program` is missing
+        runwright.toml:11:21: error: expected one of the keys env, file, credential, found 2
+        runwright.toml:11:69: error: unknown word `vault`; it is one of env, file, credential
+        "#);
         let text = r#"
 state-dir = "${HOME}/x"
 plugins = ["plugins", "~/plugins"]
@@ -278,7 +291,19 @@ plugins = ["plugins", "~/plugins"]
 exec = [{ program = "/bin/ls" }, { program = "ls" }]
 secrets = { token = { env = "" } }
 "#;
-        insta::assert_snapshot!(told(text).join("\n"), @"");
-        insta::assert_snapshot!(told("a = [\nb = 1\n\"x\n").join("\n"), @"");
+        insta::assert_snapshot!(told(text).join("\n"), @r#"
+        runwright.toml:2:13: error: `${HOME}/x` would be a folder of that very name; variables and `~` are not expanded here: write the path in full
+        runwright.toml:3:23: error: `~/plugins` would be a folder of that very name; variables and `~` are not expanded here: write the path in full
+        runwright.toml:5:34: error: the granted program ls must be an absolute path
+        runwright.toml:6:21: error: the granted secret "token" must name an environment variable
+        "#);
+        insta::assert_snapshot!(told("a = [\nb = 1\n\"x\n").join("\n"), @r#"
+        runwright.toml:2:1: error: string values must be quoted, expected literal string
+        runwright.toml:2:3: error: unexpected `=` in array, expected value, `]`
+        runwright.toml:2:5: error: missing comma between array elements, expected `,`
+        runwright.toml:3:1: error: missing comma between array elements, expected `,`
+        runwright.toml:3:3: error: unclosed array, expected `]`
+        runwright.toml:3:3: error: invalid basic string, expected `"`
+        "#);
     }
 }

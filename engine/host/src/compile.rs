@@ -10,7 +10,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::bounds;
-use crate::pack::loadable;
+use crate::pack::{form, loadable};
 
 /// Compiles plugins.
 #[derive(Clone)]
@@ -33,7 +33,8 @@ impl Compiler {
         let alone = Arc::clone(&self.alone).acquire_owned().await.map_err(|error| error.to_string())?;
         let engine = engine.clone();
         let compiled = spawn_blocking(move || {
-            let compiled = bounds::check(&bytes).and_then(|threads| on_threads(threads, || compile(&engine, bytes)));
+            let weighed = form(&bytes).and_then(|_| bounds::check(&bytes));
+            let compiled = weighed.and_then(|threads| on_threads(threads, || compile(&engine, bytes)));
             drop(alone);
             compiled
         });

@@ -176,7 +176,7 @@ impl<'de> Deserializer<'de> for Typed<'_> {
             }
             Kind::Map(entries) => {
                 let message = format!("expected one of the keys {}, found {}", words.join(", "), entries.len());
-                Err(de::Error::custom(message))
+                Err(Misfit { missing: entries.is_empty(), ..de::Error::custom(message) })
             }
             _ => Err(de::Error::custom(format!("expected one of {}, found {}", words.join(", "), self.0.found()))),
         };

@@ -44,11 +44,16 @@ fn another_binary_under_a_pinned_name_is_refused_until_it_is_accepted() {
     insta::assert_snapshot!(project.call(&["plugin", "lock"]).shown(), @r"
     exit 3
     --- standard error
-    error: plugins.lock: TOML parse error at line 2, column 1
+    error: unknown key `digset` [shape]
+     --> plugins.lock:2:1
       |
     2 | digset = 1
       | ^^^^^^
-    unknown field `digset`, expected one of `digest`, `version`, `asks-for`, `source`
+      = help: did you mean `digest`?
+
+    plugins.lock: 1 error
+
+    error: plugins.lock can't be used: 1 problem found
     ");
 }
 

@@ -182,7 +182,7 @@ fn wrong_cases_are_told_with_their_place() {
     insta::assert_snapshot!(tested("hello", "cases:\n  - { name: x, action: greet, attempt: many }\n").shown(), @r"
     exit 3
     --- standard error
-    error: text stands here, where a whole number is expected [shape]
+    error: expected a whole number, found text [shape]
      --> cases.yaml:2:40
       |
     2 |   - { name: x, action: greet, attempt: many }

@@ -55,7 +55,11 @@ impl Finding {
     /// Something that could not be done at all.
     fn of(subject: &str, error: &Error) -> Self {
         let found = std::iter::once(&error.message).chain(&error.causes).map(String::as_str);
-        let found = found.collect::<Vec<_>>().join(": ");
+        let mut found = found.collect::<Vec<_>>().join(": ");
+        for line in error.diagnostics.iter().flat_map(|diagnostics| diagnostics.lines()) {
+            found.push('\n');
+            found.push_str(line);
+        }
         Self { grade: Grade::Fail, mend: error.hint.clone(), ..Self::ok(subject, found) }
     }
 }
