@@ -29,6 +29,7 @@ struct Input {
 #[derive(Serialize, JsonSchema)]
 struct Finding {
     finding: String,
+    summary: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -66,7 +67,7 @@ fn verify(action: &str, context: &Context) -> Result<Verdict<Done>> {
 
 fn diagnose(_: Input, context: &Context) -> Result<Outcome<Finding>> {
     let finding = if happened(context, " reprovision ")?.is_some() { "healthy" } else { "guest-panicked" };
-    Ok(Outcome::unchanged(Finding { finding: finding.into() }))
+    Ok(Outcome::unchanged(Finding { finding: finding.into(), summary: format!("it is {finding}") }))
 }
 
 fn wait_healthy(input: Input, context: &Context) -> Result<Outcome<Finding>> {
@@ -80,6 +81,7 @@ fn plugin() -> Plugin {
     Plugin::new("vm", env!("CARGO_PKG_VERSION"), "Stands in for virtual machines in tests")
         .action(Action::read("diagnose", "Says what is the matter", diagnose))
         .action(Action::read("wait-healthy", "Fails unless it is healthy", wait_healthy))
+        .action(Action::idempotent("resume", "Writes a line", |_: Input, context: &Context| act("resume", context)))
         .action(
             Action::unsafe_("restart", "Writes a line", |_: Input, context: &Context| act("restart", context))
                 .verify(|_: Input, context: &Context| verify("restart", context)),
