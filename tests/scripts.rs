@@ -36,7 +36,9 @@ fn a_mirror_that_is_away_is_said_with_what_to_do() {
     let (output, _folder) = download("echo 'E: Could not connect to the mirror'; exit 100");
     let error = said(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
-    for line in ["could not download such-a-tool", "| E: Could not connect to the mirror", "Check that this machine reaches"] {
+    for line in
+        ["could not download such-a-tool", "| E: Could not connect to the mirror", "Check that this machine reaches"]
+    {
         assert!(error.contains(line), "{line}: {error}");
     }
 }
