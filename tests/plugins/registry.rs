@@ -26,7 +26,8 @@ impl Server {
             project.path("registry").display()
         );
         project.write("registry.yml", &config);
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/docker-registry/usr/bin/docker-registry");
+        let program =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/docker-registry/usr/bin/docker-registry");
         assert!(program.exists(), "no {}: run tests/setup", program.display());
         let mut command = Command::new(program);
         command.arg("serve").arg(project.path("registry.yml")).stdout(Stdio::null()).stderr(Stdio::null());
