@@ -15,19 +15,21 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 help: ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-setup: ## Installs what building and testing need: Debian packages, the Wasm target
+setup: ## Installs what building and testing need, and asks each tool something: a few minutes the first time
 	@tests/setup
 
-plugins: setup ## Builds the plugins into plugins/dist
+plugins: ## Builds the plugins into plugins/dist
 	@plugins/build
 
-build: setup ## Builds the engine
+build: ## Builds the engine
+	@tests/setup compilers
 	@cargo build --workspace
 
-demo: plugins build ## Breaks a real VM and watches Runwright bring it back, twice
+demo: ## Breaks a real VM and watches Runwright bring it back, twice; makes only what that needs
+	@tests/lab/prepare
 	@tests/lab/demo
 
-test: plugins ## Runs everything: lints, the tests of all crates, the lab with real VMs
+test: setup plugins ## Runs everything: lints, the tests of all crates, the lab with real VMs
 	@$(MAKE) --no-print-directory lint
 	@cd plugins && cargo test --quiet --target "$$(rustc -vV | sed -n 's/^host: //p')"
 	@cargo test --workspace --doc --quiet
@@ -54,4 +56,4 @@ bench: plugins ## Measures, in release, beside the floors of the same machine
 	@cargo bench --workspace --bench engine
 
 clean: ## Removes what was built, also the lab's guests
-	@tests/lab/sweep && tests/plugins/install --remove && cargo clean && rm -rf plugins/target plugins/dist
+	@tests/lab/sweep && tests/tools --remove && cargo clean && rm -rf plugins/target plugins/dist

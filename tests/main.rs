@@ -6,5 +6,6 @@ mod cli;
 mod crash;
 mod lab;
 mod plugins;
+mod scripts;
 mod support;
 mod tidy;

@@ -96,6 +96,17 @@ fn guests_stay_out_of_the_host_build() {
     assert!(read("plugins/Cargo.toml").contains("[workspace]"));
 }
 
+/// Features that one plugin alone asks for would change the bytes of all others that are built beside it.
+#[test]
+fn a_plugin_is_the_same_bytes_built_alone() {
+    let manifests = files("plugins", &|path| path.ends_with("Cargo.toml"));
+    let members = manifests.iter().filter(|path| path.parent() != Some(&root().join("plugins")));
+    for manifest in members {
+        let features = read(manifest).contains("features");
+        assert!(!features, "{}: say features in plugins/Cargo.toml, for all plugins", manifest.display());
+    }
+}
+
 #[test]
 fn only_the_cli_prints() {
     let printing = ["println!", "eprintln!", "print!(", "dbg!("];

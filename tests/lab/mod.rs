@@ -70,13 +70,13 @@ impl Lab {
         Lab::with(&["web1"])
     }
 
-    /// A lab with these VMs, none started. The first call of a process installs QEMU and
-    /// builds the guest where they are missing.
+    /// A lab with these VMs, none started. The first call of a process looks for QEMU
+    /// and builds the guest where it is missing.
     pub(crate) fn with(names: &[&str]) -> Lab {
         static READY: Once = Once::new();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         READY.call_once(|| {
-            call("install", &[] as &[&str]);
+            call("install", &["--check"]);
             call("build-guest", &[] as &[&str]);
         });
         call("sweep", &[] as &[&str]);

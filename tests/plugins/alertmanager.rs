@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,14 @@ pub(super) struct Server {
     pub(super) address: String,
 }
 
-/// Where `tests/plugins/install` put it.
-fn program() -> PathBuf {
-    let unpacked = "target/tools/prometheus-alertmanager/usr/bin/prometheus-alertmanager";
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(unpacked);
-    assert!(program.is_file(), "there is no {}: run tests/setup", program.display());
-    program
+/// Debian's program, that `tests/tools` unpacked; it finds its templates in `/usr/share` only.
+fn program() -> Command {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let unpacked = tree.join("target/tools/prometheus-alertmanager");
+    assert!(unpacked.is_dir(), "there is no {}: run tests/setup", unpacked.display());
+    let mut command = Command::new(tree.join("tests/plugins/run-unpacked"));
+    command.arg(unpacked).arg("prometheus-alertmanager");
+    command
 }
 
 impl Server {
@@ -30,7 +32,7 @@ impl Server {
         std::fs::write(bench.path("config.yml"), "route: { receiver: none }\nreceivers: [{ name: none }]\n").unwrap();
         // Free a moment ago; another process that takes it now makes this test fail, not lie.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = Command::new(program())
+        let child = program()
             .arg(format!("--config.file={}", bench.text("config.yml")))
             .arg(format!("--storage.path={}", bench.text("data")))
             .arg(format!("--web.listen-address={address}"))

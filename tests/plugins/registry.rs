@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,6 @@ struct Server {
     port: u16,
 }
 
-fn tool(path: &str) -> PathBuf {
-    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
-    assert!(tool.exists(), "no {}: run tests/setup", tool.display());
-    tool
-}
-
 impl Server {
     fn start(project: &Project) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -32,7 +26,10 @@ impl Server {
             project.path("registry").display()
         );
         project.write("registry.yml", &config);
-        let mut command = Command::new(tool("docker-registry/usr/bin/docker-registry"));
+        let program =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/docker-registry/usr/bin/docker-registry");
+        assert!(program.exists(), "no {}: run tests/setup", program.display());
+        let mut command = Command::new(program);
         command.arg("serve").arg(project.path("registry.yml")).stdout(Stdio::null()).stderr(Stdio::null());
         let server = Self { process: command.spawn().unwrap(), port };
         let began = Instant::now();
@@ -144,7 +141,7 @@ fn with_a_public_key_only_what_it_signed_is_taken() {
     let project = Project::with_plugins(&[]);
     let server = Server::start(&project);
     let minisign = |words: &[&str]| {
-        let mut command = Command::new(tool("minisign/usr/bin/minisign"));
+        let mut command = Command::new("/usr/bin/minisign");
         let done = command.args(words).current_dir(project.folder()).stdin(Stdio::null()).output().unwrap();
         assert!(done.status.success(), "{done:?}");
     };

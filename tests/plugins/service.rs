@@ -19,7 +19,7 @@ fn tree() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The small Debian that `tests/plugins/install` makes.
+/// The small Debian that `tests/tools` makes.
 pub(super) fn debian() -> PathBuf {
     let folder = tree().join("target/tools/debian");
     assert!(folder.is_dir(), "there is no {}: run tests/setup", folder.display());

@@ -233,9 +233,10 @@ impl Ran {
     pub(crate) fn shown(&self) -> String {
         let exit = self.exit.map_or("signal".to_owned(), |exit| exit.to_string());
         let mut text = format!("exit {exit}\n{}", self.out);
-        if !self.err.is_empty() {
+        let err: String = self.err.split_inclusive('\n').filter(|line| !redact::depends_on_speed(line)).collect();
+        if !err.is_empty() {
             text.push_str("--- standard error\n");
-            text.push_str(&self.err);
+            text.push_str(&err);
         }
         redact::redact(&text, &self.folder)
     }

@@ -38,6 +38,18 @@ pub(crate) fn redact(text: &str, folder: &Path) -> String {
     text.lines().map(str::trim_end).filter(|line| !slow(&line.trim_start())).collect::<Vec<_>>().join("\n") + "\n"
 }
 
+/// Whether the engine logs this line on a slow or fresh machine only: no plugin is compiled there yet.
+pub(crate) fn depends_on_speed(line: &str) -> bool {
+    line.trim_start().starts_with("WARN compiling ") && line.contains("takes a while, once")
+}
+
+#[test]
+fn only_the_note_about_compiling_depends_on_speed() {
+    assert!(depends_on_speed(" WARN compiling plugins/hello.wasm: a large plugin takes a while, once\n"));
+    assert!(!depends_on_speed(" WARN compiling plugins/hello.wasm: it is no component\n"));
+    assert!(!depends_on_speed("error: could not send the alarm\n"));
+}
+
 #[test]
 fn what_differs_is_replaced() {
     let text =
