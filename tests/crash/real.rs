@@ -50,8 +50,7 @@ fn an_undisturbed_run_reprovisions_a_vm_that_a_restart_cannot_help() {
     assert_eq!(run["outputs"]["fixed_by"], "reprovisioned");
     let outcomes: Vec<_> =
         run["steps"].as_array().unwrap().iter().map(|step| step["outcome"].as_str().unwrap()).collect();
-    let expected =
-        ["succeeded", "succeeded", "skipped", "failed", "succeeded", "succeeded", "skipped", "succeeded"];
+    let expected = ["succeeded", "succeeded", "skipped", "failed", "succeeded", "succeeded", "skipped", "succeeded"];
     assert_eq!(outcomes, expected);
     assert_eq!(lab.status("web1").health, "200");
     assert_eq!(kept_disks(&lab), 1);
