@@ -93,7 +93,7 @@ fn a_run_beside_the_first_is_waited_for() {
     first: succeeded in TIME
     sleep: started
     cancelled by USER
-    sleep: failed in TIME: it was asked to stop
+    sleep: failed in TIME: it was asked to stop: the run was cancelled after TIME
     run RUN cancelled after TIME
     ");
 }
