@@ -149,8 +149,10 @@ mod tests {
     fn versions_of_the_archives_are_read() {
         let found = available(
             "      a | 2-1 | http://deb.debian.org bookworm/main amd64 Packages\n      a | 1 | file:/repo ./ Packages\n",
-        );
+        )
+        .unwrap();
         assert_eq!(found["a"], ["2-1", "1"]);
+        assert_eq!(available("N: Unable to locate\n").unwrap_err(), "N: Unable to locate");
     }
 
     #[test]
