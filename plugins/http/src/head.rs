@@ -44,7 +44,7 @@ pub(crate) fn get<'a>(
     request.set_authority(Some(authority)).map_err(|()| wrong("its host"))?;
     request.set_path_with_query(Some(&path)).map_err(|()| wrong("its path"))?;
     let options = RequestOptions::new();
-    let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 2_000_000).max(2);
+    let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).clamp(2, u64::MAX / 2_000_000);
     // The engine counts both as one time.
     options.set_connect_timeout(Some(1_000_000)).map_err(|()| wrong("its time"))?;
     options.set_first_byte_timeout(Some((ms - 1) * 1_000_000)).map_err(|()| wrong("its time"))?;
