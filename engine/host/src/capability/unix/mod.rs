@@ -56,6 +56,10 @@ pub(crate) fn resolved_fits(pattern: &str, path: &Path) -> bool {
 fn hold(path: &str) -> io::Result<(OwnedFd, PathBuf)> {
     let held = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     let real = std::fs::read_link(format!("/proc/self/fd/{}", held.as_raw_fd()))?;
+    // Removed since it was opened, as when its program just ended: the link then names no place.
+    if rustix::fs::fstat(&held)?.st_nlink == 0 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     Ok((held, real))
 }
 

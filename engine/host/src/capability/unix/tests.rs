@@ -85,3 +85,27 @@ async fn connections_are_few_and_a_socket_that_is_not_there_is_not_found() {
     state.drop(connections.pop().unwrap()).await.unwrap();
     state.connect(path("a.sock")).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_socket_that_goes_away_meanwhile_is_not_found_and_never_denied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sock").to_str().unwrap().to_owned();
+    let mut state = bare(&format!("unix = ['{path}']"), Arc::new(Silent));
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (ends, socket) = (Arc::clone(&done), path.clone());
+    let blinking = std::thread::spawn(move || {
+        while !ends.load(std::sync::atomic::Ordering::Relaxed) {
+            let _listener = UnixListener::bind(&socket).unwrap();
+            std::fs::remove_file(&socket).unwrap();
+        }
+    });
+    for _ in 0..20_000 {
+        match state.connect(path.clone()).await.unwrap() {
+            Ok(connection) => state.drop(connection).await.unwrap(),
+            Err(UnixError::Denied(why)) => panic!("{why}"),
+            Err(_) => {}
+        }
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    blinking.join().unwrap();
+}
