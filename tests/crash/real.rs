@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -11,8 +11,7 @@ use crate::lab::{Fault, Lab};
 
 /// Runs `runwright` with the lab's configuration; with `kill_at` the engine kills itself at that record.
 fn runwright(lab: &Lab, args: &[&str], kill_at: Option<&str>) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_runwright"));
-    command.args(args).env("RUNWRIGHT_CONFIG", lab.folder().join("runwright.toml"));
+    let mut command = lab.runwright(args);
     if let Some(kill_at) = kill_at {
         command.env("RUNWRIGHT_KILL_AT", kill_at);
     }

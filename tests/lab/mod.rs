@@ -5,6 +5,8 @@
 //! its VMs end too: [`Lab`] sweeps when it is dropped, also in a panic, and a guard in the
 //! background sweeps after a SIGKILL.
 
+mod remedies;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -151,6 +153,13 @@ impl Lab {
         let file = self.folder.join("children").join(pid.to_string());
         let start = start_ticks(pid).unwrap_or_else(|| panic!("process {pid} is dead already"));
         fs::write(file, start).unwrap_or_else(|error| panic!("could not adopt process {pid}: {error}"));
+    }
+
+    /// `runwright` with the lab's configuration.
+    pub(crate) fn runwright(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runwright"));
+        command.args(args).env("RUNWRIGHT_CONFIG", self.folder.join("runwright.toml"));
+        command
     }
 
     fn vm(&self, verb: &str, options: &[&str], name: &str) -> String {
