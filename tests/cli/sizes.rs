@@ -131,13 +131,14 @@ fn an_engine_killed_while_its_journal_is_trimmed_loses_nothing() {
     let text = format!("text={}", "x".repeat(20_000));
     let (mut kills, mut records) = (0, 0);
     for nth in 1..=18 {
-        let when = if nth % 2 == 0 { "before" } else { "after" };
+        // A commit has two records, the end of a step and the start of the next.
+        let (when, durable) = if nth % 2 == 0 { ("before", nth - 2) } else { ("after", nth) };
         let mut command = project.command(&["run", "keeps.yaml", "-i", &text]);
         let killed = command.env("RUNWRIGHT_KILL_AT", format!("{when}:{nth}")).output().expect("it starts");
         kills += usize::from(killed.status.signal() == Some(9));
         is_sound(&project, "state");
         let now = project.call(&["journal", "verify", "-o", "json"]).json()["records"].as_u64().expect("a number");
-        assert!(now >= records + nth - u64::from(when == "before"), "{when}:{nth}: {now} after {records}");
+        assert!(now >= records + durable, "{when}:{nth}: {now} after {records}");
         records = now;
     }
     assert!(kills > 15, "{kills}");
@@ -150,17 +151,14 @@ const VALUE_BYTES_MAX: usize = 2 << 20;
 #[test]
 fn outputs_that_are_too_large_to_keep_end_their_run_and_nothing_else() {
     let project = Project::with_plugins(&[]);
-    let list = |count: usize| (0..count).map(|n| format!("\"{n}\": \"${{{{ inputs.all }}}}\"")).collect::<Vec<_>>();
     let texts: Vec<String> = (0..16).map(|n| format!("\"{n:064}\": {:?}", "x".repeat(60_000))).collect();
     project.write("inputs.json", &format!("{{\"all\": {{{}}}}}", texts.join(", ")));
     // 0.96 MB each: two are kept, three are too many, and nine more than a batch of the journal.
     for (count, fits) in [(2, true), (3, false), (9, false)] {
-        let outputs = list(count).join(", ");
-        let steps = "steps: [{ id: a, script: \"1\" }]";
-        project.write(
-            "large.yaml",
-            &format!("name: large\ninputs: {{ all: {{ type: map }} }}\n{steps}\noutputs: {{ {outputs} }}\n"),
-        );
+        let mut text =
+            "name: large\ninputs: { all: { type: map } }\nsteps: [{ id: a, script: '1' }]\noutputs:\n".to_owned();
+        (0..count).for_each(|n| writeln!(text, "  o{n}: ${{{{ inputs.all }}}}").expect("it is written"));
+        project.write("large.yaml", &text);
         let ran = project.call(&["run", "large.yaml", "--inputs-file", "inputs.json", "-o", "json"]);
         assert_eq!(ran.exit, Some(if fits { 0 } else { 1 }), "{count}: {}", ran.err);
         let shown = project.call(&["runs", "show", "latest", "-o", "json"]).out;

@@ -10,9 +10,6 @@ use serde::Serialize;
 /// commit has three of them at most, and the runbook: less than a batch of the journal, 8 MiB.
 pub(crate) const VALUE_BYTES_MAX: usize = 2 << 20;
 
-/// Bytes of what a script failed with.
-const MESSAGE_BYTES_MAX: usize = 4096;
-
 /// Counts what is written to it.
 struct Count(usize);
 
@@ -40,20 +37,12 @@ fn answer_too_large(answer: &Answer) -> Option<String> {
     too_large(&(&answer.output, &answer.undo_data)).map(|why| format!("the answer is too large: {why}"))
 }
 
-/// The outcome of a script, which has done nothing outside by itself: it failed where its output can't be kept. A script
-/// may fail with any text; it is cut off.
-pub(super) fn of_script(mut outcome: Outcome) -> Outcome {
-    match &mut outcome {
-        Outcome::Succeeded(answer) => {
-            if let Some(why) = answer_too_large(answer) {
-                return Outcome::Failed(Failure::new(FailureKind::Permanent, why));
-            }
-        }
-        Outcome::Failed(failure) if failure.message.len() > MESSAGE_BYTES_MAX => {
-            failure.message.truncate(failure.message.floor_char_boundary(MESSAGE_BYTES_MAX));
-            failure.message.push('…');
-        }
-        _ => {}
+/// The outcome of a script, which has done nothing outside by itself: it failed where its output can't be kept.
+pub(super) fn of_script(outcome: Outcome) -> Outcome {
+    if let Outcome::Succeeded(answer) = &outcome
+        && let Some(why) = answer_too_large(answer)
+    {
+        return Outcome::Failed(Failure::new(FailureKind::Permanent, why));
     }
     outcome
 }
