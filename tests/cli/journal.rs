@@ -85,7 +85,7 @@ fn a_flipped_byte_is_named_by_run_and_record_and_repaired() {
     assert_eq!(verify.exit, Some(1));
     assert!(verify.out.contains(&format!("run {run}, record ")), "{verify:?}");
     let dry = project.call(&["journal", "repair", "--dry-run"]);
-    assert!(dry.out.contains("the log would be built anew"), "{dry:?}");
+    assert!(dry.out.contains("the log would be rebuilt"), "{dry:?}");
     let repair = project.call(&["journal", "repair"]);
     assert_eq!(repair.exit, Some(1), "neither copy has it: {repair:?}");
     assert!(repair.out.contains("these runs stay blocked"), "{repair:?}");

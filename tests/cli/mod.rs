@@ -24,5 +24,6 @@ mod scripts;
 mod serve;
 mod settle;
 mod signals;
+mod sizes;
 mod start;
 mod status;

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A folder with `runwright.toml`, plugins and runbooks; it is gone with the test.
 pub(crate) struct Project {
     folder: TempDir,
+    /// Whether the journal's files are a thousandth as large as usual.
+    small_files: bool,
 }
 
 /// What a call came to.
@@ -57,7 +59,8 @@ impl Project {
 
     /// A project with these plugins, and nothing granted.
     pub(crate) fn with_plugins(names: &[&str]) -> Self {
-        let project = Self { folder: tempfile::Builder::new().prefix("rw").tempdir().expect("a folder") };
+        let folder = tempfile::Builder::new().prefix("rw").tempdir().expect("a folder");
+        let project = Self { folder, small_files: false };
         for folder in ["plugins", "runbooks", "alarms", "state"] {
             fs::create_dir(project.path(folder)).expect("a folder");
         }
@@ -68,6 +71,12 @@ impl Project {
         share(&compiled(), &project.path("state/cache"));
         project.write("runwright.toml", "state-dir = \"state\"\ngrace = 2\n");
         project
+    }
+
+    /// The same project; what is called in it crosses the limits of the journal's files with little.
+    pub(crate) fn with_small_files(mut self) -> Self {
+        self.small_files = true;
+        self
     }
 
     /// Its folder.
@@ -121,6 +130,9 @@ impl Project {
         command.args(words).current_dir(self.folder());
         for variable in ["RUNWRIGHT_CONFIG", "RUNWRIGHT_LOG", "NO_COLOR", "SUDO_USER", "RUST_BACKTRACE"] {
             command.env_remove(variable);
+        }
+        if self.small_files {
+            command.env("RUNWRIGHT_SMALL_FILES", "1");
         }
         // What is compiled outside of an engine goes to the user's cache.
         command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));

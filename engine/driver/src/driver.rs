@@ -61,6 +61,9 @@ pub enum Error {
         /// The run that holds it.
         holder: RunId,
     },
+    /// The run's inputs can't be kept.
+    #[error("the inputs are too large: {0}; give what is large as the path of a file")]
+    TooLarge(String),
     /// The runbook's lock could not be worked out.
     #[error("could not work out `lock`: {0}")]
     Lock(String),

@@ -42,11 +42,11 @@ pub(crate) struct Gate {
     accepted: u64,
 }
 
-/// Ends of so many runs are remembered; more are looked up again.
+/// The ends of at most this many runs are remembered; those of more are looked up again.
 const TAILS_MAX: usize = 65_536;
 
 impl Gate {
-    /// A gate after so many accepted inbox entries.
+    /// A gate after this many accepted inbox entries.
     pub(crate) fn new(accepted: u64) -> Self {
         Self { accepted, ..Self::default() }
     }

@@ -104,7 +104,7 @@ pub struct Query {
     pub name: Option<String>,
     /// Only runs born before this one: the last of one page asks for the next.
     pub before: Option<RunId>,
-    /// At most so many.
+    /// How many at most; none means all.
     pub limit: Option<usize>,
 }
 

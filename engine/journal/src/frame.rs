@@ -64,7 +64,7 @@ pub(crate) struct Touched {
     pub(crate) last: u64,
 }
 
-/// Where the contents of a frame with so many runs begin.
+/// Where the contents of a frame with that many runs begin.
 pub(crate) fn contents_at(runs: usize) -> usize {
     FIXED + PER_RUN * runs + CRC
 }

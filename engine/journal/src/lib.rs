@@ -30,7 +30,7 @@
 //! ```
 //!
 //! Opening reads the log from the store's last checkpoint. A store that does not open, panics, hangs, lost something
-//! that is needed to go on, or ends before the log begins is set aside and rebuilt. When the machine was started anew,
+//! that is needed to go on, or ends before the log begins is set aside and rebuilt. When the machine was started again,
 //! all heads, inbox entries, sources and settings are compared with the log first: after a power failure sled may have
 //! lost what was synced long ago. An unfinished write at the log's end is cut off. Damage before it blocks only the
 //! runs that it may concern: their [`history`](Journal::history) is [`Error::Damaged`], so are appends where their last
@@ -48,8 +48,28 @@
 //! a base is written), and every byte is written about twice in its life. A log with damage in it is never trimmed.
 //!
 //! What is kept is for [`prune`] to say: it forgets runs that were over long enough, never one that is blocked, damaged
-//! or not over, and the inbox keys that led to them after [`DEDUP_MIN`]. [`compact`] makes base and store anew at once.
+//! or not over, and the inbox keys that led to them after [`DEDUP_MIN`]. [`compact`] makes a new base and store at once.
 //! [`Journal::export`] and [`import`] are the backup. Sources are never forgotten: they are few.
+//!
+//! # Limits
+//!
+//! | what | at most | one more |
+//! |---|---|---|
+//! | a batch | 8 MiB of log, 65,536 runs | [`Error::Invalid`]; nothing was written |
+//! | an inbox key | 512 bytes | the same |
+//! | the queue | 64 MiB or 16,384 batches | waits for room |
+//! | one write and sync | 1,024 batches, or 4 MiB before the last one | is written next |
+//! | a table | [`Options::table_bytes`] (8 MiB); four of them while the store is behind | waits for a checkpoint |
+//! | a segment | [`Options::segment_bytes`] (16 MiB, the first one 1 MiB) | the next one; it is as large as its first frame |
+//! | a frame of a base | 1 MiB and one item | the next one |
+//! | a file of a base | [`Options::base_file_bytes`] (64 MiB), or one frame | the next one |
+//! | closed segments | [`Options::trim_bytes`] (64 MiB), or as much as the base | they are trimmed |
+//! | a table when the journal is closed | 256 KiB stay in the log | goes into the store |
+//! | a value of sled | 4,000 bytes | parts, at most 65,536 |
+//! | a line of an export | 64 MiB | [`Error::Export`]; nothing is imported |
+//! | runs or keys that one commit of [`prune`] forgets | 64 | another commit |
+//! | notes of what was given up | 1,000, or 1 MiB | the oldest is dropped |
+//! | stores that were set aside | 3 | the oldest is removed |
 //!
 //! # Faults that it is made for
 //!
@@ -192,40 +212,4 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// Where something can't be read at all; damage that was found is in the report.
     fn verify(&self) -> Result<Report, Error>;
-}
-
-impl<J: Journal + ?Sized> Journal for std::sync::Arc<J> {
-    fn append(&self, batch: Batch) -> Appended {
-        (**self).append(batch)
-    }
-    fn history(&self, run: RunId) -> Result<Vec<Record>, Error> {
-        (**self).history(run)
-    }
-    fn runs(&self, query: &Query) -> Result<Vec<Head>, Error> {
-        (**self).runs(query)
-    }
-    fn head(&self, run: RunId) -> Result<Option<Head>, Error> {
-        (**self).head(run)
-    }
-    fn source(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        (**self).source(digest)
-    }
-    fn inbox(&self, key: &str) -> Result<Option<Entry>, Error> {
-        (**self).inbox(key)
-    }
-    fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Error> {
-        (**self).waiting(limit)
-    }
-    fn each_entry(&self, visit: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
-        (**self).each_entry(visit)
-    }
-    fn meta(&self, name: &str) -> Result<Option<Value>, Error> {
-        (**self).meta(name)
-    }
-    fn export(&self, out: &mut dyn Write) -> Result<(), Error> {
-        (**self).export(out)
-    }
-    fn verify(&self) -> Result<Report, Error> {
-        (**self).verify()
-    }
 }

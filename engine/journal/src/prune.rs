@@ -11,7 +11,7 @@ use crate::{Batch, Error, Journal, Query};
 /// The key of an inbox entry is remembered for so long at least, so that what arrives again is known.
 pub const DEDUP_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// One commit forgets so many runs or keys at most: it is one write, and others wait for it.
+/// One commit forgets at most this many runs or keys: it is one write, and others wait for it.
 const BATCH_MAX: usize = 64;
 const PAGE_MAX: usize = 1_000;
 
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// Gives up this many runs, each with a reason of so many bytes; how many the journal remembers.
+    /// Gives up `runs` runs, each with a reason of `reason` bytes; how many the journal remembers.
     fn remembered(runs: u64, reason: usize) -> usize {
         let journal = Memory::new();
         let by = By { who: "ada".to_owned(), why: "y".repeat(reason) };

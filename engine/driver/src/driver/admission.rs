@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Driver, Error};
 use crate::locks::Turn;
+use crate::run::too_large;
 
 /// What a new run is made of.
 #[derive(Debug, Clone)]
@@ -165,6 +166,9 @@ impl Driver {
     /// The run that an admission makes, with its claim on its lock; or that it is skipped.
     fn created(&self, id: RunId, admission: Admission) -> Result<Result<Created, Admitted>, Error> {
         let Admission { runbook, inputs, cause } = admission;
+        if let Some(why) = too_large(&inputs) {
+            return Err(Error::TooLarge(why));
+        }
         let catalog = self.world.plugins.catalog();
         let pin = |action: &ActionName| -> Result<(ActionName, Pin), Error> {
             let pin = catalog.pin(action).ok_or_else(|| Error::NoSuchAction(action.clone()))?;

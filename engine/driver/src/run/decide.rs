@@ -1,12 +1,14 @@
 //! What follows from a run's state without meeting the world.
 
+use std::fmt::Display;
+
 use runwright_core::{
     Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, RunStatus, SkipReason, Step, Value, Work,
     duration_ms,
 };
 use serde_json::json;
 
-use super::Task;
+use super::{Task, too_large};
 use crate::Error;
 use crate::locks::Turn;
 
@@ -117,11 +119,11 @@ impl Task {
     }
 
     fn resolved(&self, what: &str, template: &Map) -> Result<Value, Failure> {
-        let template = Value::Object(template.clone());
-        if !has_expression(&template) {
-            return Ok(template);
+        let mut value = Value::Object(template.clone());
+        if has_expression(&value) {
+            value = self.world.scripts.resolve(&value, &self.run.scope()).map_err(|error| invalid(what, &error))?;
         }
-        self.world.scripts.resolve(&template, &self.run.scope()).map_err(|error| invalid(what, &error))
+        too_large(&value).map_or(Ok(value), |why| Err(invalid(what, &why)))
     }
 
     fn finish(&self, status: RunStatus) -> Event {
@@ -137,7 +139,7 @@ impl Task {
     }
 }
 
-fn invalid(what: &str, error: &script::Error) -> Failure {
+fn invalid(what: &str, error: &impl Display) -> Failure {
     Failure::new(FailureKind::InvalidInput, format!("could not work out {what}: {error}"))
 }
 

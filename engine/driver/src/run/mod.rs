@@ -5,6 +5,7 @@ mod decide;
 mod in_hand;
 mod perform;
 mod scripts;
+mod size;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,9 @@ pub(crate) use command::Command;
 use in_hand::InHand;
 use perform::NoteRequest;
 use scripts::{AnswerTo, Answered, Question, Sessions};
+#[cfg(test)]
+pub(crate) use size::VALUE_BYTES_MAX;
+pub(crate) use size::too_large;
 
 /// The world, as all tasks share it.
 pub(crate) struct World {

@@ -15,7 +15,7 @@ use script::Outside;
 use tokio::sync::{mpsc, oneshot};
 
 use super::scripts::Closed;
-use super::{Task, World, is_script};
+use super::{Task, World, is_script, size};
 use crate::threads::NoResult;
 use crate::{Call, Error, Progress};
 
@@ -112,12 +112,12 @@ impl Task {
         let event = async move {
             let plugins = &world.plugins;
             if asked {
-                let verdict = plugins.verify(call, notes).await;
+                let verdict = size::of_verify(plugins.verify(call, notes).await);
                 return Event::Verified { step: id, direction, attempt, verdict };
             }
             let outcome =
                 if own_undo { plugins.undo(call, undo_data, notes).await } else { plugins.run(call, notes).await };
-            Event::Ended { step: id, direction, attempt, outcome }
+            Event::Ended { step: id, direction, attempt, outcome: size::of_action(outcome) }
         };
         Some(event.boxed())
     }
@@ -153,7 +153,7 @@ impl Task {
                     Outcome::Failed(Failure::new(FailureKind::Transient, message))
                 }
             };
-            Event::Ended { step: id, direction, attempt, outcome }
+            Event::Ended { step: id, direction, attempt, outcome: size::of_script(outcome) }
         };
         event.boxed()
     }

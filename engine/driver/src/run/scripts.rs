@@ -10,7 +10,7 @@ use script::{Outside, Refusal};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::Task;
+use super::{Task, too_large};
 use crate::Error;
 
 /// What a script gets of a call.
@@ -130,6 +130,11 @@ impl Task {
                 self.answers.push((answer, Ok(value)));
             }
             (None, Ask::Act { action, input }) => {
+                if let Some(why) = too_large(&input) {
+                    let why = format!("the input of {action} is too large: {why}");
+                    self.answers.push((answer, Err(Refusal::Halt(why))));
+                    return Ok(());
+                }
                 self.act(&step, &path, &action, input)?;
                 self.waits(&step, path);
             }

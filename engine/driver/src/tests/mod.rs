@@ -1,6 +1,7 @@
 //! The driver against scripted plugins, a clock that jumps, and a journal in memory.
 
 mod durable;
+mod sizes;
 mod waiting;
 
 use std::collections::{BTreeMap, HashSet};

@@ -1,5 +1,5 @@
-//! The items that the contents of a frame are made of: a kind (1 byte), a length (4 bytes, little-endian) and so many
-//! bytes.
+//! The items that the contents of a frame are made of: a kind (1 byte), a length (4 bytes, little-endian) and that
+//! many bytes.
 
 use runwright_core::{RunId, Timestamp, Value};
 use serde::{Deserialize, Serialize};

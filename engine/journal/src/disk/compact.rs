@@ -22,7 +22,7 @@ pub struct Compacted {
     pub after_bytes: u64,
 }
 
-/// Writes everything that is kept anew, as one base and a store, and removes the rest of log and store.
+/// Writes everything that is kept again, as one base and a store, and removes the rest of log and store.
 ///
 /// What an export says is the same before and after. Stores that were set aside stay.
 ///

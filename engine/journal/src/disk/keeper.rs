@@ -9,7 +9,7 @@ use super::shared::Shared;
 use super::trim::Trimmer;
 use crate::Error;
 
-/// A checkpoint is not begun with less room on the disk than this, and so many times the table: sled that meets a full
+/// A checkpoint is not begun with less room on the disk than this, and `FREE_FACTOR` times the table: sled that meets a full
 /// disk has to be rebuilt.
 const FREE_MIN: u64 = 8 << 20;
 const FREE_FACTOR: u64 = 4;

@@ -45,14 +45,14 @@ impl Kill {
         self.at.is_some()
     }
 
-    /// So many records are about to be written.
+    /// `records` records are about to be written.
     pub(crate) fn before(&mut self, records: usize) {
         if self.at.is_some_and(|(when, nth)| when == When::Before && self.seen + records >= nth) {
             die();
         }
     }
 
-    /// So many records became durable.
+    /// `records` records became durable.
     pub(crate) fn after(&mut self, records: usize) {
         self.seen += records;
         if self.at.is_some_and(|(when, nth)| when == When::After && self.seen >= nth) {

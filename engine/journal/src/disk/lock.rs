@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::Error;
 
-/// The lock file's text is cut off at, or filled up with spaces to, so many characters.
+/// The lock file's text is cut off at, or filled up with spaces to, this many characters.
 const TEXT_CHARS: usize = 120;
 /// More of it is not read.
 const TEXT_MAX: u64 = 1_024;
@@ -21,7 +21,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
-    /// Whether the machine has not been started anew since the folder was locked before: then everything that was
+    /// Whether the machine has not been started again since the folder was locked before: then everything that was
     /// written is there, synced or not.
     pub(crate) same_boot: bool,
 }

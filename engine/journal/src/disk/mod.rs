@@ -65,12 +65,12 @@ pub struct Options {
     pub segment_bytes: usize,
     /// Bytes of the log after which its newest part goes into the store.
     pub table_bytes: usize,
-    /// The log is not trimmed before so many bytes of it could be: it takes at most this, twice what is kept in it, and
+    /// The log is not trimmed before this many bytes of it could be: it takes at most this, twice what is kept in it, and
     /// a few segments.
     pub trim_bytes: usize,
     /// Bytes of one file of a base, at most; a commit that is larger has a file of its own.
     pub base_file_bytes: usize,
-    /// Sets the store aside and builds it anew from the log: mends whatever `verify` found in the store alone.
+    /// Sets the store aside and rebuilds it from the log: mends whatever `verify` found in the store alone.
     pub rebuild: bool,
 }
 

@@ -114,7 +114,7 @@ fn set_store_aside(home: &Path, why: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the store lacks of the log, after the machine was started anew. Where the log is damaged too, the store may be
+/// What the store lacks of the log, after the machine was started again. Where the log is damaged too, the store may be
 /// the better of both, and that is for `repair` to find out.
 fn lacks(shared: &Shared, log: &Path, end: End) -> Result<Option<String>, Error> {
     let kept = Kept::read(log, end.position)?;

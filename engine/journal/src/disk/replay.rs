@@ -16,7 +16,7 @@ use crate::log::base::Contents;
 use crate::log::{Base, Found, Hole};
 use crate::{Entry, Error, Handled};
 
-/// Where the disk has no room for a checkpoint, so many full tables are read into memory at most: what a journal that
+/// Where the disk has no room for a checkpoint, at most this many full tables are read into memory: what a journal that
 /// ran into a full disk left behind, and more.
 const IN_MEMORY_MAX: usize = 16;
 

@@ -18,7 +18,7 @@ pub(crate) struct Shared {
     /// Notified when a table is full, was put into the store, or the journal closes.
     pub(crate) changed: Condvar,
     pub(crate) store: Store,
-    /// A table of so many bytes goes into the store.
+    /// A table of this many bytes goes into the store.
     pub(crate) table_bytes: usize,
     failed: OnceLock<Error>,
     /// Who reads the log's old files holds it, so that they are not removed meanwhile.

@@ -1,9 +1,9 @@
-//! Keeping the log from growing without bound: what is kept is written anew as a base, and the segments that it stands
+//! Keeping the log from growing without bound: what is kept is written again as a base, and the segments that it stands
 //! for are removed.
 //!
 //! The log always holds all that is kept, so a store can be rebuilt from it whatever happens to sled. It is trimmed
 //! when its closed segments hold as much as [`Options::trim_bytes`](crate::Options::trim_bytes) and as much as the base
-//! before them: so it takes at most about twice what is kept, and each byte is written anew about once at most for each
+//! before them: so it takes at most about twice what is kept, and each byte is written again about once at most for each
 //! byte that is new. It is never trimmed while something in it is damaged.
 
 use std::path::{Path, PathBuf};

@@ -13,10 +13,10 @@ use crate::frame::ALIGN;
 use crate::log::Log;
 use crate::{Error, Receipt};
 
-/// One write and sync take so many batches at most, or so many bytes before the last one: a bound on the latency.
+/// One write and sync take at most this many batches, or bytes before the last batch: a bound on the latency.
 const GROUP_MAX: usize = 1_024;
 const GROUP_BYTES_MAX: usize = 4 << 20;
-/// The writer waits for the store when it is behind by so many full tables: a bound on memory.
+/// The writer waits for the store when it is behind by this many full tables: a bound on memory.
 const TABLES_BEHIND_MAX: usize = 4;
 
 pub(crate) struct Writer {

@@ -21,7 +21,7 @@ pub(crate) fn sync(file: &File, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A file was made with this at its beginning and zeros up to so many bytes.
+/// A file was made with `start` at its beginning and zeros up to `bytes`.
 pub(crate) fn created(path: &Path, start: &[u8], bytes: usize) {
     note(path, || recorder::Event::Create { start: start.to_vec(), bytes });
 }
@@ -101,7 +101,7 @@ pub(crate) mod recorder {
         SyncDir,
         /// The store was synced: its files as they are now.
         Store(Arc<Vec<(PathBuf, Vec<u8>)>>),
-        /// So many records of run `n` were acknowledged.
+        /// Records up to `seq` of run `n` were acknowledged.
         Acknowledged {
             n: u64,
             seq: u64,

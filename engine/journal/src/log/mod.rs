@@ -83,12 +83,12 @@ impl Log {
         self.durable
     }
 
-    /// Whether so many bytes fit into the segment.
+    /// Whether that many bytes fit into the segment.
     pub(crate) fn fits(&self, bytes: usize) -> bool {
         self.at + bytes <= self.current.bytes
     }
 
-    /// Goes on in the next segment, which has room for a frame of so many bytes. Everything must be durable.
+    /// Goes on in the next segment, which has room for a frame of `frame_bytes`. Everything must be durable.
     ///
     /// # Errors
     ///

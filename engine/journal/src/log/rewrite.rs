@@ -1,4 +1,4 @@
-//! A log written anew as a base, without what was forgotten.
+//! Writing a log again as a base, without what was forgotten.
 
 use super::base::{Info, Writer};
 use super::kept::{Kept, KeptRun};

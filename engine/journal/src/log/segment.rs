@@ -42,7 +42,7 @@ impl Segment {
         Ok(Some(Self { number, file, path, bytes }))
     }
 
-    /// A new, durable segment of so many bytes.
+    /// A new, durable segment of `bytes` bytes.
     pub(crate) fn create(dir: &Path, number: u32, bytes: usize) -> Result<Self, Error> {
         let (path, unfinished) = (path(dir, number), dir.join("next.tmp"));
         match fill(&unfinished, number, bytes) {
@@ -88,7 +88,7 @@ fn fill(path: &Path, number: u32, bytes: usize) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// The header of a segment with this number and so many bytes; 0 for one that has just the length of what is in it.
+/// The header of a segment with this number and size; 0 for one that has just the length of what is in it.
 pub(crate) fn header(number: u32, bytes: usize) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..16].copy_from_slice(MAGIC);

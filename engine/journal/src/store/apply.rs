@@ -11,7 +11,7 @@ use super::{Checkpoint, Setting, Store, guarded, name_key, to_json};
 use crate::Error;
 use crate::table::{Part, Table};
 
-/// So many runs are removed between two syncs.
+/// At most this many runs are removed between two syncs.
 const REMOVE_MAX: usize = 256;
 
 impl Store {

@@ -81,7 +81,7 @@ pub(crate) fn remove(tree: &Tree, key: &[u8]) -> Result<(), Error> {
     remove_all(tree, key, key.len() + 2)
 }
 
-/// Removes everything whose key begins so and has so many bytes.
+/// Removes everything whose key begins with `prefix` and has `key_bytes` bytes.
 pub(crate) fn remove_all(tree: &Tree, prefix: &[u8], key_bytes: usize) -> Result<(), Error> {
     guarded(|| {
         for key in tree.scan_prefix(prefix).keys() {

@@ -107,7 +107,7 @@ fn set_aside(dir: &Path, which: impl Fn(&str) -> bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// So many stores that were set aside are kept; older ones are removed, or a store that is damaged again and again would
+/// At most this many stores that were set aside are kept; older ones are removed, or a store that is damaged again and again would
 /// fill the disk.
 const ASIDE_MAX: u32 = 3;
 

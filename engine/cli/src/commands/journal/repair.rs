@@ -33,7 +33,7 @@ impl Repair {
         }
         for (did, what) in [(done.store_rebuilt, "the store"), (done.log_rewritten, "the log")] {
             if did {
-                context.screen.line(format!("{what} {would} built anew"));
+                context.screen.line(format!("{what} {would} rebuilt"));
             }
         }
         for run in &done.healed {

@@ -27,9 +27,9 @@ const DRY: &str = "repair.tmp";
 pub struct Repair {
     /// What was wrong, for people.
     pub found: Vec<String>,
-    /// The store was set aside and built anew.
+    /// The store was set aside and rebuilt.
     pub store_rebuilt: bool,
-    /// The log was set aside and written anew.
+    /// The log was set aside and rewritten.
     pub log_rewritten: bool,
     /// Runs that one of log and store had lost records of, and the other had them.
     pub healed: Vec<RunId>,
@@ -87,7 +87,7 @@ fn dry(dir: &Path, options: &Options) -> Result<Repair, Error> {
     Ok(done)
 }
 
-/// Looks at everything, and writes the log anew where it must be. The store is the one in `home`; says whether it must
+/// Looks at everything, and rewrites the log where it must be. The store is the one in `home`; says whether it must
 /// be renewed.
 fn work(dir: &Path, home: &Path, options: &Options, dry_run: bool) -> Result<(Repair, bool), Error> {
     let log = dir.join("log");
@@ -97,7 +97,7 @@ fn work(dir: &Path, home: &Path, options: &Options, dry_run: bool) -> Result<(Re
     let mut done = Repair::default();
     let aside: Vec<PathBuf> = asides(home).into_iter().filter(|path| !stores.contains(path)).collect();
     if !aside.is_empty() {
-        done.found.push("the store could not be used; it was built anew from the log".to_owned());
+        done.found.push("the store could not be used; it was rebuilt from the log".to_owned());
         done.store_rebuilt = true;
         done.aside = aside;
     }
@@ -136,7 +136,7 @@ fn set_aside(dir: &Path, log: &Path, base: &Base, old: &[Base]) -> Result<PathBu
     Ok(aside)
 }
 
-/// The store is built anew at the next opening: it is set aside, unless it was built just now.
+/// The store is rebuilt at the next opening: it is set aside, unless it was built just now.
 fn renew_store(dir: &Path, done: &mut Repair) -> Result<(), Error> {
     done.store_rebuilt = true;
     let store = dir.join("sled");

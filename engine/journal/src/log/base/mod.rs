@@ -1,4 +1,4 @@
-//! A base: everything that is kept up to the end of one segment, written anew without what was forgotten. It takes the
+//! A base: everything that is kept up to the end of one segment, written again without what was forgotten. It takes the
 //! place of that segment and all before it, so it is where the log begins.
 //!
 //! `log/base-000007/` stands for the segments 1 to 7. It holds files in the form of segments, each of exactly its

@@ -17,7 +17,7 @@ use crate::{Entry, Error};
 
 /// A frame is written once its contents have this many bytes, or a quarter of a file.
 const FRAME_BYTES: usize = 1 << 20;
-/// What was written is synced every so many bytes: one sync of all at the end would hold up the log's.
+/// What was written is synced whenever it comes to this many bytes: one sync of all at the end would hold up the log's.
 const SYNC_BYTES: usize = 4 << 20;
 /// Bytes of one run in the index: its id and its last sequence number.
 const INDEX_BYTES: usize = 24;
