@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use journal::{Journal, Query};
+use journal::Query;
 use runwright_core::{By, Record, RunId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use journal::{Journal, Query};
+use journal::Query;
 use runwright_core::{Cause, Event, Head, Map, RunId, RunStatus};
 
 use crate::view::{Listed, LockHolder, RunView};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use journal::{Batch, Journal};
+use journal::Batch;
 use runwright_core::{Timestamp, Value};
 
 use crate::{Engine, Error};

@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream;
-use journal::Journal;
 use runwright_core::{By, Record, RunStatus};
 use serde::Deserialize;
 use tokio::net::UnixListener;

@@ -1,6 +1,6 @@
 //! What could not be started: trying it again, and dismissing it.
 
-use journal::{Batch, Journal};
+use journal::Batch;
 use runwright_core::By;
 use tokio::time::Instant;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver::{Admission, Admitted};
-use journal::{Batch, Entry, InboxWrite, Journal};
+use journal::{Batch, Entry, InboxWrite};
 use runwright_core::{Cause, RunId, Runbook, Timestamp};
 use tokio::runtime::Handle;
 use trigger::Alarm;
