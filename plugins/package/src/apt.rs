@@ -95,7 +95,8 @@ impl Manager for Apt {
         if !output.success() {
             return Err(failure("apt-get", &output, ErrorKind::Permanent));
         }
-        output::simulation(&String::from_utf8_lossy(&output.stdout)).map_err(|line| misread("apt-get --simulate", &line))
+        output::simulation(&String::from_utf8_lossy(&output.stdout))
+            .map_err(|line| misread("apt-get --simulate", &line))
     }
 
     fn act(&self, wanted: &[Wanted], allowed: Allowed, timeout: Duration) -> Result<()> {

@@ -208,7 +208,8 @@ pub(crate) mod tests {
     #[test]
     fn the_operator_may_say_the_format_of_an_image() {
         let of = |image: &str| {
-            let json = format!(r#"{{"vms": {{"a": {{"image": {image}, "disk": "/d", "memory": 1, "sockets": "/s"}}}}}}"#);
+            let json =
+                format!(r#"{{"vms": {{"a": {{"image": {image}, "disk": "/d", "memory": 1, "sockets": "/s"}}}}}}"#);
             Vm::find("a", &Context::new("run", "step", "key").with_config(&json)).map(|vm| vm.image.unwrap())
         };
         assert_eq!(of(r#""/g.img""#).unwrap().format(), None);

@@ -67,9 +67,7 @@ pub(crate) fn verify(input: Input, context: &Context) -> Result<Verdict<Started>
     // A QEMU that was started a moment before the engine died may not listen yet.
     match Qemu::find_late(&vm)? {
         Qemu::Absent => Ok(Verdict::NotHappened),
-        Qemu::Stopped | Qemu::Held(_) => {
-            Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name)))
-        }
+        Qemu::Stopped | Qemu::Held(_) => Ok(Verdict::cannot_tell(format!("the QEMU of {} does not answer", vm.name))),
         Qemu::Answers(mut qmp) => {
             let ask = |fault: crate::qemu::wire::Fault| fault.harmless("QMP");
             let started = Mark::new("start", context).is_on(&mut qmp).map_err(ask)?;

@@ -174,7 +174,10 @@ Operation aborted.
 
     #[test]
     fn versions_and_locks_are_read() {
-        assert_eq!(installed("rw-a\t1-1\npackage rw-none is not installed\n", &["rw-none".into()]).unwrap()["rw-a"], "1-1");
+        assert_eq!(
+            installed("rw-a\t1-1\npackage rw-none is not installed\n", &["rw-none".into()]).unwrap()["rw-a"],
+            "1-1"
+        );
         assert_eq!(installed("bash 5.2\n", &["rw-none".into()]).unwrap_err(), "bash 5.2");
         assert_eq!(available("rw-a|1-1\nrw-a|2-1\n")["rw-a"], ["1-1", "2-1"]);
         assert_eq!(locked("rw-b-0:2-1.*").as_deref(), Some("rw-b"));

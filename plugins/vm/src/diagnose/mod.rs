@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use classify::{Finding, Remedy};
 pub(crate) use console::Console;
-pub(crate) use run_state::RunState;
 use observe::{Observation, Process};
+pub(crate) use run_state::RunState;
 
 use crate::{health::Health, inventory::Vm};
 
