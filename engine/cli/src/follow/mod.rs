@@ -31,6 +31,11 @@ use crate::{Error, exit};
 /// How long an engine that goes on with a run has to say so.
 const SAY_SO: Duration = Duration::from_secs(1);
 
+/// How often, and how soon, a command that only looks asks again where the engine in another process ended meanwhile: what that
+/// wrote is in the journal a moment later.
+const LOOKS: usize = 40;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// How far to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -148,17 +153,35 @@ pub(crate) async fn watch_through(
     ended
 }
 
-/// Begins to watch. Where the engine in another process ended meanwhile, what it wrote is in the journal.
+/// The run that `text` means, and how far it is to be watched: one that no engine goes on with, as far as the journal knows it.
+pub(crate) async fn to_watch(context: &Context, access: &mut Access, text: &str) -> Result<(RunId, Stop), Error> {
+    let mut looks = 0;
+    loop {
+        let found = async {
+            let id = access.find(text).await?;
+            let stop = match access.show(id).await?.is_interrupted() {
+                true => Stop::At(access.history(id).await?.len() as u64),
+                false => Stop::AtTheEnd,
+            };
+            Ok((id, stop))
+        };
+        match found.await {
+            Err(daemon::Error::Connection(_)) if looks < LOOKS => looks += 1,
+            found => return found.map_err(|error| Error::from(error).during(&format!("watch run {text}"))),
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        *access = context.access("runwright runs watch").await?;
+    }
+}
+
+/// Begins to watch.
 async fn begin(context: &Context, access: &mut Access, id: RunId, stop: Stop) -> Result<(Receiver<Tale>, Stop), Error> {
     match access.watch(id).await {
         Err(daemon::Error::Connection(_)) => {}
         tales => return Ok((tales?, stop)),
     }
     *access = context.access("runwright runs watch").await?;
-    let stop = match access.show(id).await?.is_interrupted() {
-        true => Stop::At(access.history(id).await?.len() as u64),
-        false => stop,
-    };
+    let (_, stop) = to_watch(context, access, &id.to_string()).await?;
     Ok((access.watch(id).await?, stop))
 }
 

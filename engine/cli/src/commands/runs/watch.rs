@@ -1,6 +1,6 @@
 //! `runwright runs watch`
 
-use crate::follow::{Signals, Stop, watch_through};
+use crate::follow::{Signals, to_watch, watch_through};
 use crate::{Context, Error};
 
 const EXAMPLES: &str = "\
@@ -21,21 +21,12 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let signals = Signals::listen()?;
-        let access = context.access("runwright runs watch").await?;
-        let found = async {
-            let id = access.find(&self.run).await?;
-            // No engine goes on with it: all that there is to watch is what is in the journal.
-            let stop = match access.show(id).await?.is_interrupted() {
-                true => Stop::At(access.history(id).await?.len() as u64),
-                false => Stop::AtTheEnd,
-            };
-            Ok::<_, daemon::Error>((id, stop))
-        };
-        match found.await {
+        let mut access = context.access("runwright runs watch").await?;
+        match to_watch(context, &mut access, &self.run).await {
             Ok((id, stop)) => watch_through(context, access, id, stop, signals).await,
             Err(error) => {
                 access.close().await;
-                Err(Error::from(error).during(&format!("watch run {}", self.run)))
+                Err(error)
             }
         }
     }
