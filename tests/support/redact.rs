@@ -34,7 +34,8 @@ pub(crate) fn redact(text: &str, folder: &Path) -> String {
     let in_table = Regex::new(&format!("(?m) {{2,}}{user}(?: +|$)")).expect("a pattern");
     let text = in_table.replace_all(&text, "  USER  ");
     // A busy machine is slow, and the engine says so.
-    let slow = |line: &&str| line.starts_with("WARN compiling ") && line.ends_with(": a large plugin takes a while, once");
+    let slow =
+        |line: &&str| line.starts_with("WARN compiling ") && line.ends_with(": a large plugin takes a while, once");
     text.lines().map(str::trim_end).filter(|line| !slow(&line.trim_start())).collect::<Vec<_>>().join("\n") + "\n"
 }
 
