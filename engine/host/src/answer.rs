@@ -50,6 +50,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) tainted: &'a Tainted,
     /// What the plugin could not know of the call.
     pub(crate) report: &'a Report,
+    /// The call was one that acts, and it changed something outside, or may have.
+    pub(crate) acted: bool,
     /// Why the call had to end before it came back, in words.
     pub(crate) cut: Option<&'a str>,
 }
@@ -85,13 +87,29 @@ impl Judge<'_> {
             None if kind == FailureKind::Denied || kind == FailureKind::InvalidInput => (kind, message),
             None => (kind, self.explained(&message)),
         };
+        let (kind, message) = match self.remains(kind) {
+            true => (FailureKind::Partial, format!("{message} (before that the call had acted: effects may remain)")),
+            false => (kind, message),
+        };
         Unanswered::Failed(Failure {
             kind,
             message,
             code: code.map(|code| cut(&self.message(&code), CODE_BYTES_MAX).to_owned()),
             details: details.map(|details| self.tainted.hide_head(&details, MESSAGE_BYTES_MAX).into_owned()),
-            retry_after_ms: retry_after_ms.map(u64::from),
+            retry_after_ms: retry_after_ms.map(u64::from).filter(|_| kind == FailureKind::Transient),
         })
+    }
+
+    /// Whether effects may remain though `kind` says that nothing happened: languages hand on what a capability refused,
+    /// as if it had been the first that the call asked for.
+    fn remains(&self, kind: FailureKind) -> bool {
+        let refused = match kind {
+            FailureKind::Denied => true,
+            FailureKind::InvalidInput => self.report.refusal().is_some_and(|refusal| refusal.kind == kind),
+            FailureKind::Transient => self.report.late,
+            _ => false,
+        };
+        self.acted && refused
     }
 
     /// `message` with what the host knows beside it.
@@ -190,11 +208,11 @@ mod tests {
 
     fn judge<T>(limits: &Limits, report: &Report, with: impl FnOnce(Judge<'_>) -> T) -> T {
         let output = &Schema::new(&json!({"type": "object"})).unwrap();
-        with(Judge { limits, output, tainted: &Tainted::default(), report, cut: None })
+        with(Judge { limits, output, tainted: &Tainted::default(), report, acted: report.acts > 0, cut: None })
     }
 
     fn refused(kind: FailureKind) -> Report {
-        Report { refused: vec![Refusal { kind, why: "add x".to_owned() }], aside: None }
+        Report { refused: vec![Refusal { kind, why: "add x".to_owned() }], ..Report::default() }
     }
 
     fn info(message: &str) -> ErrorInfo {
@@ -233,13 +251,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_after_an_effect_leaves_the_effect() {
+        let told = |report: &Report, error| {
+            judge(&Limits::default(), report, |judge| match judge.error(error) {
+                Unanswered::Failed(failure) => (failure.kind, failure.message),
+                Unanswered::Lost(reason) => panic!("{reason}"),
+            })
+        };
+        let acted = |report: Report| Report { acts: 1, ..report };
+        let transient =
+            || PluginError::Transient(types::TransientError { error: info("later"), retry_after_ms: Some(5) });
+        let (kind, message) = told(&acted(refused(FailureKind::Denied)), PluginError::Denied(info("no")));
+        assert_eq!(kind, FailureKind::Partial);
+        assert_eq!(message, "no: add x (before that the call had acted: effects may remain)");
+        let invalid = || acted(refused(FailureKind::InvalidInput));
+        for error in [PluginError::Denied(info("no")), PluginError::InvalidInput(info("no"))] {
+            assert_eq!(told(&invalid(), error).0, FailureKind::Partial);
+        }
+        let late = Report { late: true, ..acted(Report::default()) };
+        assert_eq!(told(&late, transient()).0, FailureKind::Partial);
+        // What nobody refused is the plugin's own word.
+        assert_eq!(told(&acted(Report::default()), transient()).0, FailureKind::Transient);
+        let own = told(&acted(Report::default()), PluginError::InvalidInput(info("no such volume")));
+        assert_eq!(own, (FailureKind::InvalidInput, "no such volume".to_owned()));
+        assert_eq!(told(&Report { late: true, ..Report::default() }, transient()).0, FailureKind::Transient);
+    }
+
+    #[test]
     fn an_error_tells_what_only_the_host_knows() {
         let limits = Limits::default();
-        let report = Report { refused: Vec::new(), aside: Some("SIGKILL".to_owned()) };
+        let report = Report { aside: Some("SIGKILL".to_owned()), ..Report::default() };
         let told = |error| {
             let output = &Schema::new(&json!({})).unwrap();
             let cut = Some("the run was cancelled");
-            match (Judge { limits: &limits, output, tainted: &Tainted::default(), report: &report, cut }).error(error) {
+            let (limits, tainted) = (&limits, &Tainted::default());
+            match (Judge { limits, output, tainted, report: &report, acted: false, cut }).error(error) {
                 Unanswered::Failed(failure) => failure.message,
                 Unanswered::Lost(reason) => reason,
             }

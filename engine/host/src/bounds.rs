@@ -6,8 +6,9 @@
 //! real plugins have, and what a plugin at the limits takes, stands in `docs/capabilities.md`.
 
 use wasmparser::{
-    BinaryReaderError, Encoding, ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, KnownCustom,
-    Name, Operator, Parser, Payload, SectionLimited, ValidPayload, Validator, ValidatorResources,
+    BinaryReaderError, CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind, Encoding,
+    ExternalKind, FromReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, KnownCustom, Name, Operator,
+    Parser, Payload, RecGroup, SectionLimited, SubType, TableInit, ValidPayload, Validator, ValidatorResources,
 };
 
 use crate::capability::log::clean;
@@ -24,7 +25,9 @@ mod most {
     pub(super) const FUNCTIONS: u64 = 100_000;
     pub(super) const OPERATIONS: u64 = 7_000_000;
     pub(super) const JOINS: u64 = 50_000_000;
-    /// Entries of all other sections of modules: types, imports, exports, globals, segments.
+    /// Entries of all other sections of modules: types, imports, exports, globals, segments. One entry may be as large as
+    /// the file, so what it is made of counts too: parameters, results and fields, items, operators of constant
+    /// expressions.
     pub(super) const ENTRIES: u64 = 500_000;
     /// Modules and components inside the component.
     pub(super) const PARTS: u64 = 200;
@@ -126,15 +129,20 @@ impl Weighing {
             Payload::CodeSectionStart { count, .. } => {
                 add(&mut self.functions, u64::from(*count), most::FUNCTIONS, "functions")
             }
-            Payload::TypeSection(section) => self.entries(section),
+            Payload::TypeSection(section) => self.each(section, |weighing, group| weighing.types(&group)),
             Payload::ImportSection(section) => self.entries(section),
-            Payload::TableSection(section) => self.entries(section),
+            Payload::TableSection(section) => self.each(section, |weighing, table| match table.init {
+                TableInit::Expr(expression) => weighing.expression(&expression),
+                TableInit::RefNull => Ok(()),
+            }),
             Payload::MemorySection(section) => self.entries(section),
             Payload::TagSection(section) => self.entries(section),
-            Payload::GlobalSection(section) => self.entries(section),
+            Payload::GlobalSection(section) => {
+                self.each(section, |weighing, global| weighing.expression(&global.init_expr))
+            }
             Payload::ExportSection(section) => self.entries(section),
-            Payload::ElementSection(section) => self.entries(section),
-            Payload::DataSection(section) => self.entries(section),
+            Payload::ElementSection(section) => self.each(section, Self::element),
+            Payload::DataSection(section) => self.each(section, Self::data),
             Payload::CoreTypeSection(section) => self.described(section),
             Payload::InstanceSection(section) => self.described(section),
             Payload::ComponentInstanceSection(section) => self.described(section),
@@ -148,8 +156,60 @@ impl Weighing {
     }
 
     fn entries<T>(&mut self, section: &SectionLimited<T>) -> Result<(), Wrong> {
-        let count = u64::from(section.count());
-        add(&mut self.entries, count, most::ENTRIES, "types, imports, exports, globals and segments")
+        self.parts_of_entries(section.count())
+    }
+
+    fn parts_of_entries(&mut self, count: u32) -> Result<(), Wrong> {
+        let what = "types, imports, exports, globals, segments and parts of them";
+        add(&mut self.entries, count.into(), most::ENTRIES, what)
+    }
+
+    /// Counts the section's entries, and of each what `weigh` finds in it.
+    fn each<'a, T: FromReader<'a>>(
+        &mut self,
+        section: &SectionLimited<'a, T>,
+        weigh: impl Fn(&mut Self, T) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
+        self.entries(section)?;
+        section.clone().into_iter().try_for_each(|entry| weigh(self, entry?))
+    }
+
+    /// The group itself is counted already.
+    fn types(&mut self, group: &RecGroup) -> Result<(), Wrong> {
+        let parts = |subtype: &SubType| match &subtype.composite_type.inner {
+            CompositeInnerType::Func(function) => function.params().len() + function.results().len(),
+            CompositeInnerType::Struct(structure) => structure.fields.len(),
+            CompositeInnerType::Array(_) | CompositeInnerType::Cont(_) => 0,
+        };
+        let count = group.types().map(|subtype| 1 + parts(subtype)).sum::<usize>().saturating_sub(1);
+        self.parts_of_entries(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    fn element(&mut self, element: Element<'_>) -> Result<(), Wrong> {
+        if let ElementKind::Active { offset_expr, .. } = &element.kind {
+            self.expression(offset_expr)?;
+        }
+        match element.items {
+            ElementItems::Functions(functions) => self.entries(&functions),
+            ElementItems::Expressions(_, items) => items.into_iter().try_for_each(|item| self.expression(&item?)),
+        }
+    }
+
+    fn data(&mut self, data: Data<'_>) -> Result<(), Wrong> {
+        match &data.kind {
+            DataKind::Active { offset_expr, .. } => self.expression(offset_expr),
+            DataKind::Passive => Ok(()),
+        }
+    }
+
+    /// Counts each operator, and the end.
+    fn expression(&mut self, expression: &ConstExpr<'_>) -> Result<(), Wrong> {
+        let mut operators = expression.get_operators_reader();
+        while !operators.eof() {
+            operators.read()?;
+            self.parts_of_entries(1)?;
+        }
+        Ok(())
     }
 
     fn described<T>(&mut self, section: &SectionLimited<T>) -> Result<(), Wrong> {
@@ -364,7 +424,7 @@ mod tests {
 
     #[test]
     fn real_plugins_have_a_wide_margin() {
-        for name in ["vm", "fixture", "files", "command-fixture"] {
+        for name in ["vm", "files", "test/fixture", "test/command-fixture"] {
             let path = format!("{}/../../plugins/dist/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
             let bytes = std::fs::read(path).unwrap();
             let Weighing { functions, operations, joins, heaviest, entries, parts, description_bytes, .. } =
@@ -393,7 +453,7 @@ mod tests {
         let told = refused(&exporting(most::ENTRIES));
         assert_eq!(
             told,
-            "it has 500001 types, imports, exports, globals and segments or more, where at most 500000 can be compiled"
+            "it has 500001 types, imports, exports, globals, segments and parts of them or more, where at most 500000 can be compiled"
         );
         let nested = |count: usize| wat::parse_str(format!("(component {})", "(core module)".repeat(count))).unwrap();
         assert!(check(&nested(most::PARTS as usize)).is_ok());
@@ -403,6 +463,29 @@ mod tests {
         assert!(check(&described(10_000)).is_ok());
         let told = refused(&described(1 << 20));
         assert!(told.contains("bytes that describe its types"), "{told}");
+    }
+
+    #[test]
+    fn what_an_entry_is_made_of_counts() {
+        // Two operators and two for each time.
+        let sum = |times: usize| format!("(i32.const 1) {}", "(i32.const 1) i32.add ".repeat(times));
+        let half = most::ENTRIES as usize / 2;
+        let cases: [(usize, &dyn Fn(usize) -> String); 7] = [
+            (half - 2, &|n| format!("(global i32 {})", sum(n))),
+            (half - 2, &|n| format!("(memory 1) (data (offset {}))", sum(n))),
+            (half - 2, &|n| format!("(table 1 funcref) (elem (offset {}) func)", sum(n))),
+            (half - 2, &|n| format!("(table 1 i31ref {} ref.i31)", sum(n))),
+            (half - 1, &|n| format!("(func) (elem funcref {})", "(ref.func 0)".repeat(n))),
+            (2 * half - 2, &|n| format!("(func) (elem func {})", "0 ".repeat(n))),
+            (half / 500, &|n| format!("(type (func (param {})))", "i32 ".repeat(999)).repeat(n)),
+        ];
+        for (most, fields) in cases {
+            let module = |count| wat::parse_str(format!("(module {})", fields(count))).unwrap();
+            let first: String = fields(1).chars().take(60).collect();
+            assert_eq!(check(&module(most)), Ok(4), "{first}");
+            let told = refused(&module(most + 1));
+            assert!(told.contains("segments and parts of them"), "{first}: {told}");
+        }
     }
 
     #[test]

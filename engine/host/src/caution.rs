@@ -131,18 +131,38 @@ fn open(grant: &ExecGrant) -> Option<String> {
     ))
 }
 
-/// The program that runs others, and how, where `patterns` leave it a choice. A wrapper is looked through, to the program
-/// whose path stands before the choice.
+/// The program that runs others, and how, where `patterns` leave it a choice. A wrapper is looked through. Its options may
+/// have paths too, so that any path may be the program; where none is known to run others, the wrapper itself does.
 fn runner<'a>(program: &'a str, patterns: &'a [String]) -> Option<(&'a str, &'static str)> {
     let choice = patterns.iter().position(|pattern| is_open(pattern))?;
     let name = plain_name(program);
     if WRAPPERS.contains(&name) {
-        let inner = patterns[..choice].iter().position(|pattern| pattern.starts_with('/'));
-        return match inner {
-            Some(inner) => runner(&patterns[inner], &patterns[inner + 1..]),
-            None => Some((name, "it runs what follows its options")),
-        };
+        if let Some(inner) = wrapped(name, patterns).filter(|inner| *inner < choice) {
+            return runner(&patterns[inner], &patterns[inner + 1..]);
+        }
+        let mut paths = patterns.iter().enumerate().filter(|(_, pattern)| pattern.starts_with('/'));
+        let inner = paths.find_map(|(at, path)| {
+            let chosen = patterns[at + 1..].iter().any(|pattern| is_open(pattern));
+            known(plain_name(path)).filter(|_| chosen)
+        });
+        return inner.or(Some((name, "it runs what follows its options")));
     }
+    known(name)
+}
+
+/// Where the program stands that this wrapper runs, if that is certain.
+fn wrapped(wrapper: &str, patterns: &[String]) -> Option<usize> {
+    let valueless = |pattern: &str| match wrapper {
+        "sudo" => pattern == "-n",
+        "env" => !pattern.starts_with(['-', '/']) && pattern.contains('='),
+        _ => false,
+    };
+    let first = patterns.iter().position(|pattern| !valueless(pattern))?;
+    (matches!(wrapper, "sudo" | "env") && patterns[first].starts_with('/')).then_some(first)
+}
+
+/// The program, if it is known to run others, and how.
+fn known(name: &str) -> Option<(&str, &'static str)> {
     let known = RUNNERS.iter().find(|(names, _)| names.contains(&name)).map(|(_, how)| (name, *how));
     known.or_else(|| {
         name.starts_with("qemu-system").then_some((name, "by the scripts of `-netdev`, and it opens any file"))
@@ -174,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn a_wrapper_is_looked_through_to_the_program() {
+        for (exec, runner) in [
+            ("{ program = '/usr/bin/flock', args = ['/run/x.lock', '/usr/bin/git', 'pull', '*'] }", "git may run"),
+            ("{ program = '/usr/bin/env', args = ['-C', '/srv', '/bin/sh', '-c', '*'] }", "sh may run"),
+            ("{ program = '/usr/sbin/chroot', args = ['/srv', '/bin/ls', '*'] }", "chroot may run"),
+        ] {
+            assert!(told(exec)[0].contains(runner), "{:?}", told(exec));
+        }
+    }
+
+    #[test]
     fn programs_that_run_others_are_told_where_the_plugin_has_a_choice() {
         for open in [
             "{ program = '/usr/bin/git', args = ['pull', '*'] }",
@@ -184,6 +215,14 @@ mod tests {
             "{ program = '/usr/bin/qemu-system-x86_64', args = ['**'] }",
             "{ program = '/usr/bin/sudo', args = ['-n', '*'] }",
             "{ program = '/usr/bin/env', args = ['A=b', '/usr/bin/apt-get', '**'] }",
+            "{ program = '/usr/bin/env', args = ['-C', '/srv', '/bin/sh', '-c', '*'] }",
+            "{ program = '/usr/bin/env', args = ['-C', '/srv', '/bin/ls', '*'] }",
+            "{ program = '/usr/bin/flock', args = ['/run/x.lock', '/usr/bin/git', 'pull', '*'] }",
+            "{ program = '/usr/sbin/chroot', args = ['/srv', '/bin/sh', '-c', '*'] }",
+            "{ program = '/usr/sbin/chroot', args = ['/srv', '/bin/ls', '*'] }",
+            "{ program = '/usr/bin/sudo', args = ['-n', '/usr/bin/flock', '/run/x.lock', '/bin/sh', '-c', '*'] }",
+            "{ program = '/usr/bin/sudo', args = ['-u', 'root', '/bin/ls', '*'] }",
+            "{ program = '/usr/bin/sudo', args = ['/opt/*'] }",
             "{ program = '/bin/ls', args = [], env = ['LD_PRELOAD'] }",
             "{ program = '/bin/ls', args = [], env = ['PATH'] }",
         ] {
@@ -193,6 +232,8 @@ mod tests {
             "{ program = '/usr/bin/git', args = ['pull', '--ff-only'] }",
             "{ program = '/usr/bin/ssh', args = ['ops@web1', '/usr/bin/uptime'] }",
             "{ program = '/usr/bin/sudo', args = ['-n', '/usr/sbin/lvs', '/dev/vg0/*'] }",
+            "{ program = '/usr/bin/env', args = ['TZ=UTC', '/bin/ls', '/srv/git', '*'] }",
+            "{ program = '/usr/bin/flock', args = ['/run/x.lock', '/usr/bin/git', 'pull', '--ff-only'] }",
             "{ program = '/usr/bin/df', args = ['*'] }",
             "{ program = '/usr/bin/qemu-img', args = ['create', '**'], env = ['TZ'] }",
         ] {

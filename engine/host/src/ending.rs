@@ -23,6 +23,8 @@ pub(crate) enum End {
     Cancelled,
     /// The time that this wait was given.
     Timeout,
+    /// The call was over before: what would have been waited for was not even begun.
+    Unbegun,
 }
 
 impl Ending {
@@ -63,8 +65,12 @@ impl Ending {
         }
     }
 
-    /// Does `work` until the call must end, or for `at_most`.
+    /// Does `work` until the call must end, or for `at_most`. If the call must end already, `work` is not begun:
+    /// [`End::Unbegun`] says so, and no other end does.
     pub(crate) async fn within<T>(&self, at_most: Option<Duration>, work: impl Future<Output = T>) -> Result<T, End> {
+        if self.reached().is_some() {
+            return Err(End::Unbegun);
+        }
         let limited = async {
             match at_most {
                 Some(time) => tokio::time::timeout(time, work).await.map_err(|_| End::Timeout),
@@ -73,8 +79,9 @@ impl Ending {
         };
         tokio::select! {
             biased;
-            end = self.wait() => Err(end),
+            // First: the call may have come to its end since it was asked.
             done = limited => done,
+            end = self.wait() => Err(end),
         }
     }
 }
@@ -116,11 +123,18 @@ mod tests {
         assert_eq!(ending.left(), Duration::ZERO);
         let ending = Ending::new(Duration::from_secs(60), cancel.subscribe());
         assert_eq!(ending.reached(), None);
-        cancel.send_replace(true);
-        assert_eq!(ending.within(None, forever()).await, Err(End::Cancelled));
+        let (ended, ()) = tokio::join!(ending.within(None, forever()), async { _ = cancel.send_replace(true) });
+        assert_eq!(ended, Err(End::Cancelled));
         assert!(ending.cancelled());
         assert!(ending.reached().unwrap().starts_with("the run was cancelled "));
         assert_eq!(Ending::after(Duration::ZERO).reached().unwrap(), "the step's timeout of 0ms was over");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_after_the_end() {
+        let mut begun = false;
+        let ended = Ending::after(Duration::ZERO).within(None, async { begun = true }).await;
+        assert_eq!((ended, begun), (Err(End::Unbegun), false));
     }
 
     #[test]

@@ -55,12 +55,14 @@ impl Host {
         }
         let _turn = self.turn(&call, &*notes).await?;
         let name = format!("{}/{}", loaded.name, call.action);
+        let verb = call.verb;
         let Ended { answer, report, cut, log } = self
             .enter(&loaded, call, notes, tainted.clone())
             .await
             .map_err(|reason| Unanswered::Lost(format!("{name} {reason}")))?;
         let (limits, output) = (&self.sandbox.limits, &schemas.output);
-        let judge = Judge { limits, output, tainted, report: &report, cut: cut.as_deref() };
+        let acted = matches!(verb, Verb::Run | Verb::Undo) && report.acts > 0;
+        let judge = Judge { limits, output, tainted, report: &report, acted, cut: cut.as_deref() };
         let judged = judged(&judge, answer);
         // What was refused is told once: by the failure, where it is about that.
         let told = judged.as_ref().err().map_or("", Unanswered::text);

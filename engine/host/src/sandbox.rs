@@ -137,7 +137,7 @@ async fn unwinding<T>(work: impl Future<Output = T>) -> Result<T, Box<dyn Any + 
 fn stopped(end: End, time: Duration, grace: Duration) -> String {
     match end {
         End::Cancelled => format!("was cancelled, did not answer within {grace:?} and was stopped"),
-        End::Deadline | End::Timeout => {
+        End::Deadline | End::Timeout | End::Unbegun => {
             format!("was still running after its {time:?} and was stopped; give it a longer timeout if it needs more")
         }
     }

@@ -52,6 +52,10 @@ pub(crate) struct Report {
     pub(crate) refused: Vec<Refusal>,
     /// What its interface can't say of the last thing that it did, for example which signal ended its program.
     pub(crate) aside: Option<String>,
+    /// How often it changed something outside, or may have.
+    pub(crate) acts: usize,
+    /// It wanted to act when it was over already, so that nothing was begun.
+    pub(crate) late: bool,
 }
 
 /// Says what is refused to one call, and keeps it for what is told of the call. Its clones are one.
@@ -80,6 +84,23 @@ impl Refusals {
     /// Keeps what the plugin's interface can't say of what it did last.
     fn explain(&self, aside: impl Into<Option<String>>) {
         self.report().aside = aside.into().map(|aside| self.log.plain(&aside, REFUSAL_BYTES_MAX));
+    }
+
+    /// The call changes something outside, or may.
+    fn acts(&self) {
+        self.report().acts += 1;
+    }
+
+    /// Takes one [`acts`](Self::acts) back: that did not come to it.
+    fn came_to_nothing(&self) {
+        let acts = &mut self.report().acts;
+        *acts = acts.saturating_sub(1);
+    }
+
+    /// What the plugin is told of `what` that was not begun, because the call was over.
+    fn late(&self, what: &str) -> String {
+        self.report().late = true;
+        format!("the call was over before {what}")
     }
 
     fn deny(&self, what: &str, line: &str) -> String {

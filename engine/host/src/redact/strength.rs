@@ -2,8 +2,8 @@
 
 /// Bytes from which on a value is hardly met by chance, unless it is a word.
 const DISTINCT_BYTES_MIN: usize = 8;
-/// Letters that a word may have.
-const WORD_LETTERS_MAX: usize = 16;
+/// Letters that a word may have. Some services give out passwords of 16 small letters: these must stay protected.
+const WORD_LETTERS_MAX: usize = 10;
 
 /// Whether `value` is so short, or so much like a word, that it stands in other text by chance: `test`, `production`,
 /// `8080`. Letters alone, in one case or with a capital in front, are taken for a word.
@@ -27,8 +27,10 @@ mod tests {
         for weak in ["test", "true", "8080", "1234567", "s3cret", "password", "Production", "LOCALHOST", " admin \n"] {
             assert!(is_weak(weak), "{weak}");
         }
-        assert!(is_weak(&"a".repeat(16)) && !is_weak(&"a".repeat(17)));
-        for distinct in ["12345678", "hunter22", "passWord", "pass-word", "two words", "correct horse"] {
+        assert!(is_weak(&"a".repeat(10)) && !is_weak(&"a".repeat(11)));
+        for distinct in
+            ["qmzkvwhtrbnxplfj", "12345678", "hunter22", "passWord", "pass-word", "two words", "correct horse"]
+        {
             assert!(!is_weak(distinct), "{distinct}");
         }
     }

@@ -4,8 +4,8 @@ use std::fs;
 
 use host::{Error, Host, Limits};
 use wasm_encoder::{
-    BlockType, CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, MemorySection,
-    MemoryType, Module, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function, FunctionSection,
+    Instruction, MemorySection, MemoryType, Module, RefType, TypeSection, ValType,
 };
 
 /// A program of WASI preview 1, which is packed into a component, with `functions` functions: each does `times` times
@@ -37,13 +37,36 @@ fn program(functions: u32, locals: u32, times: u32, branches: bool) -> Vec<u8> {
         function.instruction(&Instruction::End);
         code.function(&function);
     }
+    let (memories, exports) = surroundings();
+    let mut module = Module::new();
+    module.section(&types).section(&section).section(&memories).section(&exports).section(&code);
+    module.finish()
+}
+
+/// A memory, and the exports that a program has.
+fn surroundings() -> (MemorySection, ExportSection) {
     let mut memories = MemorySection::new();
     let (minimum, maximum) = (1, None);
     memories.memory(MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None });
     let mut exports = ExportSection::new();
     exports.export("_start", ExportKind::Func, 0).export("memory", ExportKind::Memory, 0);
+    (memories, exports)
+}
+
+/// A program with one segment of so many items, each a constant expression of three bytes.
+fn segment(items: usize) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+    functions.function(0);
+    let mut function = Function::new([]);
+    function.instruction(&Instruction::End);
+    code.function(&function);
+    let (memories, exports) = surroundings();
+    let mut elements = ElementSection::new();
+    elements.passive(Elements::Expressions(RefType::FUNCREF, vec![ConstExpr::ref_func(0); items].into()));
     let mut module = Module::new();
-    module.section(&types).section(&section).section(&memories).section(&exports).section(&code);
+    module.section(&types).section(&functions).section(&memories).section(&exports).section(&elements).section(&code);
     module.finish()
 }
 
@@ -70,6 +93,7 @@ async fn what_was_reported_is_refused_with_its_function_and_limit() {
         (program(1, 2_000, 50_000, true), "function 0 (_start) has 50000 branches with 2002 values"),
         (program(1, 2_000, 300_000, true), "function 0 (_start) has 400001 operations or more"),
         (program(1, 2_000, 300_000, false), "function 0 (_start) has 400001 operations or more"),
+        (segment(5_000_000), "it has 500001 types, imports, exports, globals, segments and parts of them"),
         (program(400_000, 1, 1, false), "it has 400000 functions or more, where at most 100000"),
     ] {
         let why = load(bytes).await;
@@ -81,7 +105,12 @@ async fn what_was_reported_is_refused_with_its_function_and_limit() {
 /// What is just within the limits is compiled, within the memory that the limits are for; and is no plugin.
 #[tokio::test]
 async fn what_is_just_allowed_takes_less_than_a_gigabyte() {
-    for bytes in [program(2, 2_000, 4_900, true), program(1, 400, 24_000, true), program(1, 2_000, 99_000, false)] {
+    for bytes in [
+        program(2, 2_000, 4_900, true),
+        program(1, 400, 24_000, true),
+        program(1, 2_000, 99_000, false),
+        segment(249_990),
+    ] {
         let (size, begin) = (bytes.len(), std::time::Instant::now());
         let why = load(bytes).await;
         assert!(!why.contains("can be compiled"), "{why}");

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use host::{Call, Limits, Verb};
-use runwright_core::Outcome;
+use runwright_core::{FailureKind, Outcome};
 use serde_json::{Value, json};
 
 use crate::support::{Bench, denied, failed, outcome, output};
@@ -133,6 +133,23 @@ async fn a_redirect_to_a_forbidden_host_is_not_followed() {
         assert!(refusal.contains(&format!("127.0.0.1:{}/there", other.port)), "{refusal}");
         assert_eq!(other.requests.load(Ordering::Relaxed), 0);
         bench.assert_works().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_after_an_effect_is_no_denial() {
+    let (bench, server, other) = (bench().await, Server::start(), Server::start());
+    bench.grant(&format!(
+        "http = [{{ method = '*', url = 'http://127.0.0.1:{}/*', private = true, redirects = 2 }}]",
+        server.port
+    ));
+    for wasi in [false, true] {
+        let mut asked = server.ask(wasi, &format!("/go?http://127.0.0.1:{}/there", other.port));
+        denied(bench.run("fetch", asked.clone()).await);
+        asked["method"] = json!("POST");
+        let failure = failed(bench.run("fetch", asked).await);
+        assert_eq!(failure.kind, FailureKind::Partial, "{wasi}: {failure:?}");
+        assert!(failure.message.contains("effects may remain") && failure.message.contains("/there"), "{failure:?}");
     }
 }
 

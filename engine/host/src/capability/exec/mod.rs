@@ -99,7 +99,8 @@ fn line(command: &Command, detached: bool) -> String {
 }
 
 impl State {
-    fn order(&mut self, command: &Command, detached: bool) -> Result<Order, ExecError> {
+    /// What is to be run, and whether it may change something.
+    fn order(&mut self, command: &Command, detached: bool) -> Result<(Order, bool), ExecError> {
         if let Some(why) = unusable(command) {
             let why = format!("the program {} can't be run: {why}", quoted(&command.program));
             return Err(ExecError::Denied(self.refusals.invalid(&why)));
@@ -127,12 +128,13 @@ impl State {
             let help = (!detached).then_some("in-plan = true");
             return Err(ExecError::Denied(self.deny_in_plan(&format!("the program {}", what()), help)));
         };
-        Ok(Order {
+        let order = Order {
             program: grant.program,
             args: command.args.clone(),
             env: environment(&grant.env, &command.env),
             cwd: folder.map(|folder| Arc::new(folder.held)),
-        })
+        };
+        Ok((order, !grant.in_plan))
     }
 
     /// Where the command shows a secret to everyone on the host, and the secret's name.
@@ -151,16 +153,20 @@ impl State {
     }
 
     async fn run_program(&mut self, command: Command) -> Result<Output, ExecError> {
-        let order = self.order(&command, false)?;
+        let (order, acts) = self.order(&command, false)?;
         let notes = &self.notes;
         let note = async |process| notes.note(Self::child(process, &order, false)).await.map_err(io::Error::other);
         let running = process::run(&order, &command.input, self.limits.body_bytes, note);
         let timeout = command.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let ran = self.ending.within(timeout, running).await;
+        if acts && !matches!(ran, Ok(Err(Unrun::NotStarted(_))) | Err(End::Unbegun)) {
+            self.refusals.acts();
+        }
         let process::Output { status, out, err, truncated } = match ran {
             Ok(Ok(output)) => output,
             Ok(Err(Unrun::NotStarted(error))) => return Err(self.not_started(&order, &error)),
             Ok(Err(Unrun::Unwatched(error))) => return Err(ExecError::Failed(error.to_string())),
+            Err(End::Unbegun) => return Err(self.too_late()),
             Err(End::Cancelled) => return Err(ExecError::Failed("cancelled: it was killed".to_owned())),
             Err(End::Deadline | End::Timeout) => return Err(ExecError::TimedOut),
         };
@@ -168,6 +174,10 @@ impl State {
             status.signal().map(|signal| format!("the program was killed by {}", process::signal_name(signal))),
         );
         Ok(Output { status: status.code(), out, err, truncated })
+    }
+
+    fn too_late(&self) -> ExecError {
+        ExecError::Failed(format!("not started: {}", self.refusals.late("the program was started")))
     }
 
     /// What the plugin is told of a program that never was: what can't work is wrong input, the rest may work later.
@@ -190,14 +200,21 @@ impl State {
             let why = "a program that outlives the engine has no input and no time-out";
             return Err(ExecError::Denied(self.refusals.invalid(why)));
         }
-        let order = self.order(&command, true)?;
+        let (order, _) = self.order(&command, true)?;
         let notes = &self.notes;
         let note = async |process| notes.note(Self::child(process, &order, true)).await;
         match self.ending.within(None, process::start(&order, note)).await {
-            Ok(Ok(Process { pid, started })) => Ok(Started { pid, started }),
+            Ok(Ok(Process { pid, started })) => {
+                self.refusals.acts();
+                Ok(Started { pid, started })
+            }
             // It waits until it is noted: without that it never becomes the program.
             Ok(Err(error)) => Err(self.not_started(&order, &error)),
-            Err(End::Deadline | End::Timeout | End::Cancelled) => Err(ExecError::TimedOut),
+            Err(End::Unbegun) => Err(self.too_late()),
+            Err(End::Deadline | End::Timeout | End::Cancelled) => {
+                self.refusals.acts();
+                Err(ExecError::TimedOut)
+            }
         }
     }
 }

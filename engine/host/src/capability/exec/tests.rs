@@ -156,6 +156,52 @@ async fn a_program_that_is_killed_with_its_run_says_so() {
     assert!(matches!(&ran.unwrap(), Err(ExecError::Failed(why)) if why.starts_with("cancelled: ")));
 }
 
+#[tokio::test]
+async fn what_was_asked_for_after_the_end_was_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let kept = Arc::new(Kept::default());
+    let grants = "exec = [{ program = '/bin/sh', args = ['-c', '*'], detached = true }]";
+    let (cancel, cancelled) = tokio::sync::watch::channel(true);
+    for ending in [
+        crate::ending::Ending::after(Duration::ZERO),
+        crate::ending::Ending::new(Duration::from_secs(60), cancelled.clone()),
+    ] {
+        let mut state = bare(grants, Arc::<Kept>::clone(&kept));
+        state.ending = ending;
+        let asked = || shell(&format!("touch {}", trace.display()));
+        let ran = state.run(asked()).await.unwrap().map(|_| ());
+        let started = state.start(asked()).await.unwrap().map(|_| ());
+        for unbegun in [ran, started] {
+            let told =
+                matches!(&unbegun, Err(ExecError::Failed(why)) if why.starts_with("not started: the call was over"));
+            assert!(told, "{unbegun:?}");
+        }
+        let report = state.refusals.take();
+        assert!(report.late && report.acts == 0, "{report:?}");
+    }
+    drop(cancel);
+    assert!(!trace.exists() && kept.notes.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_program_that_ran_may_have_changed_something_unless_its_grant_says_otherwise() {
+    let acts = async |in_plan: bool, command: Command| {
+        let more = format!("args = ['**'], in-plan = {in_plan}, detached = true");
+        let grants = format!("exec = [{{ program = '/bin/sh', {more} }}, {{ program = '/no/such', {more} }}]");
+        let mut state = bare(&grants, Arc::new(Kept::default()));
+        _ = state.run(command.clone()).await.unwrap();
+        let ran = state.refusals.take().acts;
+        _ = state.start(Command { timeout_ms: None, ..command }).await.unwrap();
+        (ran, state.refusals.take().acts)
+    };
+    assert_eq!(acts(false, shell("exit 3")).await, (1, 1));
+    assert_eq!(acts(true, shell("exit 3")).await, (0, 1), "what is left running is no reading");
+    assert_eq!(acts(false, command("/no/such", &[])).await, (0, 0));
+    assert_eq!(acts(false, command("/bin/rm", &[])).await, (0, 0), "it is refused");
+    assert_eq!(acts(false, Command { timeout_ms: Some(50), ..shell("sleep 5") }).await.0, 1);
+}
+
 #[test]
 fn a_line_that_would_grant_more_than_was_asked_for_says_so() {
     for open in ["*", "/srv/*", "**", "x..."] {
@@ -180,6 +226,12 @@ async fn a_secret_may_be_in_the_environment_and_the_input_but_not_in_the_argumen
     let grants = "exec = [{ program = '/bin/sh', args = ['-c', '**'], env = ['TOKEN'] }]";
     let mut state = bare(grants, Arc::new(Kept::default()));
     state.tainted.add("token", "hunter22").unwrap();
+    // Like the passwords for one app that some services give out.
+    state.tainted.add("app", "qmzkvwhtrbnxplfj").unwrap();
+    for argument in ["--password=qmzkvwhtrbnxplfj", "cW16a3Z3aHRyYm54cGxmag=="] {
+        let ran = state.run(Command { args: vec!["-c".into(), argument.into()], ..shell("") }).await.unwrap();
+        assert!(matches!(&ran, Err(ExecError::Denied(why)) if why.contains("secret app")), "{argument}: {ran:?}");
+    }
     for argument in ["x hunter22", "--token=aHVudGVyMjI=", "68756e7465723232"] {
         let mut asked = shell("true");
         asked.args.push(argument.to_owned());

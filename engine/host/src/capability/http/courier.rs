@@ -62,7 +62,7 @@ struct Way {
 pub(crate) struct Courier {
     grants: Arc<Granted>,
     pub(super) read_only: bool,
-    refusals: Refusals,
+    pub(super) refusals: Refusals,
     clients: Arc<Clients>,
     pub(super) limits: Arc<Limits>,
     /// The requests that may be under way.
@@ -124,11 +124,22 @@ impl Courier {
         let Letter { method, url, headers, body } = letter;
         let client = self.clients.get(way.private, way.ca.as_deref()).await.map_err(Unsent::Failed)?;
         let request = client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone());
-        let response = request.send().await.map_err(|error| match was_private(&error) {
-            true => Unsent::Denied(self.deny_private(method, url)),
-            // The URL may have a secret in its query.
-            false if error.is_connect() => Unsent::Failed(format!("{unconnected}{}", cause(&error.without_url()))),
-            false => Unsent::Failed(cause(&error.without_url())),
+        // Before it is sent: who waits for it may give up at any time.
+        let acts = acts(method);
+        if acts {
+            self.refusals.acts();
+        }
+        let response = request.send().await.map_err(|error| {
+            let private = was_private(&error);
+            if acts && (private || error.is_connect()) {
+                self.refusals.came_to_nothing();
+            }
+            match private {
+                true => Unsent::Denied(self.deny_private(method, url)),
+                // The URL may have a secret in its query.
+                false if error.is_connect() => Unsent::Failed(format!("{unconnected}{}", cause(&error.without_url()))),
+                false => Unsent::Failed(cause(&error.without_url())),
+            }
         })?;
         let headers = response.headers();
         let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -153,7 +164,7 @@ impl Courier {
         if own && !way.private {
             return Err(Unsent::Denied(self.deny_private(method, url)));
         }
-        if self.read_only && method != Method::GET && method != Method::HEAD {
+        if self.read_only && acts(method) {
             return Err(Unsent::Denied(self.refusals.deny_in_plan(&format!("{method} {}", shown(url)), None)));
         }
         Ok(way)
@@ -163,6 +174,11 @@ impl Courier {
         let what = format!("{method} {} at its private address", shown(url));
         self.refusals.deny(&what, &line(method.as_str(), url, true))
     }
+}
+
+/// May a request by this method change something?
+fn acts(method: &Method) -> bool {
+    method != Method::GET && method != Method::HEAD
 }
 
 /// The URL without what may be secret in it.

@@ -58,12 +58,17 @@ impl State {
         if request.body.len() > self.limits.body_bytes {
             let (bytes, limit) = (size(request.body.len()), size(self.limits.body_bytes));
             let raise = "raise body-bytes under [limits] in runwright.toml if it should";
-            return Err(HttpError::Invalid(format!("its body has {bytes}, and at most {limit} are sent; {raise}")));
+            let why = format!("its body has {bytes}, and at most {limit} are sent; {raise}");
+            return Err(HttpError::Invalid(self.refusals.invalid(&why)));
         }
-        let letter = parse(request)?;
+        let letter = parse(request).map_err(|why| HttpError::Invalid(self.refusals.invalid(&why)))?;
         let exchange = async { receive(self.courier.send(letter).await?, &self.limits).await };
         match self.ending.within(timeout, exchange).await {
             Ok(response) => response,
+            // The contract has these words for what was not sent.
+            Err(End::Unbegun) => {
+                Err(HttpError::Failed(format!("could not connect: {}", self.refusals.late("it was sent"))))
+            }
             Err(End::Deadline | End::Timeout | End::Cancelled) => Err(HttpError::TimedOut),
         }
     }
@@ -94,20 +99,20 @@ fn checked(method: &str, url: &str) -> Result<(Method, Url), String> {
     Ok((method, url))
 }
 
-fn parse(request: Request) -> Result<Letter, HttpError> {
-    let invalid = |what: String| HttpError::Invalid(what);
-    let (method, url) = checked(&request.method, &request.url).map_err(invalid)?;
+/// The request with its parts well-formed; an error says what is wrong.
+fn parse(request: Request) -> Result<Letter, String> {
+    let (method, url) = checked(&request.method, &request.url)?;
     let bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if request.headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
         let most = size(HEADER_BYTES_MAX);
-        return Err(invalid(format!("at most {HEADERS_MAX} header lines of {most} together are sent")));
+        return Err(format!("at most {HEADERS_MAX} header lines of {most} together are sent"));
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
-        let wrong = || invalid(format!("the header {:?} is malformed", super::log::cut(name, 80)));
+        let wrong = || format!("the header {:?} is malformed", super::log::cut(name, 80));
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
         if OWN_HEADERS.contains(&name.as_str()) {
-            return Err(invalid(format!("the header {:?} is the engine's to set", name.as_str())));
+            return Err(format!("the header {:?} is the engine's to set", name.as_str()));
         }
         headers.append(name.clone(), HeaderValue::from_str(value).map_err(|_| wrong())?);
     }

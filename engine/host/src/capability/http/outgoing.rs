@@ -51,7 +51,13 @@ impl WasiHttpHooks for Outgoing {
             let between = options.and_then(|options| options.between_bytes_timeout);
             let sent =
                 async { courier.send(letter(request, courier.limits.body_bytes).await?).await.map_err(Error::from) };
-            let response = ending.within(head, sent).await.map_err(late)??;
+            let response = ending.within(head, sent).await.map_err(|end| {
+                if end == End::Unbegun {
+                    courier.refusals.late("it was sent");
+                    return Error::ConnectionTimeout;
+                }
+                late(end)
+            })??;
             let bytes_max = courier.limits.body_bytes;
             Ok((incoming((response, turn), bytes_max, between, ending), Box::new(async { Ok(()) }) as _))
         })
@@ -106,7 +112,7 @@ fn incoming(
 
 fn late(end: End) -> Error {
     match end {
-        End::Deadline | End::Cancelled | End::Timeout => Error::HttpResponseTimeout,
+        End::Deadline | End::Cancelled | End::Timeout | End::Unbegun => Error::HttpResponseTimeout,
     }
 }
 

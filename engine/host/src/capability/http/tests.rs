@@ -141,6 +141,35 @@ async fn a_dry_run_only_reads() {
     assert!(matches!(state.send(request("POST", url())).await, Err(HttpError::Denied(_))));
 }
 
+#[tokio::test]
+async fn what_was_asked_for_after_the_end_was_not_sent() {
+    let server = serve();
+    let mut state = state();
+    state.ending = crate::ending::Ending::after(Duration::ZERO);
+    let sent = state.send(request("POST", format!("http://127.0.0.1:{}/pot", server.port))).await;
+    let unsent =
+        matches!(&sent, Err(HttpError::Failed(why)) if why.starts_with("could not connect: the call was over"));
+    assert!(unsent, "{sent:?}");
+    let report = state.refusals.take();
+    assert!(report.late && report.acts == 0 && server.requests.load(Ordering::Relaxed) == 0, "{report:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_may_have_changed_something_unless_it_only_reads() {
+    let server = serve();
+    let acts = async |method: &str, port: u16, path: &str| {
+        let mut state = state();
+        let asked = request(method, format!("http://127.0.0.1:{port}{path}"));
+        _ = state.send(Request { timeout_ms: Some(1_000), ..asked }).await;
+        state.refusals.take().acts
+    };
+    for (method, path, count) in [("GET", "/pot", 0), ("HEAD", "/pot", 0), ("POST", "/pot", 1), ("PUT", "/slow", 1)] {
+        assert_eq!(acts(method, server.port, path).await, count, "{method} {path}");
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    assert_eq!(acts("POST", closed, "/pot").await, 0, "nobody was there");
+}
+
 /// Follows up to `redirects` from `from` to wherever the grant says.
 fn following(redirects: u8, url: &str) -> State {
     let grant = format!("http = [{{ method = '*', url = '{url}', private = true, redirects = {redirects} }}]");

@@ -25,7 +25,11 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// An open connection of a plugin.
 #[expect(unreachable_pub, reason = "the generated bindings name it as theirs, and they are `pub`")]
-pub struct Connection(UnixStream);
+pub struct Connection {
+    stream: UnixStream,
+    /// What is written to it may change something.
+    acts: bool,
+}
 
 /// What is wrong with the grant, if anything is.
 pub(crate) fn problem(grant: &UnixGrant) -> Option<String> {
@@ -64,7 +68,8 @@ fn hold(path: &str) -> io::Result<(OwnedFd, PathBuf)> {
 }
 
 impl State {
-    fn check(&mut self, path: &str) -> Result<OwnedFd, UnixError> {
+    /// The socket, held, and whether what is written to it may change something.
+    fn check(&mut self, path: &str) -> Result<(OwnedFd, bool), UnixError> {
         let held = hold(path);
         let real = match &held {
             Ok((_, real)) => real.as_path(),
@@ -77,13 +82,14 @@ impl State {
             let line = format!("unix = [{}]", quoted(path));
             return Err(UnixError::Denied(self.deny(&format!("the socket {path:?}"), &line)));
         }
-        if self.read_only && !found.iter().any(|grant| grant.in_plan) {
+        let acts = !found.iter().any(|grant| grant.in_plan);
+        if self.read_only && acts {
             return Err(UnixError::Denied(self.deny_in_plan(&format!("the socket {path:?}"), Some("in-plan = true"))));
         }
-        held.map(|(held, _)| held).map_err(UnixError::from)
+        held.map(|(held, _)| (held, acts)).map_err(UnixError::from)
     }
 
-    async fn open(&mut self, path: &str) -> Result<UnixStream, UnixError> {
+    async fn open(&mut self, path: &str) -> Result<Connection, UnixError> {
         if !path.starts_with('/') || path.len() > 4096 {
             let why = "the path of a socket must be absolute and at most 4096 bytes long";
             return Err(UnixError::Denied(self.refusals.invalid(why)));
@@ -92,10 +98,11 @@ impl State {
             let why = format!("a call has at most {CONNECTIONS_MAX} connections at a time");
             return Err(UnixError::Denied(self.refusals.invalid(&why)));
         }
-        let held = self.check(path)?;
+        let (held, acts) = self.check(path)?;
         // Through the held descriptor: what was checked is what is connected, and its path may be of any length.
         let way = format!("/proc/self/fd/{}", held.as_raw_fd());
-        limited(&self.ending, None, UnixStream::connect(way)).await
+        let stream = limited(&self.ending, None, UnixStream::connect(way)).await?;
+        Ok(Connection { stream, acts })
     }
 }
 
@@ -108,7 +115,8 @@ async fn limited<T>(
     let timeout = timeout_ms.map(|ms| Duration::from_millis(ms.into()));
     match ending.within(timeout, work).await {
         Ok(done) => done.map_err(UnixError::from),
-        Err(End::Deadline | End::Timeout | End::Cancelled) => Err(UnixError::TimedOut),
+        // A write that waits has written nothing, so no end leaves anything behind.
+        Err(End::Deadline | End::Timeout | End::Cancelled | End::Unbegun) => Err(UnixError::TimedOut),
     }
 }
 
@@ -128,8 +136,8 @@ impl unix::Host for State {}
 impl unix::HostConnection for State {
     async fn connect(&mut self, path: String) -> wasmtime::Result<Result<Resource<Connection>, UnixError>> {
         match self.open(&path).await {
-            Ok(stream) => {
-                let connection = self.table.push(Connection(stream))?;
+            Ok(connection) => {
+                let connection = self.table.push(connection)?;
                 self.connections += 1;
                 Ok(Ok(connection))
             }
@@ -143,7 +151,7 @@ impl unix::HostConnection for State {
         max: u32,
         timeout_ms: Option<u32>,
     ) -> wasmtime::Result<Result<Vec<u8>, UnixError>> {
-        let Connection(stream) = self.table.get_mut(&connection)?;
+        let Connection { stream, .. } = self.table.get_mut(&connection)?;
         let mut bytes = vec![0; (max as usize).min(READ_BYTES_MAX)];
         let read = limited(&self.ending, timeout_ms, stream.read(&mut bytes)).await;
         bytes.truncate(*read.as_ref().unwrap_or(&0));
@@ -155,13 +163,16 @@ impl unix::HostConnection for State {
         connection: Resource<Connection>,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<u32, UnixError>> {
-        let Connection(stream) = self.table.get_mut(&connection)?;
+        let Connection { stream, acts } = self.table.get_mut(&connection)?;
         let written = limited(&self.ending, None, stream.write(&bytes)).await;
+        if *acts && written.is_ok() {
+            self.refusals.acts();
+        }
         Ok(written.map(|written| u32::try_from(written).unwrap_or(u32::MAX)))
     }
 
     async fn shutdown(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
-        let Connection(stream) = self.table.get_mut(&connection)?;
+        let Connection { stream, .. } = self.table.get_mut(&connection)?;
         // A peer that is gone needs no goodbye.
         stream.shutdown().await.ok();
         Ok(())

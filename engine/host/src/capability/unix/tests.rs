@@ -62,7 +62,19 @@ async fn bytes_pass_both_ways_until_the_end() {
     state.shutdown(own(&connection)).await.unwrap();
     assert_eq!(state.read(own(&connection), 4, None).await.unwrap().unwrap(), b"");
     echo.join().unwrap();
+    assert_eq!(state.refusals.take().acts, 1, "it was written to");
     state.drop(connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_written_where_a_dry_run_may_write_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sock").to_str().unwrap().to_owned();
+    let _listener = UnixListener::bind(&path).unwrap();
+    let mut state = bare(&format!("unix = [{{ path = '{path}', in-plan = true }}]"), Arc::new(Silent));
+    let connection = state.connect(path).await.unwrap().unwrap();
+    assert_eq!(state.write(connection, b"hello".to_vec()).await.unwrap().unwrap(), 5);
+    assert_eq!(state.refusals.take().acts, 0);
 }
 
 #[tokio::test]
