@@ -84,7 +84,9 @@ impl From<daemon::Error> for Error {
         own.hint = error.hint().or_else(|| hint_of(&error));
         own.diagnostics = match error {
             Daemon::Remote { rendered, .. } => rendered,
-            Daemon::Runbook { text, diagnostics, .. } | Daemon::Settings { text, diagnostics, .. } => Some(lang::render(&diagnostics, &text)),
+            Daemon::Runbook { text, diagnostics, .. } | Daemon::Settings { text, diagnostics, .. } => {
+                Some(lang::render(&diagnostics, &text))
+            }
             _ => None,
         };
         own

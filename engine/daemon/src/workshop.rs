@@ -154,6 +154,9 @@ fn users_cache() -> Option<PathBuf> {
 fn read_config(path: &Path, scripts: &script::Engine) -> Result<Value, Error> {
     let bytes = regular::read(path, lang::limits::FILE_BYTES).map_err(|error| Error::io("read", path, error))?;
     let name = shown(path);
-    lang::value(&name, &bytes, scripts)
-        .map_err(|diagnostics| Error::Settings { path: path.to_owned(), text: bytes, diagnostics })
+    lang::value(&name, &bytes, scripts).map_err(|diagnostics| Error::Settings {
+        path: path.to_owned(),
+        text: bytes,
+        diagnostics,
+    })
 }

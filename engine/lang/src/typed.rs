@@ -6,7 +6,8 @@ use std::ops::Range;
 use runwright_core::Value;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -332,10 +333,7 @@ mod tests {
             told("kinds: [{ named: { path: p } }, [1]]"),
             "x.yaml:3:33: error: expected one of plain, new, pair, named, found a list"
         );
-        assert_eq!(
-            told("map: { a: 1 }"),
-            "x.yaml:3:11: error: expected `true` or `false`, found a number"
-        );
+        assert_eq!(told("map: { a: 1 }"), "x.yaml:3:11: error: expected `true` or `false`, found a number");
         assert_eq!(told("map: [1]"), "x.yaml:3:6: error: expected a map, found a list");
         assert_eq!(read("text: x").unwrap_err(), "x.yaml:1:1: error: the key `number` is missing");
         assert_eq!(read("").unwrap_err(), "x.yaml:1:1: error: expected a map, found nothing");
