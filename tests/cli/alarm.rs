@@ -148,6 +148,71 @@ fn an_alarm_that_comes_while_a_plugin_is_missing_is_started_when_it_is_back() {
 }
 
 #[test]
+fn an_alarm_that_comes_while_the_runbooks_are_away_is_started_when_they_are_back() {
+    let project = Project::new();
+    project.write("runbooks/writes.yaml", WRITES);
+    let served = project.serve();
+    served.signal(Signal::TERM);
+    assert_eq!(served.wait().exit, Some(0));
+    let (runbooks, away) = (project.path("runbooks"), project.path("away"));
+    std::fs::rename(&runbooks, &away).expect("it is moved");
+    let served = project.serve();
+    assert!(!runbooks.exists(), "no empty folder is made where one was before");
+    let alarm = alert("web-1").to_string();
+    let sent = project.call_with(&["alarm", "send", "-"], &alarm);
+    assert_eq!(sent.exit, Some(1), "{sent:?}");
+    assert!(sent.out.contains("not every runbook could be asked") && sent.out.contains("can't be read"), "{sent:?}");
+    assert_eq!(project.status()["alarms"].as_array().map(Vec::len), Some(1));
+    std::fs::rename(&away, &runbooks).expect("it is moved");
+    let served = served.wait_until("they are back", || project.status()["runbooks"] != json!([]));
+    let again = project.call_with(&["alarm", "send", "-"], &alarm);
+    assert!(again.exit == Some(0) && again.out.contains("starts 1 run"), "{again:?}");
+    let _served = served.wait_until("its effect", || project.lines("effects").len() == 1);
+    assert_eq!(project.status()["alarms"], json!([]));
+}
+
+#[test]
+fn what_a_broken_runbook_may_have_missed_is_asked_again_and_nothing_is_started_twice() {
+    let project = Project::new();
+    project.write("runbooks/writes.yaml", WRITES);
+    project.write("runbooks/fixed.yaml", "name: [");
+    let served = project.serve();
+    let sent = project.call_with(&["alarm", "send", "-"], &alert("web-1").to_string());
+    assert!(sent.exit == Some(1) && sent.out.contains("starts 1 run") && sent.out.contains("has errors"), "{sent:?}");
+    project.write("runbooks/fixed.yaml", &WRITES.replace("name: writes", "name: fixed").replace("vm=", "fixed="));
+    let served = served.wait_until("it is mended", || {
+        project.status()["runbooks"].as_array().is_some_and(|runbooks| runbooks.len() == 2)
+    });
+    let again = project.call(&["alarm", "retry", "--all"]);
+    assert!(again.exit == Some(0) && again.out.contains("starts 1 run: fixed matches"), "{again:?}");
+    let served = served.wait_until("two effects", || project.lines("effects").len() == 2);
+    assert_eq!((project.status()["alarms"].clone(), project.runs().len()), (json!([]), 2));
+    served.signal(Signal::TERM);
+    assert_eq!(served.wait().exit, Some(0));
+}
+
+#[test]
+fn an_alarm_that_comes_again_and_again_is_not_tried_each_time() {
+    let project = Project::new();
+    project.write("runbooks/writes.yaml", &WRITES.replace("fixture/append", "nobody/has"));
+    let served = project.serve();
+    let body = notification(&[alert("web-1")]);
+    let send = || {
+        let (status, answer) = project.ask("POST", "/v1/alarms/alertmanager", &body);
+        assert_eq!(status, 202, "{answer}");
+        serde_json::from_str::<Value>(&answer).expect("an answer")["alarms"][0].clone()
+    };
+    let told: Vec<Value> = (0..6).map(|_| send()).collect();
+    assert!(told.iter().all(|alarm| alarm["failures"][0]["runbook"] == json!("writes")), "{told:?}");
+    let duplicates = told.iter().filter(|alarm| alarm["duplicate"] == json!(true)).count();
+    assert_eq!(duplicates, 4, "it was tried when it came, and once more: {told:?}");
+    served.signal(Signal::TERM);
+    assert_eq!(served.wait().exit, Some(0));
+    let exported = project.call(&["journal", "export"]).out;
+    assert_eq!(exported.lines().filter(|line| line.contains("\"again/alertmanager/")).count(), 1, "{exported}");
+}
+
+#[test]
 fn what_is_good_in_a_notification_is_taken_and_what_is_not_is_named() {
     let project = Project::new();
     project.write("runbooks/writes.yaml", WRITES);

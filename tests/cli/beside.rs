@@ -207,6 +207,28 @@ fn a_run_in_a_queue_says_behind_whom() {
 }
 
 #[test]
+fn a_run_in_a_queue_behind_one_that_is_blocked_is_not_waited_for() {
+    const BLOCKS: &str = r#"
+name: blocks
+lock: vm/web1
+steps:
+  - { id: pause, wait: 6s }
+  - id: blind
+    uses: fixture/append-blind
+    with: { file: FOLDER/effects, line: x, fail: unknown }
+"#;
+    let project = Project::new();
+    project.write("blocks.yaml", BLOCKS);
+    let first = project.start(&["run", "blocks.yaml"]);
+    let first = first.wait_until("it goes on", || project.call(&["runs", "list"]).out.contains("blocks"));
+    let second = project.start(&["run", "blocks.yaml"]);
+    let second = second.wait_until("it is queued", || listed(&project).len() == 2);
+    let first = first.wait();
+    assert_eq!(first.exit, Some(4), "{first:?}");
+    assert_eq!(second.wait().exit, Some(75));
+}
+
+#[test]
 fn a_socket_that_can_not_be_made_stops_no_run() {
     let project = Project::new();
     project.write("one.yaml", "name: one\nsteps: [{ id: a, script: 1 + 1 }]\n");

@@ -70,15 +70,52 @@ fn what_was_accepted_is_handled_though_its_sender_hangs_up() {
     assert_eq!((of("one").len(), of("two").len()), (SENDERS * EACH, SENDERS * EACH));
 }
 
-#[test]
-fn slow_conditions_make_no_other_request_wait() {
+/// Runbooks that together take all the time that the expressions of an alarm have: two seconds.
+pub(super) fn slow_runbooks(project: &Project) {
     let list = format!("[{}]", "0,".repeat(100));
     let slow = format!("{list}.map(|a| {list}.map(|b| {list}.map(|c| a + b + c).len())).len() == 0");
-    let project = Project::new();
     for n in 0..20 {
         let slow = TWICE.replace("NAME", &format!("slow-{n}")).replace("alarm.name == \"VmDown\"", &slow);
         project.write(&format!("runbooks/slow-{n}.yaml"), &slow);
     }
+}
+
+/// Sends this and does not wait for the answer.
+fn hang_up(project: &Project, body: &str) {
+    // It may be refused before all of it is sent.
+    let _ = project.connect().expect("it serves").write_all(&request("POST", PATH, body));
+}
+
+#[test]
+fn those_who_hang_up_leave_a_bounded_number_of_requests() {
+    let project = Project::new();
+    slow_runbooks(&project);
+    let _served = project.serve();
+    for n in 0..600 {
+        hang_up(&project, &notification(&[alert(&n.to_string())]));
+    }
+    let (status, answer) = project.ask("POST", PATH, &notification(&[alert("last")]));
+    assert!(status == 503 && answer.contains("too many requests are under way"), "{status} {answer}");
+    assert_eq!(project.ask("GET", "/v1/runs?limit=1", "").0, 200, "who only looks is answered");
+}
+
+#[test]
+fn large_bodies_that_wait_for_their_turn_keep_no_other_out() {
+    let project = Project::new();
+    slow_runbooks(&project);
+    let _served = project.serve();
+    let large = |body: &str| " ".repeat(70_000) + body;
+    for n in 0..10 {
+        hang_up(&project, &large(&notification(&[alert(&n.to_string())])));
+    }
+    let (status, answer) = project.ask("POST", PATH, &large("[17"));
+    assert_eq!(status, 400, "{answer}");
+}
+
+#[test]
+fn slow_conditions_make_no_other_request_wait() {
+    let project = Project::new();
+    slow_runbooks(&project);
     let _served = project.serve();
     assert_eq!(project.status()["runbooks"].as_array().expect("a list").len(), 20, "{}", project.status()["problems"]);
     std::thread::scope(|scope| {

@@ -19,6 +19,9 @@ use crate::{Engine, Error, Settings};
 /// How long an engine that ends waits for answers that are under way.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// How often it looks whether no run goes on any more.
+const QUIET_LOOK: Duration = Duration::from_secs(1);
+
 /// An engine to ask: one that has the state directory already, or, where there is none, one in this process.
 pub enum Access {
     /// In this process: it holds the state directory until it is [closed](Access::close).
@@ -215,7 +218,8 @@ impl Access {
     pub async fn until_quiet(&self) -> Result<(), Error> {
         let Self::Here(own) = self else { return Ok(()) };
         while let Some(run) = own.engine.going_on()?.first() {
-            own.engine.driver().until_still(*run).await;
+            // In a queue it may never be still: who is before it may come to wait for a person.
+            let _ = tokio::time::timeout(QUIET_LOOK, own.engine.driver().until_still(*run)).await;
             // Its task may be a moment behind what the journal says.
             tokio::time::sleep(LOCK_LOOK).await;
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
 use host::{regular, shown};
 
 use crate::folder::{Due, Folder, Trouble};
@@ -19,6 +20,12 @@ const ALARM_BYTES_MAX: usize = 1 << 20;
 
 /// A file whose JSON ends too early is rejected only when it has not grown for so long: whoever writes it may be slow.
 const GROWS_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a scan waits for what becomes of the alarms in the files that it found.
+const WAITED: Duration = Duration::from_secs(30);
+
+/// Files whose alarms are taken in at once.
+const TOGETHER: usize = 64;
 
 /// How often it is tried again to move a file away.
 const MOVED_EVERY: Duration = Duration::from_secs(30);
@@ -68,8 +75,12 @@ impl AlarmFiles {
         self.move_again();
         let scan = self.folder.scan(true);
         let mut unsettled = scan.unsettled;
-        for due in scan.due {
-            match judge(engine, &due).await? {
+        // They are waited for together, so that no file waits for what becomes of the one before it.
+        let until = tokio::time::Instant::now() + WAITED;
+        let judged = scan.due.into_iter().map(async |due| (judge(engine, &due, until).await, due));
+        let mut judged = std::pin::pin!(stream::iter(judged).buffered(TOGETHER));
+        while let Some((judged, due)) = judged.next().await {
+            match judged? {
                 Ok(verdict) => self.put_away(&due, verdict),
                 Err(Unjudged::Early) => {
                     unsettled = true;
@@ -135,7 +146,7 @@ enum Unjudged {
 }
 
 /// Takes an alarm file in: what it says is durable when this says that it was accepted.
-async fn judge(engine: &Engine, due: &Due) -> Result<Result<Verdict, Unjudged>, Error> {
+async fn judge(engine: &Engine, due: &Due, until: tokio::time::Instant) -> Result<Result<Verdict, Unjudged>, Error> {
     let body = match regular::read(&due.path, ALARM_BYTES_MAX) {
         Ok(body) => body,
         Err(error) => match error.kind() {
@@ -149,7 +160,7 @@ async fn judge(engine: &Engine, due: &Due) -> Result<Result<Verdict, Unjudged>, 
     if due.unchanged < GROWS_WITHIN && ends_early(&body) {
         return Ok(Err(Unjudged::Early));
     }
-    match engine.alarm(&body).await {
+    match engine.take_in_until(trigger::Format::Alertmanager, body, until).await {
         Ok(accepted) => {
             let text = serde_json::to_string_pretty(&accepted).unwrap_or_default();
             Ok(Ok(Verdict { look: due.look, accepted: true, text, tried: Instant::now() }))

@@ -73,7 +73,13 @@ impl Engine {
         Self::with(settings, command, Arc::new(Memory::new()), Workshop::open(settings).await?)
     }
 
-    fn with(settings: &Settings, command: &str, journal: Arc<dyn Journal>, workshop: Workshop) -> Result<Self, Error> {
+    /// The engine of this journal.
+    pub(crate) fn with(
+        settings: &Settings,
+        command: &str,
+        journal: Arc<dyn Journal>,
+        workshop: Workshop,
+    ) -> Result<Self, Error> {
         let kept = settings.state_dir.join("plugins");
         let driver = Driver::new(
             journal,
@@ -189,15 +195,15 @@ impl Engine {
         scanned.unsettled
     }
 
-    /// The runbooks that an alarm may call for, and how many files can't be asked because of their errors.
-    pub(crate) fn candidates(&self) -> (Vec<Candidate>, usize) {
+    /// The runbooks that an alarm may call for, and why there may be others that can't be asked, if so.
+    pub(crate) fn candidates(&self) -> (Vec<Candidate>, Option<String>) {
         let library = self.library();
-        let (unusable, unread) = library.unusable();
+        let (unusable, unasked) = library.unusable();
         let usable = library.runbooks().into_values();
         let mut all: Vec<Candidate> =
             usable.map(|loaded| Candidate { runbook: loaded.runbook, unusable: None }).collect();
         all.extend(unusable.into_iter().map(|(runbook, why)| Candidate { runbook, unusable: Some(why) }));
-        (all, unread)
+        (all, unasked)
     }
 
     /// Starts a run. It exists, durably, when this returns.

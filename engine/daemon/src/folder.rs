@@ -183,6 +183,16 @@ impl<T> Folder<T> {
         !self.listing.unread.is_empty()
     }
 
+    /// Why it is not known what else the folders hold; none where all of it is known.
+    pub(crate) fn unknown(&self) -> Option<String> {
+        let unread = self.listing.unread.iter().next().map(|(folder, why)| format!("{}: {why}", shown(folder)));
+        unread.or_else(|| (self.left_out > 0).then(|| self.told_left_out()))
+    }
+
+    fn told_left_out(&self) -> String {
+        format!("holds more than {FILES_MAX} files: {} of them are left out", self.left_out)
+    }
+
     /// Files and folders that need a look, each with the reason. A root that is not there is one where `needed`, or where
     /// something of it is in use.
     pub(crate) fn problems(&self, needed: bool) -> Vec<Problem> {
@@ -197,8 +207,7 @@ impl<T> Folder<T> {
             }
         }
         if self.left_out > 0 {
-            let why = format!("holds more than {FILES_MAX} files: {} of them are left out", self.left_out);
-            problems.extend(self.roots.first().map(|root| problem(root, why)));
+            problems.extend(self.roots.first().map(|root| problem(root, self.told_left_out())));
         }
         for (path, known) in &self.files {
             problems.extend(known.problem.as_ref().map(|why| problem(path, why.clone())));

@@ -127,8 +127,8 @@ impl Library {
     }
 
     /// Runbooks that can't be used, of which no earlier version can be used either, but whose triggers can be read; each
-    /// with the first line of what is wrong. Then how many files can't even be read so far.
-    pub(crate) fn unusable(&self) -> (Vec<(Arc<Runbook>, String)>, usize) {
+    /// with the first line of what is wrong. Then why there may be others of which not even that is known, if so.
+    pub(crate) fn unusable(&self) -> (Vec<(Arc<Runbook>, String)>, Option<String>) {
         let (mut unusable, mut unread) = (Vec::new(), 0);
         for (path, problem, _) in self.folder.wrong().filter(|(.., was_good)| !was_good) {
             match self.without_plugins.get(path) {
@@ -147,7 +147,18 @@ impl Library {
                 unusable.push((Arc::clone(runbook), Error::Contested { name, files }.to_string()));
             }
         }
-        (unusable, unread)
+        (unusable, self.unasked(unread))
+    }
+
+    /// Why an alarm can't be asked of every runbook, where `unread` files have errors: more may call for something.
+    fn unasked(&self, unread: usize) -> Option<String> {
+        let why = match (self.folder.unknown(), unread) {
+            (Some(why), _) => why,
+            (None, 0) => return None,
+            (None, 1) => "one file has errors, see `runwright status`".to_owned(),
+            (None, _) => format!("{unread} files have errors, see `runwright status`"),
+        };
+        Some(format!("not every runbook could be asked: {why}"))
     }
 
     /// What people are shown of the runbooks.

@@ -1,6 +1,6 @@
 //! What is told of runs from outside: which there are, which go on here, and what those in a queue wait for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use journal::Query;
 use runwright_core::{Cause, Event, Head, Map, RunId, RunStatus};
@@ -42,11 +42,16 @@ impl Engine {
         Ok(view)
     }
 
-    /// The runs that go on in this engine by themselves: those that are over do not, nor those that wait for a person.
+    /// The runs that go on in this engine by themselves: those that are over do not, nor those that wait for a person, nor
+    /// those that wait for the lock of one that does not go on.
     pub fn going_on(&self) -> Result<Vec<RunId>, Error> {
-        let heads = self.journal().runs(&Query::unfinished())?.into_iter();
-        let goes_on = |head: &Head| head.status != RunStatus::Blocked && self.driver.is_living(head.run);
-        Ok(heads.filter(goes_on).map(|head| head.run).collect())
+        let heads = self.journal().runs(&Query::unfinished())?;
+        let is_queued = |head: &Head| head.status == RunStatus::Queued;
+        let lives = |head: &Head| head.status != RunStatus::Blocked && self.driver.is_living(head.run);
+        let still = heads.iter().filter(|head| !is_queued(head) && !lives(head));
+        let kept: HashSet<&str> = still.filter_map(|head| head.lock.as_deref()).collect();
+        let waits = |head: &Head| is_queued(head) && head.lock.as_deref().is_some_and(|lock| kept.contains(lock));
+        Ok(heads.iter().filter(|head| lives(head) && !waits(head)).map(|head| head.run).collect())
     }
 
     fn listed(&self, heads: Vec<Head>) -> Result<Vec<Listed>, Error> {

@@ -39,6 +39,17 @@ struct Files {
     problem: Option<String>,
 }
 
+impl Files {
+    /// Lets no new run use what `plugins.lock` pins to another binary by now.
+    fn refuse(&mut self, lock: &PluginLock) {
+        let refused = |(path, facts): (&Path, &Arc<PluginFacts>)| Some((path.to_owned(), lock.refuses(facts)?));
+        let refused: Vec<(PathBuf, String)> = self.folder.good().filter_map(refused).collect();
+        for (path, why) in refused {
+            self.folder.spoil(&path, why);
+        }
+    }
+}
+
 /// What a scan found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scanned {
@@ -92,6 +103,9 @@ impl PluginFiles {
     /// What was pinned by runs stays loaded. One scan at a time.
     pub(crate) async fn scan(&self, patience: bool) -> Scanned {
         let lock = self.read_lock();
+        if let Some(lock) = &lock {
+            self.files().refuse(lock);
+        }
         let scan = self.files().folder.scan(patience);
         for due in &scan.due {
             let loaded = match &lock {

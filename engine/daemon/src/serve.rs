@@ -32,7 +32,7 @@ pub async fn serve(
         opened = Engine::open_to_serve(&settings) => opened?,
     };
     starts::begin(&engine).await?;
-    watch::make(&settings);
+    watch::make(&engine).await?;
     let listener = api::listen(&settings.socket())?;
     // Without patience: an alarm may come at once.
     engine.scan_runbooks(false);
@@ -67,7 +67,8 @@ fn tasks(engine: &Engine, listener: UnixListener, safe_mode: bool) -> JoinSet<Re
     if !safe_mode {
         let complaints = Complaints::default();
         tasks.spawn(intake::consume(engine));
-        tasks.spawn(watch::watch(engine.clone(), Arc::clone(&complaints)));
+        tasks.spawn(watch::watch_runbooks(engine.clone(), Arc::clone(&complaints)));
+        tasks.spawn(watch::watch_alarms(engine.clone(), Arc::clone(&complaints)));
         tasks.spawn(watch::watch_plugins(engine.clone(), complaints));
     }
     tasks

@@ -159,7 +159,7 @@ impl Settings {
         }
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let name = path.display().to_string();
         let wrong = |diagnostics| Error::Settings { path: path.to_owned(), text: text.into(), diagnostics };
         let toml = Toml::read(&name, text.as_bytes()).map_err(wrong)?;

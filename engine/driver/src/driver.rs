@@ -239,8 +239,15 @@ impl Driver {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Gives the run a task. False: it has one already, and nothing of this was taken.
-    fn spawn(&self, run: Run, turn: Option<Turn>, batch: Batch, replies: Vec<Reply>) -> Result<bool, Error> {
+    /// Gives the run a task, with the claim on its lock that `turn` makes. False: it has one already, and nothing was
+    /// claimed or taken.
+    fn spawn(
+        &self,
+        run: Run,
+        turn: impl FnOnce(&Run) -> Option<Turn>,
+        batch: Batch,
+        replies: Vec<Reply>,
+    ) -> Result<bool, Error> {
         let id = run.id();
         let mut lives = self.lives();
         if self.stop.borrow().is_some() {
@@ -249,13 +256,15 @@ impl Driver {
         if lives.handles.contains_key(&id) {
             return Ok(false);
         }
+        let (turn, key) = (turn(&run), run.lock().map(str::to_owned));
         let (mut task, handle) = Task::new(Arc::clone(&self.world), run, turn, batch, replies, self.stop.subscribe());
         lives.handles.insert(id, handle);
-        let of_all = Arc::clone(&self.lives);
+        let (of_all, world) = (Arc::clone(&self.lives), Arc::clone(&self.world));
         while lives.tasks.try_join_next().is_some() {}
         lives.tasks.spawn(async move {
             if let Err(error) = task.live().await {
                 tracing::error!(run = %id, %error, "the run can't go on");
+                key.inspect(|key| world.let_go(key, id));
             }
             // Before the task's ends of the channels go: whoever finds them gone finds no handle either.
             lock(&of_all).handles.remove(&id);

@@ -28,6 +28,7 @@ struct Inner {
     fail: Vec<(u64, Error)>,
     failed: Option<Error>,
     damaged: Vec<(RunId, u64)>,
+    spoilt: BTreeSet<Digest>,
 }
 
 impl Memory {
@@ -54,6 +55,11 @@ impl Memory {
     /// Makes the run read as damaged at this record.
     pub fn damage(&self, run: RunId, seq: u64) {
         self.lock().damaged.push((run, seq));
+    }
+
+    /// Makes this source unreadable, until it is appended again.
+    pub fn spoil_source(&self, digest: Digest) {
+        self.lock().spoilt.insert(digest);
     }
 
     /// How many records were appended.
@@ -98,7 +104,8 @@ impl Inner {
             self.failed = error.is_final().then(|| error.clone());
             return Err(error);
         }
-        let Self { table, gate, damaged, .. } = self;
+        let Self { table, gate, damaged, spoilt, .. } = self;
+        batch.sources.iter().for_each(|(digest, _)| _ = spoilt.remove(digest));
         let mut commit = Commit::encode(batch.clone())?;
         let receipt = gate.admit(&mut commit, &Seen { table, damaged })?;
         gate.settled(true);
@@ -170,7 +177,11 @@ impl Journal for Memory {
     }
 
     fn source(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.lock().table.sources.get(&digest).map(|bytes| bytes.to_vec()))
+        let inner = self.lock();
+        if inner.spoilt.contains(&digest) {
+            return Err(Error::Store(format!("source {digest} is spoilt")));
+        }
+        Ok(inner.table.sources.get(&digest).map(|bytes| bytes.to_vec()))
     }
 
     fn inbox(&self, key: &str) -> Result<Option<Entry>, Error> {

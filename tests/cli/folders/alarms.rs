@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::super::inbox::slow_runbooks;
 use super::{alarm, bound, is_told, problems, ran, ready, runbook, serve};
 use crate::support::Project;
 
@@ -56,6 +57,23 @@ fn an_alarm_file_may_have_any_name_and_none_ends_the_engine() {
     served.signal(Signal::TERM);
     let ended = served.wait();
     assert!(ended.exit == Some(0) && !ended.err.contains('\u{1b}'), "{ended:?}");
+}
+
+#[test]
+fn alarms_that_wait_for_their_turn_hold_up_no_runbook() {
+    const ALL: usize = 8;
+    let project = project();
+    slow_runbooks(&project);
+    let served = serve(&project);
+    for n in 0..ALL {
+        drop_alarm(&project, format!("{n}.json").as_bytes(), &alarm(&format!("slow-{n}")));
+    }
+    let inbox = || project.call(&["status", "-o", "json"]).json()["alarms"].as_array().map_or(0, Vec::len);
+    let served = served.wait_until("the first is handled", || inbox() > 0);
+    project.write("runbooks/new.yaml", &runbook("new", 1));
+    let is_used = || project.call(&["status", "-o", "json"]).json()["runbooks"].to_string().contains("\"new\"");
+    let _served = served.wait_until("the new runbook", is_used);
+    assert!(inbox() < ALL, "it was held up until all were handled");
 }
 
 #[test]

@@ -96,6 +96,23 @@ fn new_runs_use_a_plugin_that_changed_while_an_engine_serves() {
 }
 
 #[test]
+fn a_pin_to_another_binary_withdraws_the_one_that_is_in_use() {
+    let project = Project::with_plugins(&["hello"]);
+    let served = project.serve();
+    assert_eq!(project.status()["plugins"][0]["name"], json!("hello"));
+    assert_eq!(project.call(&["plugin", "lock"]).exit, Some(0));
+    let lock = fs::read_to_string(project.path("plugins.lock")).expect("it is there");
+    let (before, digest) = lock.split_once("sha256:").expect("a digest");
+    let other = format!("{before}sha256:{}{}", "0".repeat(64), &digest[64..]);
+    fs::write(project.path("plugins.lock"), other).expect("it is written");
+    let served = served.wait_until("it is withdrawn", || project.status()["plugins"] == json!([]));
+    let problems = project.status()["problems"].to_string();
+    assert!(problems.contains("plugins.lock pins hello"), "{problems}");
+    fs::write(project.path("plugins.lock"), lock).expect("it is written");
+    let _served = served.wait_until("it is back", || project.status()["plugins"][0]["name"] == json!("hello"));
+}
+
+#[test]
 fn a_run_in_flight_keeps_its_plugin_when_the_file_changes() {
     let project = Project::with_plugins(&["hello"]);
     let greet = "uses: hello/greet, with: { name: Ada }";

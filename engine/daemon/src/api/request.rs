@@ -26,6 +26,9 @@ const SMALL_BYTES: usize = 64 * 1024;
 /// Larger bodies that are in memory at once: 32 MiB at most, whatever clients promise.
 static LARGE: Semaphore = Semaphore::const_new(8);
 
+/// Requests that may write and are under way at once, whether their clients are still there or not.
+static UNDER_WAY: Semaphore = Semaphore::const_new(256);
+
 /// How long a body may take to come, and how long it waits for leave to be large.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
@@ -37,7 +40,15 @@ pub(super) async fn to_its_end(request: Request, next: Next) -> Response {
     if request.method() == Method::GET {
         return next.run(request).await;
     }
-    let answered = tokio::spawn(next.run(request)).await;
+    let Ok(leave) = UNDER_WAY.try_acquire() else {
+        return Error::Overloaded("too many requests are under way").into_response();
+    };
+    let to_its_end = async move {
+        let answer = next.run(request).await;
+        drop(leave);
+        answer
+    };
+    let answered = tokio::spawn(to_its_end).await;
     answered.unwrap_or_else(|error| Error::Internal(error.to_string()).into_response())
 }
 
@@ -56,8 +67,14 @@ impl FromRequestParts<Engine> for Named {
 
 /// A body, and the leave to hold it.
 pub(super) struct Whole {
-    pub(super) bytes: Vec<u8>,
+    bytes: Vec<u8>,
     _leave: Option<SemaphorePermit<'static>>,
+}
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl FromRequest<Engine> for Whole {

@@ -149,7 +149,7 @@ async fn alarm(
         status: StatusCode::NOT_FOUND.as_u16(),
         message: error.to_string(),
     })?;
-    let accepted = engine.take_in(format, &body.bytes).await?;
+    let accepted = engine.take_in(format, body).await?;
     let status = if accepted.is_partial() { StatusCode::MULTI_STATUS } else { StatusCode::ACCEPTED };
     Ok((status, Json(accepted)))
 }

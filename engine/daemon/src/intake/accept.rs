@@ -10,11 +10,14 @@ use trigger::{Format, Parts};
 use super::Asked;
 use super::consumer::Outcome;
 use super::item::Item;
-use crate::view::{Accepted, AcceptedAlarm, RefusedAlert};
+use crate::view::{Accepted, AcceptedAlarm, RefusedAlert, UnstartedAlarm};
 use crate::{Engine, Error};
 
 /// How long a sender waits for what becomes of its alarms. They are handled after that all the same.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The time between two retries because the alarm came again, in milliseconds.
+const RETRY_MS: u64 = 10_000;
 
 /// Something that is to stand in the inbox.
 pub(super) struct Arrival {
@@ -28,7 +31,7 @@ pub(super) struct Arrival {
 pub(super) struct Accepting {
     name: String,
     /// It was there before.
-    duplicate: bool,
+    pub(super) duplicate: bool,
     pub(super) asked: Asked,
 }
 
@@ -47,11 +50,22 @@ impl Engine {
     /// # Errors
     ///
     /// Where nothing in the body can be read, or the journal is in trouble.
-    pub async fn take_in(&self, format: Format, body: &[u8]) -> Result<Accepted, Error> {
+    pub async fn take_in(&self, format: Format, body: impl AsRef<[u8]>) -> Result<Accepted, Error> {
+        self.take_in_until(format, body, Instant::now() + ANSWER_WITHIN).await
+    }
+
+    /// The same for somebody who waits so long for what becomes of them.
+    pub(crate) async fn take_in_until(
+        &self,
+        format: Format,
+        body: impl AsRef<[u8]>,
+        until: Instant,
+    ) -> Result<Accepted, Error> {
         self.must_serve()?;
-        let Parts { alarms, refused, left_out, warnings } = trigger::read(format, body)?;
+        let Parts { alarms, refused, left_out, warnings } = trigger::read(format, body.as_ref())?;
+        // It is large, and the rest may take long.
+        drop(body);
         let now = self.driver().now();
-        let until = Instant::now() + ANSWER_WITHIN;
         let first_problem = refused.first().map(|refused| refused.error.clone());
         let good = alarms.len();
         let of_alarm = |alarm: trigger::Alarm| {
@@ -105,16 +119,23 @@ impl Engine {
         let key = asked.key.clone();
         let entry = if duplicate { self.journal().inbox(&key)? } else { None };
         let known = entry.and_then(|entry| entry.handled);
-        let failures = self.intake.unstarted.get(&key).map(|listed| listed.failures).unwrap_or_default();
-        let (duplicate, outcome) = match known {
-            None => (duplicate, self.outcome(asked, until).await),
-            Some(_) if failures.iter().any(|failure| failure.transient) && self.is_consumed() => {
-                (false, self.again(&key, None, until).await?)
+        let listed = self.intake.unstarted.get(&key);
+        let (duplicate, outcome) = match (known, listed) {
+            (None, _) => (duplicate, self.outcome(asked, until).await),
+            (Some(_), Some(listed)) if self.is_due(&listed) => (false, self.again(&listed, None, until).await?),
+            (Some(known), listed) => {
+                let failures = listed.map(|listed| listed.failures).unwrap_or_default();
+                (true, Outcome { runs: known.runs, note: "it was here before".into(), failures })
             }
-            Some(known) => (true, Outcome { runs: known.runs, note: "it was here before".into(), failures }),
         };
         let Outcome { runs, note, failures } = outcome;
         Ok(AcceptedAlarm { name, key, duplicate, runs, note, failures })
+    }
+
+    /// Whether what could not be started for an alarm is tried again because the alarm came again.
+    fn is_due(&self, listed: &UnstartedAlarm) -> bool {
+        let rested = listed.retried.is_none_or(|at| self.driver().now().millis_since(at) >= RETRY_MS);
+        rested && self.is_consumed() && listed.failures.iter().any(|failure| failure.transient)
     }
 
     /// What becomes of an entry, as far as it is known in time.

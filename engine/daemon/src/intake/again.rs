@@ -11,14 +11,32 @@ use crate::view::{Accepted, AcceptedAlarm, UnstartedAlarm};
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Asks for what could not be started for an alarm to be tried again, and waits for what becomes of that.
-    pub(super) async fn again(&self, key: &str, by: Option<By>, until: Instant) -> Result<Outcome, Error> {
-        let item = Item::Again(Again { again: key.to_owned(), transient_only: by.is_none(), by });
-        let key = format!("again/{}", self.driver().new_id()?);
-        let arrival = Arrival { name: String::new(), key, item };
-        match self.accept(vec![arrival], self.driver().now()).await?.pop() {
-            Some(accepting) => Ok(self.outcome(accepting.asked, until).await),
-            None => Ok(Outcome::default()),
+    /// Asks for what could not be started for an alarm to be tried again, and waits for what becomes of that. Without a
+    /// person all who ask until it was tried ask for the same.
+    pub(super) async fn again(
+        &self,
+        listed: &UnstartedAlarm,
+        by: Option<By>,
+        until: Instant,
+    ) -> Result<Outcome, Error> {
+        let UnstartedAlarm { key: alarm, at, retried, .. } = listed;
+        let key = match &by {
+            Some(_) => format!("again/{}", self.driver().new_id()?),
+            None => format!("again/{alarm}/{}", retried.unwrap_or(*at).millis()),
+        };
+        let item = Item::Again(Again { again: alarm.clone(), transient_only: by.is_none(), by });
+        let arrival = Arrival { name: String::new(), key: key.clone(), item };
+        let Some(accepting) = self.accept(vec![arrival], self.driver().now()).await?.pop() else {
+            return Ok(Outcome::default());
+        };
+        let entry = if accepting.duplicate { self.journal().inbox(&key)? } else { None };
+        match entry.and_then(|entry| entry.handled) {
+            // Somebody else asked for the same, and it was tried just now.
+            Some(known) => {
+                let failures = self.intake.unstarted.get(alarm).map(|listed| listed.failures).unwrap_or_default();
+                Ok(Outcome { runs: known.runs, note: known.note, failures })
+            }
+            None => Ok(self.outcome(accepting.asked, until).await),
         }
     }
 
@@ -34,8 +52,8 @@ impl Engine {
         let until = Instant::now() + ANSWER_WITHIN;
         let mut accepted = Accepted::default();
         for listed in self.unstarted(keys)? {
+            let Outcome { runs, note, failures } = self.again(&listed, Some(by.clone()), until).await?;
             let UnstartedAlarm { key, alarm: name, .. } = listed;
-            let Outcome { runs, note, failures } = self.again(&key, Some(by.clone()), until).await?;
             accepted.alarms.push(AcceptedAlarm { name, key, duplicate: false, runs, note, failures });
         }
         Ok(accepted)

@@ -1,5 +1,6 @@
 //! The consumer: it alone handles what waits in the inbox, in order, live and after a start alike.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Entries that are read at once.
 const PAGE: usize = 64;
 
+/// Entries that may fail in one round before the rest waits for the next.
+const FAILED_MAX: usize = 256;
+
 /// What became of an entry.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outcome {
@@ -40,8 +44,19 @@ struct Subject {
     key: String,
     at: Timestamp,
     alarm: Alarm,
-    /// Where what failed is tried again: that, and what else had failed.
-    again: Option<(Vec<StartFailure>, Vec<StartFailure>)>,
+    /// Where what failed is tried again.
+    retry: Option<Retry>,
+}
+
+/// What is to be tried again of an alarm.
+#[derive(Default)]
+struct Retry {
+    wanted: Vec<StartFailure>,
+    /// What else had failed, and stays listed.
+    others: Vec<StartFailure>,
+    /// The runbooks that were started for it before.
+    started: Vec<String>,
+    at: Timestamp,
 }
 
 /// Handles what waits in the inbox, for ever. An error of one entry, or of one runbook, is written down and ends nothing;
@@ -64,24 +79,26 @@ pub(crate) async fn consume(engine: Engine) -> Result<(), Error> {
 impl Engine {
     /// Handles what waits now. False: something could not be handled yet.
     async fn handle_waiting(&self) -> Result<bool, Error> {
+        let mut failed = HashSet::new();
         loop {
-            let page = self.journal().waiting(PAGE)?;
-            if page.is_empty() {
-                return Ok(true);
+            // Those that failed in this round are the oldest: the others are behind them.
+            let mut page = self.journal().waiting(PAGE + failed.len())?;
+            page.retain(|entry| !failed.contains(&entry.key));
+            if page.is_empty() || failed.len() > FAILED_MAX {
+                return Ok(failed.is_empty());
             }
-            let mut calm = true;
             for entry in page {
                 match self.handle(&entry).await {
                     Ok(outcome) => self.intake.tell(&entry.key, outcome),
                     Err(error) if is_final(&error) => return Err(error),
                     Err(error) => {
                         tracing::error!(key = entry.key, %error, "an alarm waits: it is tried again");
-                        calm = false;
+                        if is_everyones(&error) {
+                            return Ok(false);
+                        }
+                        failed.insert(entry.key);
                     }
                 }
-            }
-            if !calm {
-                return Ok(false);
             }
         }
     }
@@ -108,7 +125,7 @@ impl Engine {
         let (key, at) = (entry.key.clone(), entry.at);
         match serde_json::from_value::<Item>(entry.payload.clone()) {
             Ok(Item::Alarm(alarm)) => {
-                self.start_for(Subject { entry: key.clone(), key, at, alarm: *alarm, again: None }).await
+                self.start_for(Subject { entry: key.clone(), key, at, alarm: *alarm, retry: None }).await
             }
             Ok(Item::Again(again)) => self.decide_again(entry, again).await,
             Ok(Item::Unreadable(unreadable)) => self.give_up(entry, unreadable.problem).await,
@@ -127,15 +144,19 @@ impl Engine {
             return self.close(&entry.key, outcome, Change::default()).await;
         };
         let wanted = |failure: &StartFailure| failure.transient || !again.transient_only;
-        let parts = listed.failures.into_iter().partition(wanted);
+        let (wanted, others) = listed.failures.into_iter().partition(wanted);
         let (entry, key) = (entry.key.clone(), again.again);
-        self.start_for(Subject { entry, key, at: listed.at, alarm: *alarm, again: Some(parts) }).await
+        let retry = Some(Retry { wanted, others, started: listed.started, at: self.driver().now() });
+        self.start_for(Subject { entry, key, at: listed.at, alarm: *alarm, retry }).await
     }
 
     /// Starts the runs that an alarm calls for.
     async fn start_for(&self, subject: Subject) -> Result<Outcome, Error> {
-        let (mut candidates, unread) = self.candidates();
+        let (mut candidates, unasked) = self.candidates();
         let mut failures = subject.only_what_failed(&mut candidates);
+        if subject.asks_all() {
+            failures.extend(unasked.map(|reason| StartFailure { runbook: None, reason, transient: true }));
+        }
         let (mut admissions, mut runbooks) = (Vec::new(), Vec::new());
         let called = matching::called(&self.workshop.scripts, candidates, &subject.alarm, subject.at);
         for Called { runbook, inputs } in called {
@@ -150,8 +171,8 @@ impl Engine {
         }
         let (mut outcome, mut change) = (Outcome::default(), Change::default());
         let with = |admitted: &[Admitted]| {
-            outcome = subject.outcome(&runbooks, admitted, failures, unread);
-            change = self.intake.unstarted.change(subject.listed(&outcome));
+            outcome = subject.outcome(&runbooks, admitted, failures);
+            change = self.intake.unstarted.change(subject.listed(&runbooks, admitted, &outcome));
             outcome.handles(&subject.entry, &change)
         };
         self.driver().admit(admissions, with).await?;
@@ -170,7 +191,7 @@ impl Engine {
         let name = ["/name", "/unreadable/labels/alertname"].iter().find_map(|at| entry.payload.pointer(at)?.as_str());
         let failures = vec![StartFailure { runbook: None, reason: reason.clone(), transient: false }];
         let (key, alarm) = (entry.key.clone(), name.unwrap_or_default().to_owned());
-        let listed = UnstartedAlarm { key, alarm, at: entry.at, failures: failures.clone() };
+        let listed = UnstartedAlarm { failures: failures.clone(), ..UnstartedAlarm::new(key, alarm, entry.at) };
         let outcome = Outcome { note: reason, failures, ..Outcome::default() };
         self.close(&entry.key, outcome, self.intake.unstarted.change(listed)).await
     }
@@ -192,29 +213,30 @@ impl Outcome {
 }
 
 impl Subject {
+    /// Whether every runbook is asked that was not started for the alarm: also where it is tried again, if it failed as a
+    /// whole, or not all of them could be asked.
+    fn asks_all(&self) -> bool {
+        self.retry.as_ref().is_none_or(|retry| retry.wanted.iter().any(|failure| failure.runbook.is_none()))
+    }
+
     /// Where what failed is tried again, no other runbook is asked; gives what is not there any more.
     fn only_what_failed(&self, candidates: &mut Vec<Candidate>) -> Vec<StartFailure> {
-        let Some((wanted, _)) = &self.again else { return Vec::new() };
-        if wanted.iter().any(|failure| failure.runbook.is_none()) {
-            // The alarm as a whole failed, so that nothing was started.
-            return Vec::new();
-        }
+        let Some(Retry { wanted, others, started, .. }) = &self.retry else { return Vec::new() };
         let fits = |failure: &StartFailure, name: &str| failure.runbook.as_deref() == Some(name);
-        candidates.retain(|candidate| wanted.iter().any(|failure| fits(failure, &candidate.runbook.name)));
-        let is_there = |failure: &&StartFailure| candidates.iter().any(|one| fits(failure, &one.runbook.name));
-        let gone = wanted.iter().filter(|failure| !is_there(failure));
+        let is_in = |failures: &[StartFailure], name: &str| failures.iter().any(|failure| fits(failure, name));
+        let asks_all = self.asks_all();
+        candidates.retain(|Candidate { runbook, .. }| {
+            let name = &runbook.name;
+            is_in(wanted, name) || (asks_all && !is_in(others, name) && !started.contains(name))
+        });
+        let is_there = |name: &str| candidates.iter().any(|one| one.runbook.name == name);
+        let gone = wanted.iter().filter(|failure| failure.runbook.as_deref().is_some_and(|name| !is_there(name)));
         let reason = || "the runbook is not there, or its file has errors".to_owned();
         gone.map(|failure| StartFailure { reason: reason(), ..failure.clone() }).collect()
     }
 
     /// What became of the runbooks that it calls for, and of those that failed before.
-    fn outcome(
-        &self,
-        runbooks: &[Arc<Runbook>],
-        admitted: &[Admitted],
-        failures: Vec<StartFailure>,
-        unread: usize,
-    ) -> Outcome {
+    fn outcome(&self, runbooks: &[Arc<Runbook>], admitted: &[Admitted], failures: Vec<StartFailure>) -> Outcome {
         let mut outcome = Outcome { failures, ..Outcome::default() };
         let mut notes = self.alarm.notes.clone();
         for (runbook, admitted) in runbooks.iter().zip(admitted) {
@@ -232,7 +254,7 @@ impl Subject {
             }
         }
         if runbooks.is_empty() && outcome.failures.is_empty() {
-            notes.push(nothing_matches(unread));
+            notes.push("no runbook matches".to_owned());
         }
         notes.extend(outcome.failures.iter().map(told));
         outcome.note = notes.join("; ");
@@ -240,24 +262,23 @@ impl Subject {
     }
 
     /// What the list says of the alarm after this.
-    fn listed(&self, outcome: &Outcome) -> UnstartedAlarm {
-        let others = self.again.iter().flat_map(|(_, others)| others);
+    fn listed(&self, runbooks: &[Arc<Runbook>], admitted: &[Admitted], outcome: &Outcome) -> UnstartedAlarm {
+        let others = self.retry.iter().flat_map(|retry| &retry.others);
         let failures = others.chain(&outcome.failures).cloned().collect();
-        UnstartedAlarm { key: self.key.clone(), alarm: self.alarm.name.clone(), at: self.at, failures }
-    }
-}
-
-fn nothing_matches(unread: usize) -> String {
-    match unread {
-        0 => "no runbook matches".to_owned(),
-        1 => "no runbook matches; one that has errors was not asked: see `runwright status`".to_owned(),
-        _ => format!("no runbook matches; {unread} that have errors were not asked: see `runwright status`"),
+        let done = runbooks.iter().zip(admitted).filter(|(_, admitted)| !matches!(admitted, Admitted::Refused(_)));
+        let before = self.retry.iter().flat_map(|retry| &retry.started).cloned();
+        let started = before.chain(done.map(|(runbook, _)| runbook.name.clone())).collect();
+        let retried = self.retry.as_ref().map(|retry| retry.at);
+        let listed = UnstartedAlarm::new(self.key.clone(), self.alarm.name.clone(), self.at);
+        UnstartedAlarm { failures, started, retried, ..listed }
     }
 }
 
 fn told(failure: &StartFailure) -> String {
-    let what = failure.runbook.as_deref().unwrap_or("it");
-    format!("{what} can't be started: {}", failure.reason)
+    match &failure.runbook {
+        Some(runbook) => format!("{runbook} can't be started: {}", failure.reason),
+        None => failure.reason.clone(),
+    }
 }
 
 /// Whether the error may be gone the next time though neither the runbook nor the alarm has changed.
@@ -277,10 +298,53 @@ fn is_engines(error: &Error) -> bool {
     }
 }
 
+/// Whether no other entry can be handled now either.
+fn is_everyones(error: &Error) -> bool {
+    match error {
+        Error::Driver(driver::Error::SafeMode(_) | driver::Error::Stopped) => true,
+        Error::Journal(error) | Error::Driver(driver::Error::Journal(error)) => {
+            matches!(error, journal::Error::Full(_) | journal::Error::Closed)
+        }
+        _ => false,
+    }
+}
+
 /// Whether nothing can be written down any more.
 fn is_final(error: &Error) -> bool {
     match error {
         Error::Journal(error) | Error::Driver(driver::Error::Journal(error)) => error.is_final(),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::Memory;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Settings, Workshop};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn entries_behind_many_that_fail_are_handled() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "state-dir = \"state\"\nrunbooks = \"runbooks\"\nplugins = [\"plugins\"]\n";
+        let settings = Settings::parse(&folder.path().join("runwright.toml"), text).expect("settings");
+        let journal = Arc::new(Memory::new());
+        let workshop = Workshop::make(&settings).await.expect("a workshop");
+        let engine = Engine::with(&settings, "test", Arc::clone(&journal) as _, workshop).expect("an engine");
+        let last = PAGE * 2;
+        for n in 0..=last {
+            let poison = Batch::accept(format!("a/{n}"), json!({"no": "alarm"}), Timestamp::from_millis(1));
+            journal.append(poison).await.expect("it is accepted");
+        }
+        for nth in 1..=last {
+            journal.fail_append(nth as u64, journal::Error::Store("test".into()));
+        }
+        assert!(!engine.handle_waiting().await.expect("it goes on"));
+        let is_handled = |n: usize| journal.inbox(&format!("a/{n}")).expect("read").expect("there").handled.is_some();
+        assert!(is_handled(last) && !is_handled(0));
+        assert!(engine.handle_waiting().await.expect("it goes on"));
+        assert!((0..=last).all(is_handled));
     }
 }

@@ -137,7 +137,8 @@ mod tests {
     fn alarm(key: usize, failures: usize) -> UnstartedAlarm {
         let failure = |_| StartFailure { runbook: Some("fix".into()), reason: "é".repeat(600), transient: false };
         let failures = (0..failures).map(failure).collect();
-        UnstartedAlarm { key: key.to_string(), alarm: "A".into(), at: Timestamp::from_millis(key as u64), failures }
+        let listed = UnstartedAlarm::new(key.to_string(), "A".into(), Timestamp::from_millis(key as u64));
+        UnstartedAlarm { failures, ..listed }
     }
 
     async fn put(list: &Unstarted, journal: &Memory, alarm: UnstartedAlarm) {

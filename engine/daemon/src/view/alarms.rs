@@ -80,13 +80,25 @@ pub struct UnstartedAlarm {
     pub at: Timestamp,
     /// What could not be started.
     pub failures: Vec<StartFailure>,
+    /// The runbooks that were started for it, or skipped because of their lock: they are not started for it again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub started: Vec<String>,
+    /// When it was last tried again, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<Timestamp>,
+}
+
+impl UnstartedAlarm {
+    pub(crate) fn new(key: String, alarm: String, at: Timestamp) -> Self {
+        Self { key, alarm, at, failures: Vec::new(), started: Vec::new(), retried: None }
+    }
 }
 
 /// Why a runbook could not be started for an alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StartFailure {
-    /// The runbook; none where the alarm as a whole can't be read or handled.
+    /// The runbook; none where the alarm as a whole can't be read or handled, or not every runbook could be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
     /// Why not.

@@ -134,7 +134,7 @@ impl Driver {
         {
             // The first step of a single run starts in the commit that creates it.
             let (created, durable) = oneshot::channel();
-            self.spawn(run, turn, batch, vec![created])?;
+            self.spawn(run, |_| turn, batch, vec![created])?;
             return durable.await.map_err(|_| Error::Stopped)?;
         }
         if batch == Batch::default() {
@@ -146,7 +146,7 @@ impl Driver {
             return Err(error.into());
         }
         for Created { run, turn, .. } in created {
-            self.spawn(run, turn, Batch::default(), Vec::new())?;
+            self.spawn(run, |_| turn, Batch::default(), Vec::new())?;
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Driver {
         };
         let pins = runbook.actions().into_iter().map(pin).collect::<Result<_, _>>()?;
         let (digest, source) = runbook.source();
-        let source = self.world.journal.source(digest)?.is_none().then_some((digest, source));
+        let source = (!self.has_source(digest)?).then_some((digest, source));
         let (name, on_busy) = (runbook.name.clone(), runbook.lock.as_ref().map(|lock| lock.on_busy));
         let lock = self.lock_key(&runbook, &inputs)?;
         let event = Event::Created { runbook: digest, name, inputs, pins, cause, lock: lock.clone() };
@@ -197,6 +197,18 @@ impl Driver {
             }
         }
         Ok(Ok(Created { run, record, source, turn, replaces }))
+    }
+
+    /// Whether the journal can give this source. One that is damaged there is written again with the run.
+    fn has_source(&self, digest: Digest) -> Result<bool, Error> {
+        match self.world.journal.source(digest) {
+            Ok(source) => Ok(source.is_some()),
+            Err(error @ journal::Error::Store(_)) => {
+                tracing::warn!(%digest, %error, "a runbook in the journal can't be read: it is written again");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The key of the lock that a run with these inputs claims.

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Driver, Error};
 use crate::children;
+use crate::locks::Turn;
 use crate::run::{Command, Reply};
 
 impl Driver {
@@ -30,33 +31,46 @@ impl Driver {
         command: Option<(Command, Reply)>,
     ) -> Result<bool, Error> {
         self.may_start()?;
-        if self.is_living(id) {
-            return Ok(false);
+        let (command, reply) = command.unzip();
+        loop {
+            if self.is_living(id) {
+                return Ok(false);
+            }
+            let mut run = self.load(id)?;
+            let (status, seq) = (run.status(), run.seq());
+            if status.is_finished() {
+                return Err(Error::Over { run: id, status });
+            }
+            match self.ready(&run).await {
+                Err(error) if !with_plugins => tracing::warn!(%error, "going on without it"),
+                ready => ready?,
+            }
+            self.world.clock.not_before(run.updated());
+            let mut batch = Batch::default();
+            let children: Vec<(u32, u64)> = run.in_flight().flat_map(|step| step.children.clone()).collect();
+            // An earlier version may have written another status than the history means: the next record has the right one.
+            let is_other = self.world.journal.head(id)?.is_some_and(|head| head.seq == seq && head.status != status);
+            if is_other || run.in_flight().next().is_some() {
+                self.add(&mut run, &mut batch, Event::Interrupted { engine: Exit::Died, not_begun: Vec::new() })?;
+            }
+            if let Some(command) = &command {
+                self.add(&mut run, &mut batch, command.clone().event())?;
+            }
+            self.end(id, children).await?;
+            if self.is_at(id, seq)? {
+                return self.spawn(run, |run| self.claim(run), batch, reply.into_iter().collect());
+            }
+            // Somebody else took it over meanwhile, and it got on.
         }
-        let mut run = self.load(id)?;
-        let status = run.status();
-        if status.is_finished() {
-            return Err(Error::Over { run: id, status });
-        }
-        match self.ready(&run).await {
-            Err(error) if !with_plugins => tracing::warn!(%error, "going on without it"),
-            ready => ready?,
-        }
-        self.world.clock.not_before(run.updated());
-        let (mut batch, mut replies) = (Batch::default(), Vec::new());
-        let children: Vec<(u32, u64)> = run.in_flight().flat_map(|step| step.children.clone()).collect();
-        // An earlier version may have written another status than the history means: the next record carries the right one.
-        let is_other = self.world.journal.head(id)?.is_some_and(|head| head.status != status);
-        if is_other || run.in_flight().next().is_some() {
-            self.add(&mut run, &mut batch, Event::Interrupted { engine: Exit::Died, not_begun: Vec::new() })?;
-        }
-        if let Some((command, reply)) = command {
-            self.add(&mut run, &mut batch, command.event())?;
-            replies.push(reply);
-        }
-        self.end(id, children).await?;
-        let turn = run.lock().map(|key| self.world.locks.claim(key, id));
-        self.spawn(run, turn, batch, replies)
+    }
+
+    /// Whether the run's last record is still this one.
+    fn is_at(&self, id: RunId, seq: u64) -> Result<bool, Error> {
+        Ok(self.world.journal.head(id)?.is_none_or(|head| head.seq == seq))
+    }
+
+    fn claim(&self, run: &Run) -> Option<Turn> {
+        run.lock().map(|key| self.world.locks.claim(key, run.id()))
     }
 
     fn add(&self, run: &mut Run, batch: &mut Batch, event: Event) -> Result<(), Misfit> {
@@ -119,17 +133,19 @@ impl Driver {
     pub(super) async fn reopen(&self, id: RunId, by: By) -> Result<bool, Error> {
         self.may_start()?;
         let mut run = self.load(id)?;
-        let mut batch = Batch::default();
+        let (seq, mut batch) = (run.seq(), Batch::default());
         self.add(&mut run, &mut batch, Event::RollbackRequested { by })?;
         self.ready(&run).await?;
+        if !self.is_at(id, seq)? {
+            return Ok(false);
+        }
         if let Some(key) = run.lock()
             && let Some(holder) = self.world.locks.holder(key).filter(|holder| *holder != id)
         {
             return Err(Error::Busy { key: key.to_owned(), holder });
         }
-        let turn = run.lock().map(|key| self.world.locks.claim(key, id));
         let (reopened, durable) = oneshot::channel();
-        if !self.spawn(run, turn, batch, vec![reopened])? {
+        if !self.spawn(run, |run| self.claim(run), batch, vec![reopened])? {
             return Ok(false);
         }
         durable.await.map_err(|_| Error::Stopped)?.map(|()| true)

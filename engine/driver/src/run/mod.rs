@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use journal::{Batch, Journal};
-use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp, Work};
+use runwright_core::{Effect, Event, Exit, Head, Misfit, Record, Run, RunId, RunStatus, Timestamp, Work};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::locks::{Locks, Turn};
@@ -37,6 +37,18 @@ pub(crate) struct World {
     pub(crate) locks: Locks,
     pub(crate) telling: Telling,
     pub(crate) threads: Threads,
+}
+
+impl World {
+    /// Releases the lock of a run whose task ended with an error, unless the journal says that the run still holds it.
+    pub(crate) fn let_go(&self, key: &str, run: RunId) {
+        let holds = |head: Head| !head.status.is_finished() && head.status != RunStatus::Queued;
+        match self.journal.head(run).map(|head| head.is_some_and(holds)) {
+            Ok(false) => self.locks.release(key, run),
+            Ok(true) => {}
+            Err(error) => tracing::error!(%run, key, %error, "the lock stays held: nobody knows whose it is"),
+        }
+    }
 }
 
 /// An answer that waits until what it answers is durable.

@@ -14,7 +14,7 @@ use host::Notes;
 use journal::{Batch, InboxWrite, Journal, Memory};
 use runwright_core::*;
 use serde_json::json;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 use crate::{Admission, Admitted, Call, Clock, Driver, Error, Plugins, Progress};
 
@@ -44,6 +44,8 @@ struct Outside {
     queued: AtomicBool,
     /// Calls that are about to block.
     blocking: AtomicUsize,
+    /// The next who waits for a plugin to be ready waits for this too.
+    gate: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -99,6 +101,10 @@ impl Plugins for Outside {
     }
 
     async fn ready(&self, _: Digest) -> Result<(), String> {
+        let gate = self.gate.lock().unwrap().take();
+        if let Some(gate) = gate {
+            gate.await.unwrap();
+        }
         Ok(())
     }
 
@@ -443,6 +449,18 @@ async fn what_is_wrong_with_one_admission_costs_the_others_nothing() {
     assert_eq!(bench.driver.wait(good).await.unwrap().status(), RunStatus::Succeeded);
     assert_eq!(bench.journal.runs(&journal::Query::default()).unwrap().len(), 1);
     assert!(bench.journal.inbox("a/1").unwrap().unwrap().handled.is_some());
+}
+
+#[tokio::test]
+async fn a_runbook_that_is_damaged_in_the_journal_is_written_again() {
+    let bench = Bench::new();
+    let book = || runbook(vec![step("a", "x/idem", json!({}))], json!({}));
+    bench.run(book()).await;
+    let (digest, source) = book().source();
+    bench.journal.spoil_source(digest);
+    assert!(bench.journal.source(digest).is_err());
+    assert_eq!(bench.run(book()).await.status(), RunStatus::Succeeded);
+    assert_eq!(bench.journal.source(digest).unwrap(), Some(source));
 }
 
 #[tokio::test(flavor = "multi_thread")]

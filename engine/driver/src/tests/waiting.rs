@@ -61,6 +61,48 @@ async fn a_command_that_is_refused_leaves_the_run_alone() {
     assert_eq!((next.journal.commits(), next.driver.is_living(id)), (commits, false));
 }
 
+fn locked(action: &str) -> Runbook {
+    let lock = Some(Lock { key: "vm".into(), on_busy: OnBusy::Queue });
+    Runbook { lock, ..runbook(vec![step("a", action, json!({}))], json!({})) }
+}
+
+#[tokio::test]
+async fn who_comes_late_to_take_a_run_over_leaves_no_lock_behind() {
+    let bench = Bench::new();
+    bench.fault("a", Fault::Hang);
+    let id = bench.start(locked("x/idem")).await;
+    bench.until_effects(1).await;
+    let next = next_engine(&bench);
+    next.driver.remember_locks().unwrap();
+    let (open, gate) = oneshot::channel();
+    *next.outside.gate.lock().unwrap() = Some(gate);
+    let driver = next.driver.clone();
+    let late = tokio::spawn(async move { driver.resume(id).await });
+    while next.outside.gate.lock().unwrap().is_some() {
+        tokio::task::yield_now().await;
+    }
+    next.driver.cancel(id, by(), false).await.unwrap();
+    while next.driver.is_living(id) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    open.send(()).unwrap();
+    let late = late.await.unwrap();
+    assert!(matches!(late, Err(Error::Over { status: RunStatus::Cancelled, .. })), "{late:?}");
+    assert_eq!(next.run(locked("x/idem")).await.status(), RunStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn a_run_that_could_not_begin_leaves_no_lock_behind() {
+    let bench = Bench::new();
+    bench.journal.fail_append(1, journal::Error::Invalid("test".into()));
+    let cause = Cause::Person { by: by() };
+    let admission = Admission { runbook: Arc::new(locked("x/idem")), inputs: Map::new(), cause };
+    let failed = bench.driver.start(admission).await.unwrap_err();
+    assert!(matches!(failed, Error::Journal(journal::Error::Invalid(_))), "{failed}");
+    let second = tokio::time::timeout(Duration::from_secs(30), bench.run(locked("x/idem"))).await;
+    assert_eq!(second.unwrap().status(), RunStatus::Succeeded);
+}
+
 /// Two calls, of which the answer of the second is lost for good.
 const FIX: &str = r#"act("x/idem", #{ n: 1 }); act("x/blind", #{ n: 2 }); act("x/idem", #{ n: 3 });"#;
 
