@@ -319,7 +319,7 @@ fn is_final(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use journal::Memory;
+    use journal::{Journal, Memory};
     use serde_json::json;
 
     use super::*;
