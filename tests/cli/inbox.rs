@@ -23,7 +23,8 @@ steps: [{ id: a, script: "1" }]
 #[test]
 fn what_was_accepted_is_handled_though_its_sender_hangs_up() {
     const SENDERS: usize = 8;
-    const EACH: usize = 100;
+    // All runs fit into one list.
+    const EACH: usize = 60;
     let project = Project::new();
     for name in ["one", "two"] {
         project.write(&format!("runbooks/{name}.yaml"), &TWICE.replace("NAME", name));
@@ -48,6 +49,10 @@ fn what_was_accepted_is_handled_though_its_sender_hangs_up() {
     let (mut again, mut duplicates) = (json!(null), 0);
     let served = served.wait_until("all are handled", || {
         let (status, answer) = project.ask("POST", PATH, &notification(&alerts));
+        if status == 503 {
+            // Those whose senders are gone are under way.
+            return false;
+        }
         assert_eq!(status, 202, "{answer}");
         again = serde_json::from_str(&answer).expect("an answer");
         let alarms = again["alarms"].as_array().expect("a list");
