@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use host::shown;
-use journal::{Batch, Journal};
+use journal::Batch;
 use runwright_core::Value;
 
 use crate::alarm_files::AlarmFiles;
