@@ -95,7 +95,8 @@ async fn what_a_script_gives_a_call_may_have_2_mib() {
         let run = ran(runbook(steps, json!({})), VALUE_BYTES_MAX - 9).await;
         assert_eq!(run.step("acts/1").is_some(), fits, "{source}");
         let (status, why) = told(&run, "acts");
-        assert_eq!(status, RunStatus::Failed, "a script takes no output as large as that either");
+        // The call gives back what it was given, and a little more, which can't be kept: nobody knows whether it happened.
+        assert_eq!(status, if fits { RunStatus::Blocked } else { RunStatus::Failed }, "{source}: {why}");
         assert_eq!(why.contains("the input of x/blind is too large"), !fits, "{why}");
     }
 }

@@ -390,7 +390,7 @@ fn steps_that_are_wrong() {
     x.yaml:7:11: error: `restart` is no name of an action; an action is named by its plugin and itself, for example `vm/restart` [unknown-action]
     x.yaml:7:11: error: there is no plugin `vmx`; did you mean `vm/restart`? [unknown-action]
     x.yaml:7:11: error: there is no plugin `ftp`; there are: http, vm [unknown-action]
-    x.yaml:7:11: error: the plugin `vm` has no action `explode-now`; it has: diagnose, reprovision, restart, tune, wait-healthy [unknown-action]
+    x.yaml:7:11: error: the plugin `vm` has no action `explode-now`; it has: diagnose, reprovision, restart, resume, tune, wait-healthy [unknown-action]
     x.yaml:8:5: error: `with` belongs to `uses`; a script reads `inputs` and `steps` by itself [bad-value]
     x.yaml:7:13: error: expected text, found a number; put it in quotes: "1" [wrong-type]
     x.yaml:7:5: error: `approve` is not supported by this version yet; leave it out for now [unsupported]

@@ -30,7 +30,9 @@ fn the_flagship() {
         (true, true, "reprovisioned"),
         (false, true, "reprovisioned"),
     ] {
-        let scope = json!({"steps": {"restart": {"ran": restart}, "reprovision": {"ran": reprovision}}});
+        let scope = json!({"steps": {
+            "restart": {"ran": restart}, "resume": {"ran": false}, "reprovision": {"ran": reprovision}
+        }});
         let outputs = engine.resolve(&Value::Object(runbook.outputs.clone()), &scope).unwrap();
         assert_eq!(outputs["fixed_by"], fixed_by);
     }

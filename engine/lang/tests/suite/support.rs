@@ -29,6 +29,7 @@ pub(crate) fn catalog() -> Catalog {
     let actions = vec![
         action("diagnose", EffectClass::Read, json!({"vm": vm, "patience": {"type": "string"}}), &["vm"]),
         action("restart", EffectClass::Unsafe, json!({"vm": vm}), &["vm"]),
+        action("resume", EffectClass::Idempotent, json!({"vm": vm}), &["vm"]),
         action("wait-healthy", EffectClass::Read, json!({"vm": vm, "for": {"type": "string"}}), &["vm"]),
         action("reprovision", EffectClass::Unsafe, json!({"vm": vm, "image": {"type": "string"}}), &["vm", "image"]),
         action(
