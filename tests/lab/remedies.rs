@@ -99,7 +99,8 @@ fn what_only_a_person_can_judge_is_left_alone() {
     assert_eq!((lab.status("web1").qmp.as_str(), lab.pid("web1")), ("paused", pid));
     // Its QEMU answers nobody, as when somebody holds its monitors; but it was stopped by a signal.
     lab.break_with(Fault::Stun, "web1");
-    assert_eq!(told(&ran(lab.runwright(&RECOVER))), ["qemu-stopped", "succeeded", "restart"]);
+    let run = ran(lab.runwright(&RECOVER));
+    assert_eq!(told(&run), ["qemu-stopped", "succeeded", "restart"], "{run:#}");
     assert_ne!(lab.pid("web1"), pid);
 }
 

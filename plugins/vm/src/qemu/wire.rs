@@ -92,6 +92,8 @@ pub(crate) fn connect(path: &str) -> Result<Lines<unix::Connection>, Fault> {
         Ok(connection) => Ok(Lines::new(connection)),
         Err(unix::Error::Closed) => Err(Fault::Absent),
         Err(unix::Error::Failed(why)) if why.contains("refused") => Err(Fault::Absent),
+        // EAGAIN (connect(2)): so many wait already that no more may; nobody takes them up.
+        Err(unix::Error::Failed(why)) if why.contains("temporarily unavailable") => Err(Fault::Silent),
         Err(error) => Err(error.into()),
     }
 }
