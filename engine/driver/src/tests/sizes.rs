@@ -94,8 +94,9 @@ async fn what_a_script_gives_a_call_may_have_2_mib() {
         let steps = vec![first.clone(), Step { id: "second".into(), ..first.clone() }, acts];
         let run = ran(runbook(steps, json!({})), VALUE_BYTES_MAX - 9).await;
         assert_eq!(run.step("acts/1").is_some(), fits, "{source}");
-        let (status, why) = told(&run, "acts");
-        assert_eq!(status, RunStatus::Failed, "a script takes no output as large as that either");
+        // What the call gave, its input and more, is too large in any case.
+        assert_ne!(run.status(), RunStatus::Succeeded);
+        let (_, why) = told(&run, "acts");
         assert_eq!(why.contains("the input of x/blind is too large"), !fits, "{why}");
     }
 }
