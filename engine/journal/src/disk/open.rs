@@ -90,7 +90,7 @@ fn open_store(home: &Path, base: Option<&Base>) -> Result<Store, Error> {
     make_dir(&path)?;
     let opened = match broken.exists() {
         true => Err(Error::Store("it failed while it was written to".to_owned())),
-        false => Store::open(&path).and_then(|store| usable(store, base)),
+        false => Store::open(&path).and_then(|store| whole(store, &path)).and_then(|store| usable(store, base)),
     };
     let why = match opened {
         Err(Error::Store(why)) => why,
@@ -128,6 +128,18 @@ fn lacks(shared: &Shared, log: &Path, end: End) -> Result<Option<String>, Error>
             other => other,
         },
     }
+}
+
+/// The store, or an empty one where it was being built when its engine ended: nothing is damaged then, so nothing is kept.
+fn whole(store: Store, path: &Path) -> Result<Store, Error> {
+    if !store.checkpoint()?.is_of_a_part() {
+        return Ok(store);
+    }
+    tracing::info!("the store was not built to its end; building it again");
+    drop(store);
+    fs::remove_dir_all(path).map_err(|error| Error::io("remove", path, error))?;
+    make_dir(path)?;
+    Store::open(path)
 }
 
 /// The store, where it can be caught up with the log and what is needed of it to go on can be read.

@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
         self.line(&Line::End { lines: self.lines, sha256 })
     }
 
-    fn line(&mut self, line: &Line) -> Result<(), Error> {
+    pub(crate) fn line(&mut self, line: &Line) -> Result<(), Error> {
         self.bytes(&to_bytes(line)?)
     }
 

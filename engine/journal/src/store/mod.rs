@@ -86,6 +86,11 @@ impl Checkpoint {
     pub(crate) fn position(self) -> Position {
         Position(self.position)
     }
+
+    /// Whether the store has a part of a base only: its checkpoints name no position until all of the base is in it.
+    pub(crate) fn is_of_a_part(self) -> bool {
+        self.format > 0 && self.position() == Position::default()
+    }
 }
 
 #[derive(Serialize, Deserialize)]

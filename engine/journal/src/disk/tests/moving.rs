@@ -5,8 +5,8 @@ use std::fs;
 use super::trimming::{finished, log_bytes, tiny};
 use super::{export, fill, folder, open, small};
 use crate::conformance::{batch, head, record, run_id};
-use crate::{Batch, Error, Journal, Memory, Options, SledJournal, compact, import};
-use runwright_core::{Direction, Event, RunStatus};
+use crate::{Batch, Error, Journal, Line, Memory, Options, SledJournal, compact, import};
+use runwright_core::{Digest, Direction, Event, Head, RunStatus};
 
 fn text(lines: &[String]) -> Vec<u8> {
     lines.iter().flat_map(|line| [line.as_bytes(), b"\n"]).flatten().copied().collect()
@@ -84,6 +84,19 @@ fn a_changed_export_is_refused_and_leaves_nothing() {
     assert!(matches!(refused(newer.as_bytes()), Error::NewerFormat { found: 9, known: 1, .. }));
     assert!(matches!(refused(b""), Error::Export { line: 1, .. }));
     import(empty.path(), &mut whole.as_slice(), &small()).unwrap();
+}
+
+#[test]
+fn a_run_without_records_is_not_imported() {
+    let mut out = Vec::new();
+    let mut writer = crate::export::Writer::new(&mut out).unwrap();
+    let head = Head { seq: 0, ..head(1, 1, RunStatus::Running) };
+    writer.line(&Line::Run { head, sha256: Digest::of(b"") }).unwrap();
+    writer.end().unwrap();
+    let empty = folder();
+    let error = import(empty.path(), &mut &out[..], &small()).unwrap_err();
+    assert!(error.to_string().contains("has no record 1"), "{error}");
+    assert!(!empty.path().join("log").exists());
 }
 
 #[test]

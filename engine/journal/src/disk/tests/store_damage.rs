@@ -6,6 +6,8 @@ use std::path::Path;
 use super::damage::flip;
 use super::{copy, export, fill, folder, open, small};
 use crate::conformance::{batch, run_id};
+use crate::store::Store;
+use crate::table::Table;
 use crate::{Journal, Options};
 
 #[test]
@@ -56,6 +58,25 @@ fn a_truncated_or_flipped_store_loses_nothing_silently() {
         let report = journal.verify().unwrap();
         assert!(!report.damage.is_empty() || export(&journal) == lines, "round {round}: silent loss");
     }
+}
+
+#[test]
+fn a_store_that_was_not_built_to_its_end_is_built_again_and_not_set_aside() {
+    let dir = folder();
+    let lines = fill(dir.path(), &small(), 60);
+    crate::compact(dir.path(), &small()).unwrap();
+    fs::remove_dir_all(dir.path().join("sled")).unwrap();
+    let store = Store::open(&dir.path().join("sled")).unwrap();
+    let mut part = Table::default();
+    part.meta.insert("name-1".to_owned(), Some(7.into()));
+    store.apply(&part).unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let journal = open(dir.path(), &small());
+        assert_eq!(export(&journal), lines);
+        assert_eq!(journal.verify().unwrap().damage, []);
+    }
+    assert!(!dir.path().join("sled.damaged-1").exists());
 }
 
 #[test]
