@@ -101,3 +101,23 @@ fn connections_that_say_nothing_end_and_keep_nobody_out() {
     slow.read_to_end(&mut Vec::new()).expect("it is closed");
     assert_eq!(idle[0].read(&mut [0; 1]).expect("it is closed"), 0);
 }
+
+#[test]
+fn a_client_that_reads_no_answers_loses_its_connection() {
+    let project = Project::new();
+    let _served = project.serve();
+    let mut stream = project.connect().expect("it serves");
+    stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+    let request = b"GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n";
+    let (began, mut asked) = (Instant::now(), 0);
+    let ended = loop {
+        match stream.write(request) {
+            Ok(_) => asked += 1,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => break error.kind(),
+        }
+        assert!(began.elapsed() < Duration::from_secs(90), "it is still open, {asked} requests later");
+    };
+    assert!(matches!(ended, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{ended}");
+    assert!(began.elapsed() > Duration::from_secs(25), "{:?}: a short pause is no harm", began.elapsed());
+}

@@ -1,30 +1,12 @@
 //! Commands beside a `run` that has the state directory: they go through it.
 
 use std::fs;
+use std::io::{Read, Write};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Called, Project};
-
-/// Writes a line, then sleeps for longer than any test.
-const SLOW: &str = r#"
-name: NAME
-steps:
-  - id: first
-    uses: fixture/append
-    with: { file: FOLDER/effects, line: NAME }
-  - id: sleep
-    uses: fixture/sleep
-    with: { ms: 50000 }
-"#;
-
-/// Starts a run that is in its second step; `lines` lines are written by then.
-fn slow(project: &Project, name: &str, lines: usize) -> Called {
-    let file = format!("{name}.yaml");
-    project.write(&file, &SLOW.replace("NAME", name));
-    project.start(&["run", &file]).wait_until("its first step", || project.lines("effects").len() == lines)
-}
+use crate::support::{Project, request};
 
 fn listed(project: &Project) -> Vec<Value> {
     let list = project.call(&["runs", "list", "-o", "json"]).json();
@@ -40,7 +22,7 @@ fn id(project: &Project, name: &str) -> String {
 #[test]
 fn every_command_works_beside_a_run() {
     let project = Project::new();
-    let called = slow(&project, "slow", 1);
+    let called = project.asleep("slow", "");
     insta::assert_snapshot!(project.call(&["runs", "list"]).shown(), @r"
     exit 0
     RUN                         RUNBOOK  STATUS   STARTED               FOR  BY  INPUTS
@@ -68,8 +50,8 @@ fn every_command_works_beside_a_run() {
 #[test]
 fn a_run_beside_the_first_is_waited_for() {
     let project = Project::new();
-    let first = slow(&project, "one", 1);
-    let second = slow(&project, "two", 2);
+    let first = project.asleep("one", "");
+    let second = project.asleep("two", "");
     assert_eq!(project.call(&["runs", "cancel", &id(&project, "one")]).exit, Some(0));
     let status = project.call(&["status", "-o", "json"]).json();
     assert_eq!(status["command"], "runwright run one.yaml", "it still answers: {status:#}");
@@ -101,8 +83,8 @@ fn a_run_beside_the_first_is_waited_for() {
 #[test]
 fn a_run_beside_one_that_is_ended_can_be_resumed() {
     let project = Project::new();
-    let first = slow(&project, "one", 1);
-    let second = slow(&project, "two", 2);
+    let first = project.asleep("one", "");
+    let second = project.asleep("two", "");
     first.signal(Signal::TERM);
     let (first, second) = (first.wait(), second.wait());
     assert_eq!((first.exit, second.exit), (Some(75), Some(75)), "{first:?} {second:?}");
@@ -120,7 +102,7 @@ fn a_run_beside_one_that_is_ended_can_be_resumed() {
 #[test]
 fn alarms_and_runs_to_leave_are_for_an_engine_that_serves() {
     let project = Project::new();
-    let called = slow(&project, "slow", 1);
+    let called = project.asleep("slow", "");
     project.write("alarm.json", r#"{"alerts": [{"status": "firing", "labels": {"alertname": "x"}}]}"#);
     insta::assert_snapshot!(project.call(&["alarm", "send", "alarm.json"]).shown(), @r"
     exit 3
@@ -144,7 +126,7 @@ fn alarms_and_runs_to_leave_are_for_an_engine_that_serves() {
 #[test]
 fn who_needs_the_journal_alone_is_told_who_has_it() {
     let project = Project::new();
-    let called = slow(&project, "slow", 1);
+    let called = project.asleep("slow", "");
     for words in [&["journal", "verify"][..], &["serve"]] {
         let ran = project.call(words);
         assert!(ran.err.contains("state is in use by runwright run slow.yaml (pid "), "{ran:?}");
@@ -196,7 +178,7 @@ fn a_run_in_a_queue_says_behind_whom() {
     exit 6
     run RUN of locked, started by USER
     waits for the lock "vm/web1", which run RUN holds
-    cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed
+    cancelling: the step in flight was asked to stop; Ctrl-C again leaves the run to be resumed
     cancelled by USER (Ctrl-C)
     first: skipped: the run ended before it
     sleep: skipped: the run ended before it
@@ -226,6 +208,31 @@ steps:
     let first = first.wait();
     assert_eq!(first.exit, Some(4), "{first:?}");
     assert_eq!(second.wait().exit, Some(75));
+}
+
+#[test]
+fn a_run_that_is_started_as_the_first_ends_comes_to_its_end() {
+    let project = Project::new();
+    project.write("first.yaml", "name: first\nsteps: [{ id: a, wait: 4s }]\n");
+    let first = project.start(&["run", "first.yaml"]);
+    let first = first.wait_until("it answers", || project.path("state/api.sock").exists());
+    let text = "name: second\nsteps: [{ id: a, wait: 1s }]\n";
+    let body = json!({
+        "runbook": { "text": { "file": "second.yaml", "text": text } },
+        "inputs": {},
+        "by": { "who": "ada", "why": "" },
+    });
+    let begun = request("POST", "/v1/runs", &body.to_string());
+    let (begin, rest) = begun.split_at(begun.len() - 5);
+    let mut stream = project.connect().expect("it answers");
+    stream.write_all(begin).expect("it is sent");
+    let first = first.wait_until("it ends", || !project.path("state/api.sock").exists());
+    stream.write_all(rest).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it is answered");
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert_eq!(first.wait().exit, Some(0));
+    assert_eq!((&listed(&project)[0]["name"], &listed(&project)[0]["status"]), (&json!("second"), &json!("succeeded")));
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn help_of_a_command_has_examples() {
       runwright run probe.yaml -i 'hosts:=["a", "b"]'    an input that is a list
       runwright run recover-vm.yaml -i vm=web1 -o json   one JSON document at the end
 
-    Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, SIGTERM or SIGHUP (unless
+    Ctrl-C cancels the run: the step in flight is asked to stop. Ctrl-C again, SIGTERM or SIGHUP (unless
     it is ignored, as under nohup) leaves it as it is; it goes on with `runwright runs resume`.
 
     Where `runwright serve` has the journal, the run is its, and goes on when this command is left.

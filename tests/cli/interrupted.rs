@@ -8,27 +8,10 @@ use serde_json::json;
 
 use crate::support::Project;
 
-const SLOW: &str = r#"
-name: slow
-steps:
-  - id: first
-    uses: fixture/append
-    with: { file: FOLDER/effects, line: first }
-  - id: sleep
-    uses: fixture/sleep
-    with: { ms: 50000 }
-"#;
-
 /// A project whose `run` was killed in its second step.
 fn killed() -> Project {
     let project = Project::new();
-    project.write("slow.yaml", SLOW);
-    let called = project.start(&["run", "slow.yaml"]);
-    let sleeps = || {
-        let run = project.call(&["runs", "show", "latest", "-o", "json"]);
-        run.exit == Some(0) && run.json()["steps"][1]["attempts"] == 1
-    };
-    let called = called.wait_until("its second step", sleeps);
+    let called = project.asleep("slow", "");
     called.signal(Signal::KILL);
     assert_eq!(called.wait().exit, None);
     project
@@ -65,8 +48,7 @@ fn they_are_shown_as_interrupted_and_time_stands_still() {
 fn watching_one_beside_another_run_ends_with_its_last_record() {
     let project = killed();
     let interrupted = project.call(&["runs", "list", "-o", "json"]).json()["runs"][0]["run"].clone();
-    let other = project.start(&["run", "slow.yaml"]);
-    let other = other.wait_until("the first step", || project.lines("effects").len() == 2);
+    let other = project.asleep("slow", "");
     let watched = project.call(&["runs", "watch", interrupted.as_str().expect("an id")]);
     assert_eq!(watched.exit, Some(75), "{watched:?}");
     assert!(watched.err.contains("runs resume"), "{watched:?}");

@@ -188,11 +188,10 @@ fn a_run_that_is_cancelled_with_rollback_takes_back_what_it_did() {
     let project = Project::new();
     project.write("undone.yaml", UNDONE);
     let serve = project.start(&["serve"]);
-    let _serve = serve.wait_until("serving", || project.path("state/api.sock").exists());
+    let serve = serve.wait_until("serving", || project.path("state/api.sock").exists());
     assert_eq!(project.call(&["run", "undone.yaml", "-i", "ms=600000", "--detach"]).exit, Some(0));
-    while project.lines("effects").len() < 3 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    let shown = || project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    let _serve = serve.wait_until("its pause", || shown()["steps"][3]["attempts"] == 1);
     insta::assert_snapshot!(project.call(&["runs", "cancel", "latest", "--rollback", "--reason", "not now"]).shown(), @r"
     exit 0
     run RUN of undone, started by USER

@@ -131,8 +131,7 @@ fn a_run_goes_through_it() {
     ");
     let detached = project.call(&["run", "recover", "-i", "vm=web3", "-i", "sleep=20000", "--detach", "-o", "json"]);
     assert_eq!(detached.exit, Some(0));
-    let watched = project.start(&["runs", "watch", "latest"]);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let watched = project.start(&["runs", "watch", "latest"]).wait_until_printed("sleep: started");
     watched.signal(Signal::INT);
     insta::assert_snapshot!(watched.wait().shown(), @r"
     exit 75

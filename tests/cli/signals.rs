@@ -7,27 +7,13 @@ use serde_json::json;
 
 use crate::support::{Called, Project};
 
-const SLOW: &str = r#"
-name: slow
-steps:
-  - id: first
-    uses: fixture/append
-    with: { file: FOLDER/effects, line: first }
-  - id: sleep
-    uses: fixture/sleep
-    with: { ms: 20000 }
-  - id: last
-    uses: fixture/append
-    with: { file: FOLDER/effects, line: last }
-"#;
+/// What stands behind the step in which the run is.
+const LAST: &str = "  - { id: last, uses: fixture/append, with: { file: FOLDER/effects, line: last } }\n";
 
 /// A run that is in its second step.
 fn sleeping() -> (Project, Called) {
     let project = Project::new();
-    project.write("slow.yaml", SLOW);
-    let called = project.start(&["run", "slow.yaml"]);
-    let called = called.wait_until("the first step", || project.lines("effects").len() == 1);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    let called = project.asleep("slow", LAST);
     (project, called)
 }
 
@@ -41,7 +27,7 @@ fn ctrl_c_cancels() {
     first: started
     first: succeeded in TIME
     sleep: started
-    cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed
+    cancelling: the step in flight was asked to stop; Ctrl-C again leaves the run to be resumed
     cancelled by USER (Ctrl-C)
     sleep: failed in TIME: it was asked to stop: the run was cancelled after TIME
     last: skipped: the run ended before it
@@ -78,7 +64,7 @@ fn sigterm_leaves_a_run_that_can_be_resumed() {
       hint: go on with it with `runwright runs resume RUN`
     ");
     let resumed = project.start(&["runs", "resume", "latest"]);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    let resumed = resumed.wait_until("its next attempt", || project.is_asleep("slow", 2));
     resumed.signal(Signal::INT);
     assert_eq!(resumed.wait().exit, Some(6));
     assert_eq!(project.lines("effects").len(), 1);
@@ -123,13 +109,13 @@ fn sighup_is_like_sigterm() {
 #[test]
 fn sighup_that_is_ignored_stays_so() {
     let project = Project::new();
-    project.write("slow.yaml", SLOW);
+    project.write_asleep("slow", LAST);
     let run = project.command(&["run", "slow.yaml"]);
     let mut nohup = Command::new("sh");
     nohup.args(["-c", r#"trap '' HUP; exec "$0" "$@""#]).arg(run.get_program()).args(run.get_args());
     nohup.current_dir(project.folder()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let called = project.start_as(nohup);
-    let called = called.wait_until("the first step", || project.lines("effects").len() == 1);
+    let called = called.wait_until("its second step", || project.is_asleep("slow", 1));
     called.signal(Signal::HUP);
     let live = project.call(&["runs", "list", "-o", "json"]).json()["runs"][0]["live"].clone();
     assert_eq!(live, json!(true));

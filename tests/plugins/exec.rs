@@ -147,7 +147,7 @@ fn a_run_whose_program_was_killed_is_cancelled_and_says_what_remains() {
     exit 6
     run RUN of slow, started by USER
     act: started
-    cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed
+    cancelling: the step in flight was asked to stop; Ctrl-C again leaves the run to be resumed
     cancelled by USER (Ctrl-C)
     act: failed in TIME: /bin/sh was killed before it ended: the run was cancelled after TIME
     next: skipped: the run ended before it

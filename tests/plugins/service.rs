@@ -218,7 +218,7 @@ fn what_stays_active_is_told_from_what_does_not() {
 
     // Without a grant nothing is run, and a plan says what it can.
     bench.grant("");
-    assert_eq!(bench.plan("stop", &web()).changes[0].summary, "stop, if it is not so already");
+    assert_eq!(bench.plan("stop", &web()).changes[0].summary, "stop, unless that is done already");
     let denied = bench.fail("stop", &web());
     assert_eq!(denied.kind, FailureKind::Denied);
     assert!(denied.message.contains("\"/usr/bin/systemctl\", \"show\""), "{denied:?}");

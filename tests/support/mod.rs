@@ -1,6 +1,7 @@
 //! What tests of the program need: a project in a folder of its own, and a way to call it.
 
 mod api;
+mod asleep;
 mod redact;
 
 use std::fs;
@@ -8,6 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -173,15 +175,21 @@ fn share(from: &Path, to: &Path) {
 /// A call that goes on. Dropping it ends it.
 pub(crate) struct Called {
     child: Child,
-    out: Option<JoinHandle<String>>,
-    err: Option<JoinHandle<String>>,
+    out: Option<Printed>,
+    err: Option<Printed>,
     folder: PathBuf,
+}
+
+/// What came out of a pipe so far; a thread reads it.
+struct Printed {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: JoinHandle<()>,
 }
 
 impl Called {
     fn new(mut child: Child, folder: &Path) -> Self {
-        let out = child.stdout.take().map(collect);
-        let err = child.stderr.take().map(collect);
+        let out = child.stdout.take().map(Printed::of);
+        let err = child.stderr.take().map(Printed::of);
         Self { child, out, err, folder: folder.to_owned() }
     }
 
@@ -196,6 +204,12 @@ impl Called {
             thread::sleep(Duration::from_millis(10));
         }
         self
+    }
+
+    /// Waits until it has printed this.
+    pub(crate) fn wait_until_printed(self, text: &str) -> Self {
+        let out = self.out.as_ref().map(|out| Arc::clone(&out.bytes)).expect("a pipe");
+        self.wait_until(text, || String::from_utf8_lossy(&out.lock().expect("it is read")).contains(text))
     }
 
     /// Sends it a signal.
@@ -213,13 +227,12 @@ impl Called {
             }
             if Instant::now() > end {
                 self.child.kill().expect("it was ours to end");
-                let out = self.out.take().map(|out| out.join().expect("it was read"));
+                let out = self.out.take().map(Printed::whole);
                 panic!("runwright takes longer than {PATIENCE:?}; so far:\n{}", out.unwrap_or_default());
             }
             thread::sleep(Duration::from_millis(2));
         };
-        let read =
-            |reader: &mut Option<JoinHandle<String>>| reader.take().expect("a pipe").join().expect("it was read");
+        let read = |printed: &mut Option<Printed>| printed.take().map(Printed::whole).expect("a pipe");
         let (out, err) = (read(&mut self.out), read(&mut self.err));
         Ran { exit: status.code(), out, err, folder: self.folder.clone() }
     }
@@ -232,12 +245,24 @@ impl Drop for Called {
     }
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+impl Printed {
+    fn of(mut from: impl Read + Send + 'static) -> Self {
+        let bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let written = Arc::clone(&bytes);
+        let thread = thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = from.read(&mut piece) {
+                written.lock().expect("it is read").extend_from_slice(&piece[..length]);
+            }
+        });
+        Self { bytes, thread }
+    }
+
+    /// All of it, at its end.
+    fn whole(self) -> String {
+        self.thread.join().expect("it was read");
+        String::from_utf8_lossy(&self.bytes.lock().expect("it is read")).into_owned()
+    }
 }
 
 impl Ran {

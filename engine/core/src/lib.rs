@@ -21,7 +21,7 @@ mod runbook;
 mod time;
 
 pub use action::{ActionFacts, Catalog, EffectClass, Pin, PluginFacts};
-pub use closest::closest;
+pub use closest::{closest, did_you_mean};
 pub use duration::duration_ms;
 pub use event::{
     Answer, By, Cause, Direction, Event, Exit, Failure, FailureKind, Note, Outcome, Record, Settlement, SkipReason,

@@ -19,6 +19,9 @@ use crate::{Engine, Error, Settings};
 /// How long an engine that ends waits for answers that are under way.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// How long requests that have begun may take to end before the last runs are waited for.
+const DRAIN: Duration = Duration::from_secs(2);
+
 /// How often it looks whether no run goes on any more.
 const QUIET_LOOK: Duration = Duration::from_secs(1);
 
@@ -41,8 +44,8 @@ type Opening<'a> = Pin<Box<dyn Future<Output = Result<Own, Error>> + 'a>>;
 
 /// The API of an engine that lasts as long as one command.
 struct Answering {
-    /// Says that it ends.
-    close: oneshot::Sender<()>,
+    /// Says that it ends, once.
+    close: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), Error>>,
 }
 
@@ -226,19 +229,39 @@ impl Access {
         Ok(())
     }
 
+    /// From now on an engine in this process answers nobody new; requests that have begun come to their end, and what they
+    /// start is among the runs that [go on](Self::going_on).
+    pub async fn answer_no_more(&mut self) {
+        let Self::Here(own) = self else { return };
+        let Some(answering) = &mut own.answering else { return };
+        answering.end(&own.engine);
+        // Whoever watches a run may stay longer.
+        if tokio::time::timeout(DRAIN, &mut answering.task).await.is_ok() {
+            own.answering = None;
+        }
+    }
+
     /// Lets go: an engine in this process stops cleanly.
     pub async fn close(self) {
         let Self::Here(own) = self else { return };
         let Own { engine, answering } = *own;
-        if let Some(Answering { close, task }) = answering {
-            // Nobody new is answered from now on, and whoever comes waits for the state directory itself.
-            let _ = std::fs::remove_file(engine.settings.socket());
-            let _ = close.send(());
+        if let Some(mut answering) = answering {
+            answering.end(&engine);
             engine.stop().await;
             // What others watched has its last records to send.
-            let _ = tokio::time::timeout(LINGER, task).await;
+            let _ = tokio::time::timeout(LINGER, answering.task).await;
         } else {
             engine.stop().await;
+        }
+    }
+}
+
+impl Answering {
+    /// Nobody new is answered from now on, and whoever comes waits for the state directory itself.
+    fn end(&mut self, engine: &Engine) {
+        if let Some(close) = self.close.take() {
+            let _ = std::fs::remove_file(engine.settings.socket());
+            let _ = close.send(());
         }
     }
 }
@@ -262,6 +285,6 @@ impl Own {
             let _ = closing.await;
         };
         let task = tokio::spawn(api::answer(engine.clone(), listener, closing));
-        Self { engine, answering: Some(Answering { close, task }) }
+        Self { engine, answering: Some(Answering { close: Some(close), task }) }
     }
 }

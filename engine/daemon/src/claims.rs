@@ -11,7 +11,7 @@ use crate::view::Problem;
 ///
 /// The order of file names decides nothing: a file that is in use stays in use whatever appears beside it, and a name that
 /// several files claim of which none was in use is nobody's until people settle it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Claims {
     used: BTreeMap<String, PathBuf>,
     rivals: BTreeMap<String, Vec<PathBuf>>,

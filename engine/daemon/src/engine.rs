@@ -1,7 +1,7 @@
 //! One engine: the floors put together.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use driver::{Admission, Driver, Hosted, Progress, SystemClock};
@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::intake::{Candidate, Intake};
-use crate::library::{Library, Loaded};
+use crate::library::{Library, Loaded, Shared};
 use crate::view::{Listed, Problem, Question, RunView, RunbookRef, StartRequest, Started, StatusView, Tale};
 use crate::{Error, Settings, Workshop, workshop};
 
@@ -31,7 +31,7 @@ pub struct Engine {
     pub(crate) settings: Arc<Settings>,
     pub(crate) workshop: Workshop,
     pub(crate) driver: Driver,
-    pub(crate) library: Arc<Mutex<Library>>,
+    pub(crate) library: Arc<Shared>,
     pub(crate) intake: Arc<Intake>,
     /// What is wrong with files of alarms.
     pub(crate) alarm_problems: Arc<Mutex<Vec<Problem>>>,
@@ -87,7 +87,7 @@ impl Engine {
             Arc::new(SystemClock::default()),
             Arc::clone(&workshop.scripts),
         );
-        let library = Arc::new(Mutex::new(Library::new(&settings.runbooks)));
+        let library = Arc::new(Shared::new(Library::new(&settings.runbooks)));
         driver.remember_locks()?;
         let intake = Intake::of(driver.journal().as_ref())?;
         let since = driver.now();
@@ -145,7 +145,8 @@ impl Engine {
     /// Looks at the folder of runbooks; with `patience` a file that was written just now is left for the next look. True:
     /// something is still changing, look again soon.
     pub(crate) fn scan_runbooks(&self, patience: bool) -> bool {
-        let scan = self.library().scan(&self.workshop.catalog(), &self.workshop.scripts, patience);
+        let catalog = self.workshop.catalog();
+        let scan = self.library.change(|library| library.scan(&catalog, &self.workshop.scripts, patience));
         for path in &scan.changed {
             tracing::info!(file = shown(path), "runbook file changed");
         }
@@ -176,8 +177,9 @@ impl Engine {
         *told = problems;
     }
 
-    pub(crate) fn library(&self) -> MutexGuard<'_, Library> {
-        self.library.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The runbooks as they are now.
+    pub(crate) fn library(&self) -> Arc<Library> {
+        self.library.now()
     }
 
     /// Looks at the folders of plugins; where new runs use another one now, every runbook is checked again. True: something
@@ -188,7 +190,7 @@ impl Engine {
             let plugins = self.workshop.host.plugins();
             let names: Vec<String> = plugins.iter().map(|facts| format!("{} {}", facts.name, facts.version)).collect();
             tracing::info!(plugins = names.join(", "), "plugins changed: new runs use these");
-            self.library().forget_looks();
+            self.library.change(Library::forget_looks);
             tokio::task::block_in_place(|| self.scan_runbooks(true));
         }
         self.tell_problems();
@@ -328,7 +330,6 @@ impl Engine {
 
     /// Where it stands.
     pub fn status(&self) -> Result<StatusView, Error> {
-        // One after the other: each locks the library.
         let problems = self.problems();
         let runbooks = self.library().views();
         let unfinished = self.unfinished()?;

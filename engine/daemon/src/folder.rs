@@ -14,7 +14,7 @@ use crate::view::Problem;
 /// Files that are used at most; those beyond are told.
 const FILES_MAX: usize = 10_000;
 
-/// A file that is not there in so many scans in a row is gone: editors rename and write anew.
+/// A file that is missing in this many scans in a row is gone: editors rename files and write them again.
 const SCANS_UNTIL_GONE: u32 = 2;
 
 /// The files of some folders, and the last good `T` that was made of each.
@@ -22,7 +22,7 @@ const SCANS_UNTIL_GONE: u32 = 2;
 /// A file is due when it is new or has changed and has settled; whoever scans reads it then and says what came of it
 /// ([`learn`](Self::learn)). A file that can't be used keeps the last good one that was made of it. A folder that can't be
 /// read takes nothing away: what is not known to be gone stays.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Folder<T> {
     roots: Vec<PathBuf>,
     wanted: Wanted,
@@ -32,7 +32,7 @@ pub(crate) struct Folder<T> {
 }
 
 /// What is known of one file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known<T> {
     /// Its look when it was last read.
     read: Option<Look>,

@@ -4,7 +4,7 @@ mod find;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use host::{regular, shown};
 use runwright_core::{Catalog, Runbook};
@@ -29,13 +29,21 @@ pub struct Loaded {
 
 /// The runbooks of one folder. A bad file never replaces the last good version of it, and a folder that can't be read takes
 /// none away.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Library {
     root: PathBuf,
     folder: Folder<Arc<Runbook>>,
     claims: Claims,
     /// What files would be if the plugins were there that they name; only those that can't be used.
     without_plugins: BTreeMap<PathBuf, Arc<Runbook>>,
+}
+
+/// A library that can be read while its folder is looked at, however long that takes.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    now: Mutex<Arc<Library>>,
+    /// Whoever changes it is alone.
+    changing: Mutex<()>,
 }
 
 /// What a scan found.
@@ -198,6 +206,26 @@ impl Library {
             None => _ = self.without_plugins.remove(path),
         }
         parsed.runbook.ok_or_else(|| Trouble::Unusable(lang::render(&parsed.diagnostics, bytes)))
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(library: Library) -> Self {
+        Self { now: Mutex::new(Arc::new(library)), changing: Mutex::default() }
+    }
+
+    /// The library as it was after its last change.
+    pub(crate) fn now(&self) -> Arc<Library> {
+        Arc::clone(&self.now.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes it; until that is done others read what was before.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Library) -> T) -> T {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Library::clone(&self.now());
+        let changed = change(&mut next);
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        changed
     }
 }
 

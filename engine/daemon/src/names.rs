@@ -33,7 +33,7 @@ pub(crate) enum Judged {
 }
 
 /// What stands in folders.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Listing {
     /// The files that were looked for.
     pub(crate) files: BTreeSet<PathBuf>,

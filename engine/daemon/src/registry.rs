@@ -118,7 +118,7 @@ async fn blob(
     Ok(bytes.bytes)
 }
 
-/// Takes so many bytes and no more, whatever a registry sends.
+/// Takes at most this many bytes, whatever a registry sends.
 struct Bounded {
     bytes: Vec<u8>,
     bytes_max: usize,

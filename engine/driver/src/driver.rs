@@ -161,7 +161,7 @@ impl Driver {
         Ok(Run::replay(Arc::new(runbook), &history)?)
     }
 
-    /// Asks a run to stop: the step in flight is told, no other is started; with `rollback` what was done is undone.
+    /// Asks a run to stop: the step in flight is asked to stop, no other is started; with `rollback` what was done is undone.
     /// Accepted, durably, when this returns.
     pub async fn cancel(&self, run: RunId, by: By, rollback: bool) -> Result<(), Error> {
         self.command(run, Command::Cancel { by, rollback }).await

@@ -42,7 +42,7 @@ impl Compiler {
     }
 }
 
-/// Does `compile` on so many threads, or fewer where the machine has fewer: each holds the memory of one function.
+/// Does `compile` on this many threads, or fewer where the machine has fewer: each holds the memory of one function.
 fn on_threads<T: Send>(most: usize, compile: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
     let threads = available_parallelism().map_or(1, NonZero::get).min(most);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|_| "compile".to_owned()).build();

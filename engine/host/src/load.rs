@@ -212,7 +212,7 @@ fn no_plugin(name: &str, reason: impl Into<String>) -> Error {
     Error::NoPlugin { plugin: name.to_owned(), reason: reason.into() }
 }
 
-/// Reads a file of no more than so many bytes; none where it has more.
+/// Reads a file of at most this many bytes; none where it has more.
 type Reading<T> = fn(&Path, usize) -> io::Result<Option<T>>;
 
 /// The digest of the file, if it has no more than `limit` bytes.

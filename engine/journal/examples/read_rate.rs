@@ -33,7 +33,7 @@ fn main() {
         measure("as it was closed", &folder);
     }
     std::fs::write(folder.join("lock"), "").unwrap();
-    measure("machine started anew", &folder);
+    measure("machine started again", &folder);
     std::fs::remove_dir_all(folder.join("sled")).unwrap();
     measure("store lost", &folder);
     let (done, took) = timed(|| compact(&folder, &Options::default()).unwrap());

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use runwright_core::{ActionName, Catalog, duration_ms};
+use runwright_core::{ActionName, Catalog, did_you_mean, duration_ms};
 
-use crate::diagnostic::{bounded, did_you_mean};
+use crate::diagnostic::bounded;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
 use crate::{Diagnostic, Severity, characters, limits};
@@ -70,7 +70,7 @@ impl<'a> Check<'a> {
         warning
     }
 
-    /// Whether there are so many diagnostics that more of them help nobody; what takes time to say may then stay unsaid.
+    /// Whether there are enough diagnostics that more of them help nobody; what takes time to say may then stay unsaid.
     pub(crate) fn full(&self) -> bool {
         self.diagnostics.len() > limits::DIAGNOSTICS
     }

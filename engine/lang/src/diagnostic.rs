@@ -3,7 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use runwright_core::closest;
 use serde::Serialize;
 
 use crate::limits;
@@ -83,9 +82,4 @@ pub(crate) fn bounded(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
         last.note("more errors follow");
     }
     all
-}
-
-/// `did you mean …`, where one of `known` is close to `name`.
-pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    closest(name, known).map(|best| format!("did you mean `{best}`?"))
 }

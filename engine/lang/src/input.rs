@@ -3,11 +3,10 @@
 use std::fmt;
 
 use indexmap::IndexMap;
-use runwright_core::{Input, InputKind, Map, Runbook, Value};
+use runwright_core::{Input, InputKind, Map, Runbook, Value, did_you_mean};
 use serde_json::json;
 
 use crate::check::{Check, Keys, find};
-use crate::diagnostic::did_you_mean;
 use crate::node::{Entry, Node, expected, found};
 
 const KEYS: Keys = Keys { of: "an input", known: &["type", "description", "default", "required", "min"], later: &[] };

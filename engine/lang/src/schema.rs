@@ -8,10 +8,9 @@ use std::ops::Range;
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use runwright_core::{ActionName, Value};
+use runwright_core::{ActionName, Value, did_you_mean};
 
 use crate::check::{Check, find, short};
-use crate::diagnostic::did_you_mean;
 use crate::node::{Entry, Kind, Node, found};
 use crate::runbook::first;
 
@@ -143,7 +142,10 @@ impl Place<'_> {
                     format!("expected one of {}, found {}", words.join(", "), short(&plain(error.instance())));
                 Some(Misfit { help, ..new("bad-value", span, message) })
             }
-            _ => Some(new("bad-value", span, short_message(&error.to_string()))),
+            _ => {
+                let note = path.strip_prefix('/').and_then(|name| self.described(name));
+                Some(Misfit { note, ..new("bad-value", span, short_message(&error.to_string())) })
+            }
         }
     }
 

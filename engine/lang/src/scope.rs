@@ -1,9 +1,9 @@
 //! What expressions may read at the places of a runbook.
 
+use runwright_core::did_you_mean;
 use script::Read;
 
 use crate::check::short;
-use crate::diagnostic::did_you_mean;
 
 /// What expressions at one place may read.
 #[derive(Clone, Copy)]

@@ -1,10 +1,9 @@
 //! What starts a runbook by itself.
 
 use indexmap::IndexMap;
-use runwright_core::{Input, Map, Trigger, Value};
+use runwright_core::{Input, Map, Trigger, Value, did_you_mean};
 
 use crate::check::{Check, Keys, find, short};
-use crate::diagnostic::did_you_mean;
 use crate::input::schema;
 use crate::node::{Kind, Node, expected};
 use crate::runbook::first;

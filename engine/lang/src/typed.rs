@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use runwright_core::Value;
+use runwright_core::{Value, did_you_mean};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess,
@@ -11,7 +11,6 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use crate::diagnostic::did_you_mean;
 use crate::limits;
 use crate::node::{Entry, Kind, Node};
 

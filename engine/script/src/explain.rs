@@ -1,7 +1,7 @@
 //! Errors of an evaluation in the words of the person who wrote the text: what is missing, and what is there.
 
 use rhai::EvalAltResult;
-use runwright_core::Value;
+use runwright_core::{Value, did_you_mean};
 
 use crate::names::{At, Names, is_word};
 use crate::{Error, Key, Read};
@@ -13,7 +13,8 @@ pub(crate) fn explain(error: &EvalAltResult, names: &Names, scope: &Value) -> Er
     match innermost(error) {
         EvalAltResult::ErrorVariableNotFound(name, _) => {
             let known: Vec<&str> = keys(scope);
-            let hint = did_you_mean(name, &known).unwrap_or_else(|| format!("there are: {}", list(&known)));
+            let hint =
+                did_you_mean(name, known.iter().copied()).unwrap_or_else(|| format!("there are: {}", list(&known)));
             plain.hint(hint)
         }
         EvalAltResult::ErrorPropertyNotFound(name, _) | EvalAltResult::ErrorDotExpr(name, _) => {
@@ -69,7 +70,7 @@ fn missing_key(name: &str, parent: &Read, scope: &Value) -> Error {
             if let Some(dashed) = known.iter().find(|key| key.starts_with(&format!("{name}-"))) {
                 return error.hint(format!("a name with dashes is read like this: {parent}[{dashed:?}]"));
             }
-            match did_you_mean(name, &known) {
+            match did_you_mean(name, known.iter().copied()) {
                 _ if parent.is_labels() => error.hint("where it may be missing, give another value with `?? …`"),
                 Some(hint) => error.hint(hint),
                 None if known.is_empty() => error.hint("it is empty"),
@@ -97,11 +98,6 @@ fn list(names: &[&str]) -> String {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
     }
-}
-
-fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
-    let (distance, best) = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
-    (distance <= 1 + name.chars().count() / 4).then(|| format!("did you mean `{best}`?"))
 }
 
 /// What `value` is, for people.

@@ -15,7 +15,7 @@ fn run_with(limits: Limits, source: &str) -> Result<Value, Error> {
     Engine::new(limits).run_script(source, &json!({}), time, &cancel, support::Given::new([])).result
 }
 
-/// Runs with so many operations.
+/// Runs with this many operations.
 fn run(operations: u64, source: &str) -> Result<Value, Error> {
     run_with(Limits { script_operations: operations, ..Limits::default() }, source)
 }

@@ -19,7 +19,7 @@ const SHOWN_MAX: usize = 400;
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Program {
     /// The program's absolute path. No shell reads it or its arguments: `|`, `*` and `$` mean nothing.
-    #[schemars(example = &"/usr/sbin/lvextend")]
+    #[schemars(regex(pattern = "^/"), example = &"/usr/sbin/lvextend")]
     pub(crate) program: String,
     /// Its arguments, one by one. No secrets: they would stand in the journal and in the list of processes.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub(crate) struct Program {
     #[schemars(example = json!({"PGPASSWORD": "database"}))]
     secret_env: BTreeMap<String, String>,
     /// The folder that it runs in; the grant must name it. Without it that is `/`.
-    #[schemars(example = &"/srv/app")]
+    #[schemars(regex(pattern = "^/"), example = &"/srv/app")]
     folder: Option<String>,
     /// What it gets on standard input.
     #[schemars(example = &"yes\n")]

@@ -60,7 +60,7 @@ fn plan(input: &Input, on: bool, context: &Context) -> Result<Preview> {
     let change = match unit.preview()? {
         Some(state) if is(&state, on)? => Change::new(ChangeKind::None, &unit.name, format!("it is {verb}d already")),
         Some(state) => Change::new(ChangeKind::Update, &unit.name, verb).states(state.enabled, format!("{verb}d")),
-        None => Change::new(ChangeKind::Update, &unit.name, format!("{verb}, if it is not so already")),
+        None => Change::new(ChangeKind::Update, &unit.name, format!("{verb}, unless that is done already")),
     };
     Ok(Preview::new(format!("{verb}s {}", unit.name)).change(change))
 }

@@ -49,7 +49,7 @@ fn plan(input: &Input, on: bool, context: &Context) -> Result<Preview> {
     let (kind, now) = match unit.preview()? {
         Some(state) if state.is_active() == on => (ChangeKind::None, format!("it is {} already", state.active)),
         Some(state) => (ChangeKind::Execute, format!("{verb}; it is {} now", state.active)),
-        None => (ChangeKind::Execute, format!("{verb}, if it is not so already")),
+        None => (ChangeKind::Execute, format!("{verb}, unless that is done already")),
     };
     Ok(Preview::new(format!("{verb}s {}", unit.name)).change(Change::new(kind, &unit.name, now)))
 }

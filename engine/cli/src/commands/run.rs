@@ -4,7 +4,7 @@ use daemon::view::{StartRequest, Started};
 use runwright_core::By;
 
 use super::plan::Plan;
-use crate::follow::{Signals, hand_over, see_through};
+use crate::follow::{Signals, close_after_others, hand_over, see_through};
 use crate::inputs::Inputs;
 use crate::runbook::Source;
 use crate::{Context, Error};
@@ -16,7 +16,7 @@ Examples:
   runwright run probe.yaml -i 'hosts:=[\"a\", \"b\"]'    an input that is a list
   runwright run recover-vm.yaml -i vm=web1 -o json   one JSON document at the end
 
-Ctrl-C cancels the run: the step in flight is told to stop. Ctrl-C again, SIGTERM or SIGHUP (unless it is ignored, as \
+Ctrl-C cancels the run: the step in flight is asked to stop. Ctrl-C again, SIGTERM or SIGHUP (unless it is ignored, as \
 under nohup) leaves it as it is; it goes on with `runwright runs resume`.
 
 Where `runwright serve` has the journal, the run is its, and goes on when this command is left. Without it, other commands \
@@ -61,7 +61,7 @@ impl Run {
                 }
             }
             Err(error) => {
-                access.close().await;
+                close_after_others(context, access, signals).await;
                 Err(Error::from(error).during(&format!("run {}", self.runbook)))
             }
         }

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use daemon::view::SettleRequest;
 use runwright_core::{By, Settlement, Value};
 
-use crate::follow::{Signals, hand_over, see_on, stands};
+use crate::follow::{Signals, close_after_others, hand_over, see_on, stands};
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -67,7 +67,7 @@ impl Settle {
             Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
             Ok(before) => see_on(context, access, &before, signals).await,
             Err(error) => {
-                access.close().await;
+                close_after_others(context, access, signals).await;
                 Err(Error::from(error).during(&format!("settle step {} of run {}", self.step, self.run)))
             }
         }

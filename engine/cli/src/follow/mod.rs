@@ -78,7 +78,7 @@ struct Following<'a> {
 
 /// Follows a run that this command is responsible for, shows how it ended, and gives the exit code. Closes `access`.
 ///
-/// The first Ctrl-C cancels the run: the step in flight is told. The second one, SIGTERM or SIGHUP, leaves it as it is.
+/// The first Ctrl-C cancels the run: the step in flight is asked to stop. The second one, SIGTERM or SIGHUP, leaves it as it is.
 /// `tales` are there already for a run that was just started. Runs that other commands started in the engine of this one
 /// are waited for.
 pub(crate) async fn see_through(
@@ -121,12 +121,25 @@ async fn see_through_since(
         };
         context.screen.json(&run);
         context.screen.lines(summary(&context.screen, &run, &context.itself()));
-        wait_for_others(context, &access, &mut signals).await;
         Ok(exit::of(run.status))
     };
-    let ended = ended.await;
+    match ended.await {
+        Ok(exit) => {
+            close_after_others(context, access, signals).await;
+            Ok(exit)
+        }
+        // It was left, or can't be followed.
+        Err(error) => {
+            close(access, &mut signals).await;
+            Err(error)
+        }
+    }
+}
+
+/// Closes `access` once the runs are over that other commands started in an engine of our own, or somebody can't wait.
+pub(crate) async fn close_after_others(context: &Context, mut access: Access, mut signals: Signals) {
+    wait_for_others(context, &mut access, &mut signals).await;
     close(access, &mut signals).await;
-    ended
 }
 
 /// Shows a run that somebody else is responsible for, and gives the exit code. Closes `access`.
@@ -262,23 +275,30 @@ impl Following<'_> {
     async fn cancel(&self) -> String {
         let by = By { who: self.context.who(), why: "Ctrl-C".to_owned() };
         match self.access.cancel(self.id, CancelRequest { by, rollback: false }).await {
-            Ok(()) => "cancelling: the step in flight is told; Ctrl-C again leaves the run to be resumed".to_owned(),
+            Ok(()) => {
+                "cancelling: the step in flight was asked to stop; Ctrl-C again leaves the run to be resumed".to_owned()
+            }
             Err(error) => format!("could not cancel: {error}; Ctrl-C again leaves the run to be resumed"),
         }
     }
 }
 
 /// Waits for runs that other commands started in an engine of our own, or until somebody can't wait.
-async fn wait_for_others(context: &Context, access: &Access, signals: &mut Signals) {
+async fn wait_for_others(context: &Context, access: &mut Access, signals: &mut Signals) {
     let others = access.going_on().unwrap_or_default();
-    if others.is_empty() {
-        return;
+    if !others.is_empty() {
+        let named = others.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ");
+        let what = count(others.len(), "run");
+        context.screen.remark(format!("waiting for {what} that other commands have here: {named}; Ctrl-C leaves them"));
     }
-    let named = others.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ");
-    let what = count(others.len(), "run");
-    context.screen.remark(format!("waiting for {what} that other commands have here: {named}; Ctrl-C leaves them"));
+    let quiet = async {
+        access.until_quiet().await?;
+        access.answer_no_more().await;
+        // Somebody may have started one in the last moment.
+        access.until_quiet().await
+    };
     tokio::select! {
-        _ = access.until_quiet() => {}
+        _ = quiet => {}
         _ = signals.next() => {
             let itself = context.itself();
             context.screen.remark(format!("left; `{itself} runs resume` goes on with one, `{itself} serve` with all"));

@@ -9,12 +9,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 
 /// Connections at once. More wait until one of them ends.
 const CONNECTIONS_MAX: u32 = 256;
 
 /// How long the head of a request may take to come; an idle connection ends after it too.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a client may read nothing of an answer that is ready for it.
+const UNREAD_TIME: Duration = Duration::from_secs(30);
 
 /// What a connection buffers, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -56,7 +60,9 @@ pub(super) async fn serve(listener: UnixListener, router: Router, closing: impl 
 async fn connection(stream: UnixStream, router: Router, mut closed: watch::Receiver<()>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(BUFFER_BYTES);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(UNREAD_TIME));
+    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

@@ -41,7 +41,7 @@ impl Library {
                 _ => {}
             }
         }
-        let hint = lang::did_you_mean(name, runbooks.keys().copied()).or_else(|| {
+        let hint = runwright_core::did_you_mean(name, runbooks.keys().copied()).or_else(|| {
             let known: Vec<&str> = runbooks.keys().copied().collect();
             (!known.is_empty()).then(|| format!("there are: {}", known.join(", ")))
         });

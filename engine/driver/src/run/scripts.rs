@@ -112,7 +112,7 @@ impl Sessions {
 }
 
 impl Task {
-    /// Answers a script: from the journal what it asked before; anew, and journaled, what it did not.
+    /// Answers a script: from the journal what it asked before; a new question is answered and journaled.
     pub(super) fn question(&mut self, question: Question) -> Result<(), Error> {
         let Question { step, attempt, ask } = question;
         let Some(session) = self.sessions.0.get_mut(&step).filter(|session| session.attempt == attempt) else {

@@ -60,7 +60,7 @@ enum Fault {
     Lost,
     /// It waits for its turn, for ever.
     Queue,
-    /// It waits until so many calls do, and then needs one of the runtime's threads for what blocks.
+    /// It waits until this many calls do, and then needs one of the runtime's threads for what blocks.
     Blocks {
         together: usize,
     },

@@ -26,7 +26,7 @@ impl Dice {
         self.next() % end.max(1)
     }
 
-    /// True in so many of 100 cases.
+    /// True in this many of 100 cases.
     pub(crate) fn percent(&mut self, of_100: u64) -> bool {
         self.below(100) < of_100
     }

@@ -39,6 +39,8 @@ pub(crate) struct History {
     /// The first promise that was broken.
     pub(crate) broken: Option<String>,
     pub(crate) story: Vec<String>,
+    /// Its runs as JSON, one a line.
+    pub(crate) runs: String,
 }
 
 impl fmt::Display for History {
@@ -90,16 +92,20 @@ pub(crate) fn history(seed: u64) -> History {
         world.books().story.push(format!("run {}: {:#?}", wish.id, wish.runbook));
     }
     let kills = lives(&world, &wishes);
+    let mut runs = String::new();
     for wish in &wishes {
         match world.journal.history(wish.id) {
-            Ok(records) if !records.is_empty() => world.books().replayed(&records),
+            Ok(records) if !records.is_empty() => {
+                world.books().replayed(&records);
+                runs += &format!("{}\n", json!({ "runbook": *wish.runbook, "records": records }));
+            }
             Ok(_) => {}
             Err(error) => world.books().blame(format!("5: {error}")),
         }
     }
     let mut books = world.books();
     let (effects, story) = (books.effects_in_all(), std::mem::take(&mut books.story));
-    History { seed, kills, faults: world.faults.load(Relaxed), effects, broken: books.broken.take(), story }
+    History { seed, kills, faults: world.faults.load(Relaxed), effects, broken: books.broken.take(), story, runs }
 }
 
 /// Lets one engine live after the other; returns how many were killed.

@@ -1,5 +1,6 @@
 //! A seeded simulation of the whole driver: random runbooks, lying and crashing plugins, a faulty disk, engines killed
-//! again and again. `invariants.rs` says what must hold; `make sim SEED=n` repeats one history and prints it.
+//! again and again. `invariants.rs` says what must hold; `make sim SEED=n` repeats one history and prints it, and with
+//! KEEP=FILE it writes the runs down.
 
 mod books;
 mod dice;
@@ -17,14 +18,19 @@ use history::history;
 #[test]
 fn a_thousand_histories_keep_the_promises() {
     let one: Option<u64> = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let (mut kills, mut faults, mut effects) = (0, 0, 0);
+    let keep = std::env::var_os("KEEP");
+    let (mut kills, mut faults, mut effects, mut runs) = (0, 0, 0, String::new());
     for seed in one.map_or(0..1_000, |seed| seed..seed + 1) {
         let told = history(seed);
         if one.is_some() {
             println!("{told}");
         }
         assert_eq!(told.broken, None, "repeat it with `make sim SEED={seed}`");
+        runs += &told.runs;
         (kills, faults, effects) = (kills + told.kills, faults + told.faults, effects + told.effects);
+    }
+    if let Some(file) = keep {
+        std::fs::write(file, runs).expect("the runs are kept");
     }
     assert!(one.is_some() || kills > 1_000 && faults > 1_000 && effects > 1_000, "{kills} {faults} {effects}");
 }

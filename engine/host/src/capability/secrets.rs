@@ -33,7 +33,7 @@ pub(crate) fn problem(name: &str, source: &SecretSource) -> Option<String> {
 }
 
 /// Reads the secrets, so that their values are hidden from now on, whoever shows them: a plugin may meet a value again
-/// that it was given before the engine was started anew. What can't be read is left out; who asks for it is told why.
+/// that it was given before the engine was started again. What can't be read is left out; who asks for it is told why.
 pub(crate) async fn know(sources: Vec<(String, SecretSource)>, tainted: &Tainted) {
     let tainted = tainted.clone();
     let reading = spawn_blocking(move || {

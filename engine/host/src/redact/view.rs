@@ -13,7 +13,7 @@ pub(super) struct View<'a> {
     length: usize,
 }
 
-/// What a decoder found: so many bytes of the text stand for these.
+/// What a decoder found: this many bytes of the text stand for these.
 type Decoded = (usize, [u8; 4], usize);
 
 /// A way to look behind escapes: which bytes begin one, and what one stands for.

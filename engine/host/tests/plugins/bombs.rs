@@ -53,7 +53,7 @@ fn surroundings() -> (MemorySection, ExportSection) {
     (memories, exports)
 }
 
-/// A program with one segment of so many items, each a constant expression of three bytes.
+/// A program with one segment of this many items, each a constant expression of three bytes.
 fn segment(items: usize) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], []);

@@ -58,7 +58,7 @@ fn serve() -> u16 {
     port
 }
 
-/// The plugin with a grant for the server that follows so many redirects, and what a step asks of a path.
+/// The plugin with a grant for the server that follows this many redirects, and what a step asks of a path.
 async fn bench(redirects: u8) -> (Bench, impl Fn(&str, Value) -> Value) {
     let bench = Bench::of("http", Limits::default()).await;
     bench.grant(&format!(

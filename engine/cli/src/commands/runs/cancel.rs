@@ -3,7 +3,7 @@
 use daemon::view::CancelRequest;
 use runwright_core::By;
 
-use crate::follow::{Signals, hand_over, see_on, stands};
+use crate::follow::{Signals, close_after_others, hand_over, see_on, stands};
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -11,7 +11,7 @@ Examples:
   runwright runs cancel latest --reason 'wrong host'
   runwright runs cancel 01m5d --rollback
 
-The step in flight is told to stop, no other one starts but those marked `always`, and what was done stays done or, with \
+The step in flight is asked to stop, no other one starts but those marked `always`, and what was done stays done or, with \
 --rollback, is undone. The exit code is 0 if the run ends as asked, else that of its end.";
 
 /// Cancel a run and wait until it is over
@@ -49,7 +49,7 @@ impl Cancel {
                 other => Ok(other),
             },
             Err(error) => {
-                access.close().await;
+                close_after_others(context, access, signals).await;
                 Err(Error::from(error).during(&format!("cancel run {}", self.run)))
             }
         }

@@ -1,6 +1,6 @@
 //! `runwright runs resume`
 
-use crate::follow::{Signals, hand_over, see_on, stands};
+use crate::follow::{Signals, close_after_others, hand_over, see_on, stands};
 use crate::{Context, Error};
 
 const EXAMPLES: &str = "\
@@ -35,7 +35,7 @@ impl Resume {
             Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
             Ok(before) => see_on(context, access, &before, signals).await,
             Err(error) => {
-                access.close().await;
+                close_after_others(context, access, signals).await;
                 Err(Error::from(error).during(&format!("resume run {}", self.run)))
             }
         }

@@ -3,7 +3,7 @@
 use daemon::view::{RunView, StepView};
 use runwright_core::{By, RunStatus};
 
-use crate::follow::{Signals, grouped, hand_over, see_on, stands};
+use crate::follow::{Signals, close_after_others, grouped, hand_over, see_on, stands};
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -46,7 +46,7 @@ impl Rollback {
                 other => Ok(other),
             },
             Err(error) => {
-                access.close().await;
+                close_after_others(context, access, signals).await;
                 Err(Error::from(error).during(&format!("roll back run {}", self.run)))
             }
         }

@@ -14,7 +14,7 @@ use crate::{Error, Journal, SledJournal};
 
 const STATE: &str = "JOURNAL_TEST_FULL";
 
-/// A file system of so many MiB; none where this process may not mount one.
+/// A file system of this many MiB; none where this process may not mount one.
 struct Small {
     dir: tempfile::TempDir,
 }

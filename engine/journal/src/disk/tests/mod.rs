@@ -42,7 +42,7 @@ fn open(dir: &Path, options: &Options) -> SledJournal {
     SledJournal::open_with(dir, options).unwrap()
 }
 
-/// A journal with so many runs of 1, 2, 3 … records by turns, a source, inbox entries and a setting.
+/// A journal with this number of runs of 1, 2, 3 … records by turns, a source, inbox entries and a setting.
 fn fill(dir: &Path, options: &Options, runs: u64) -> Vec<String> {
     let journal = open(dir, options);
     for n in 1..=runs {

@@ -27,7 +27,7 @@ impl Chance {
         if end == 0 { 0 } else { (self.next() % end as u64) as usize }
     }
 
-    /// Yes once in so many times.
+    /// True once in N times.
     pub(super) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
