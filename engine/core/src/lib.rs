@@ -30,7 +30,7 @@ pub use event::{
 pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
 pub use recovery::{Recovery, recovery};
-pub use run::{Attempt, Attempts, Effect, Misfit, Path, Phase, Run, ScriptCall, StepRun, StepState};
+pub use run::{Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Run, ScriptCall, StepRun, StepState};
 pub use runbook::{
     Input, InputKind, Lock, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work,
 };

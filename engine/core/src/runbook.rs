@@ -52,8 +52,7 @@ impl Runbook {
     /// The actions that its steps use, each once, in order of first use.
     pub fn actions(&self) -> Vec<&ActionName> {
         let mut names = Vec::new();
-        let mut rest: Vec<&Step> = self.steps.iter().rev().map(|step| &**step).collect();
-        while let Some(step) = rest.pop() {
+        for step in self.all_steps() {
             for work in std::iter::once(&step.work).chain(&step.undo) {
                 let used = match work {
                     Work::Action { action, .. } => std::slice::from_ref(action),
@@ -66,9 +65,19 @@ impl Runbook {
                     }
                 }
             }
-            rest.extend(step.steps().rev());
         }
         names
+    }
+
+    /// Every step, each followed by those in it.
+    pub fn all_steps(&self) -> Vec<&Step> {
+        let mut rest: Vec<&Step> = self.steps.iter().rev().map(|step| &**step).collect();
+        let mut all = Vec::new();
+        while let Some(step) = rest.pop() {
+            all.push(step);
+            rest.extend(step.steps().rev());
+        }
+        all
     }
 }
 

@@ -13,7 +13,9 @@ impl Check<'_> {
     /// What takes a step back: a call of an action, or a script. It runs when others have run, so it reads all steps.
     pub(crate) fn undo(&mut self, node: &Node, scope: Scope) -> Option<Work> {
         let scope = match scope {
-            Scope::Run { inputs, steps, .. } => Scope::Run { inputs, steps, before: steps.len(), output: false },
+            Scope::Run { inputs, steps, items, depth, .. } => {
+                Scope::Run { inputs, steps, before: steps.len(), output: false, items, depth }
+            }
             other => other,
         };
         let fields = self.map(node, "a map with `uses` or `script`")?;
@@ -39,16 +41,17 @@ impl Check<'_> {
     /// Warns of a rollback that can't take anything back.
     pub(crate) fn rollback(&mut self, runbook: &Runbook, fields: &[Entry], steps: &[Node]) {
         let Some(catalog) = self.catalog else { return };
-        let undoable = |step: &Step| {
+        let undoable = |step: &&Step| {
             let acts = match &step.work {
                 Work::Action { action, .. } => std::slice::from_ref(action),
                 Work::Script { acts, .. } => acts,
-                Work::Wait { .. } => &[],
+                _ => &[],
             };
             step.undo.is_some() || acts.iter().any(|act| catalog.get(act).is_none_or(|facts| facts.has_undo))
         };
-        let asked = |step: &Step| step.on_failure == OnFailure::Rollback;
-        if !runbook.steps.iter().any(asked) || runbook.steps.iter().any(undoable) {
+        let asked = |step: &&Step| matches!(step.on_failure, OnFailure::Rollback | OnFailure::RollbackWave);
+        let all = runbook.all_steps();
+        if !all.iter().copied().any(|step| asked(&step)) || all.iter().copied().any(|step| undoable(&step)) {
             return;
         }
         let entries = steps.iter().flat_map(Node::entries).chain(fields);

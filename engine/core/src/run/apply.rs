@@ -55,6 +55,7 @@ impl Run {
             lock: lock.clone(),
             nodes: vec![root],
             at: HashMap::from([("".into(), ROOT)]),
+            changed: Vec::new(),
             stage: if lock.is_some() { Stage::Queued } else { Stage::Open },
             outputs: Map::new(),
             failure: None,
@@ -90,7 +91,11 @@ impl Run {
         {
             return Err(Misfit::new(name(&record.event), format!("a run that is {}", status.as_str())));
         }
-        self.transition(record)?;
+        let before = std::mem::take(&mut self.changed);
+        if let Err(misfit) = self.transition(record) {
+            self.changed = before;
+            return Err(misfit);
+        }
         self.seq = record.seq;
         self.updated = record.at;
         debug_assert!(!self.status().is_finished() || self.attempts().all(|(_, step)| step.active().is_none()));
@@ -110,9 +115,8 @@ impl Run {
             Event::Locked => Err(Misfit::new("locked", "a run that waits for no lock")),
             Event::Skipped { step, reason } => {
                 let id = self.pending(step, "skipped")?;
-                let step = self.at_mut(id);
-                step.state = StepState::Skipped(*reason);
-                step.ended = Some(at);
+                self.at_mut(id).ended = Some(at);
+                self.set(id, StepState::Skipped(*reason));
                 self.pass(id);
                 Ok(())
             }

@@ -51,7 +51,8 @@ impl Run {
 
     /// Brings a node to this state; what stands above it learns of that.
     pub(super) fn set(&mut self, id: NodeId, state: StepState) {
-        self.at_mut(id).state = state;
+        let before = std::mem::replace(&mut self.at_mut(id).state, state);
+        self.changed.push((id, before));
         self.refresh(id);
     }
 
@@ -98,8 +99,9 @@ impl Run {
         };
         match verdict {
             Recovery::Verify => {
-                if let StepState::Active(attempt) = &mut self.at_mut(id).state {
-                    attempt.phase = Phase::Verifying { reason: reason.to_owned() };
+                if let Some(attempt) = self.at(id).active().cloned() {
+                    let phase = Phase::Verifying { reason: reason.to_owned() };
+                    self.set(id, StepState::Active(Attempt { phase, ..attempt }));
                 }
             }
             verdict => self.follow(verdict, id, direction, reason, at),

@@ -1,6 +1,7 @@
 //! Nodes that hold others: which way they go, which child comes next, and what a child's failure means above it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::tree::{NodeId, ROOT};
 use super::{Attempt, Phase, Run, StepState};
@@ -50,6 +51,34 @@ pub(super) struct Inside {
     pub(super) failures: u32,
     /// Failures that it bears.
     pub(super) failures_max: u32,
+}
+
+/// How far a for-each is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Items {
+    /// Items that have come to their end.
+    pub done: usize,
+    /// Those of them that failed.
+    pub failed: usize,
+    /// All items.
+    pub all: usize,
+    /// The wave that is at work, from 1.
+    pub wave: usize,
+    /// All waves.
+    pub waves: usize,
+}
+
+impl fmt::Display for Items {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} done", self.done, self.all)?;
+        if self.failed > 0 {
+            write!(f, ", {} failed", self.failed)?;
+        }
+        if self.waves > 1 {
+            write!(f, ", wave {} of {}", self.wave, self.waves)?;
+        }
+        Ok(())
+    }
 }
 
 impl Inside {
@@ -176,6 +205,29 @@ impl Run {
         children.get(first).copied().unwrap_or(child)
     }
 
+    /// How far the for-each at this path is; none where there is no such thing.
+    pub fn items(&self, path: &str) -> Option<Items> {
+        let id = self.find(path).filter(|id| self.is_each(*id))?;
+        let (inside, children) = (self.inside(id)?, &self.node(id).children);
+        let is_gate = |child: &NodeId| self.item_of(*child).is_none();
+        let mut waves: Vec<usize> = Vec::new();
+        for (n, end) in inside.segments.iter().enumerate() {
+            let first = if n == 0 { 0 } else { inside.segments[n - 1] };
+            if first < *end && !is_gate(&children[first]) {
+                waves.push(*end);
+            }
+        }
+        let items = || children.iter().filter(|child| !is_gate(child)).map(|child| &self.at(*child).state);
+        let is_over = |state: &&StepState| !matches!(state, StepState::Pending | StepState::Active(_));
+        Some(Items {
+            done: items().filter(is_over).count(),
+            failed: items().filter(|state| **state == StepState::Failed).count(),
+            all: items().count(),
+            wave: waves.iter().filter(|end| **end < inside.next).count() + 1,
+            waves: waves.len(),
+        })
+    }
+
     pub(super) fn is_each(&self, id: NodeId) -> bool {
         matches!(self.step_at(id).work, Work::Each { .. })
     }
@@ -236,9 +288,8 @@ impl Run {
     pub(super) fn skip_rest(&mut self, id: NodeId, at: Timestamp) {
         for child in self.node(id).children.clone() {
             if self.is_pending(child) {
-                let child = self.at_mut(child);
-                child.state = StepState::Skipped(SkipReason::NotReached);
-                child.ended = Some(at);
+                self.at_mut(child).ended = Some(at);
+                self.set(child, StepState::Skipped(SkipReason::NotReached));
             }
         }
     }

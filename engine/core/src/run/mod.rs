@@ -29,6 +29,7 @@ use crate::{
 
 pub use apply::Misfit;
 pub use due::Effect;
+pub use inside::Items;
 
 /// One run of a runbook: everything that its history says, and nothing that it does not.
 ///
@@ -49,6 +50,8 @@ pub struct Run {
     nodes: Vec<Node>,
     at: HashMap<Path, NodeId>,
     stage: Stage,
+    /// The nodes whose state the last record changed, each with its state before.
+    changed: Vec<(NodeId, StepState)>,
     outputs: Map,
     failure: Option<Failure>,
     seq: u64,
@@ -347,6 +350,14 @@ impl Run {
     /// The step at this path, and what became of it.
     pub fn step(&self, path: &str) -> Option<(&Step, &StepRun)> {
         Some(self.shown(self.find(path)?))
+    }
+
+    /// What the last record changed: each step with its state before.
+    pub fn changed(&self) -> impl Iterator<Item = (&Step, &StepRun, &StepState)> {
+        let mut changed: Vec<&(NodeId, StepState)> = self.changed.iter().collect();
+        changed.sort_by_key(|(id, _)| *id);
+        changed.dedup_by_key(|(id, _)| *id);
+        changed.into_iter().map(|(id, before)| (self.step_at(*id), self.at(*id), before))
     }
 
     /// What is in the step at this path: the calls of a script, the steps of a group.
