@@ -65,6 +65,11 @@ impl Check<'_> {
         let field = |key| find(fields, key);
         let name = match field("as") {
             Some(field) => self.item_name(&field.value, scope),
+            None if scope.items().contains(&"item") => {
+                let error = self.error("missing-key", first(node), "there is an `item` around this `for-each` already");
+                error.help("give its item a name of its own, for example `as: disk`");
+                None
+            }
             None => Some("item".to_owned()),
         };
         let waves = field("waves").map_or(Some(Vec::new()), |field| self.waves(&field.value));
@@ -103,12 +108,14 @@ impl Check<'_> {
     pub(crate) fn only_for_each(&mut self, fields: &[Entry], kinds: &[&Entry]) {
         let is_parallel = kinds.iter().any(|kind| kind.key == "parallel");
         for entry in fields {
-            let of_both = matches!(entry.key.as_str(), "at-once" | "fail-fast") && !is_parallel;
-            if OF_EACH.contains(&entry.key.as_str()) || of_both {
-                let of = if of_both { "`parallel` or `for-each`" } else { "`for-each`" };
-                let message = format!("`{}` belongs to {of}", entry.key);
-                self.error("bad-value", entry.at.clone(), message).help("leave it out");
-            }
+            let of = match entry.key.as_str() {
+                "at-once" if !is_parallel => "`parallel` or `for-each`",
+                "fail-fast" if !is_parallel => "`parallel`",
+                key if OF_EACH.contains(&key) => "`for-each`",
+                _ => continue,
+            };
+            let message = format!("`{}` belongs to {of}", entry.key);
+            self.error("bad-value", entry.at.clone(), message).help("leave it out");
         }
     }
 
@@ -215,7 +222,7 @@ impl Check<'_> {
             let seen: Vec<&str> =
                 if in_order { all.clone() } else { around.iter().copied().chain([ids[at]]).collect() };
             let before = around.len() + if in_order { at } else { 0 };
-            let step = self.step(node, same, on_failure, scope.inside(&seen, before))?;
+            let Some(step) = self.step(node, same, on_failure, scope.inside(&seen, before)) else { continue };
             read.extend(step.builds_on.iter().filter(|id| around.contains(&id.as_str())).cloned());
             steps.push(Arc::new(step));
         }

@@ -10,7 +10,7 @@ use crate::scope::Scope;
 const KEYS: Keys = Keys {
     of: "a runbook",
     known: &["name", "description", "inputs", "on", "lock", "on-failure", "steps", "outputs"],
-    later: &["silence", "throttle", "undo", "schedule", "timeout"],
+    later: &["silence", "throttle", "undo", "schedule", "timeout", "defaults", "max-parallel"],
 };
 
 impl Check<'_> {

@@ -3,7 +3,7 @@
 use runwright_core::{OnFailure, Runbook, Step, Work};
 
 use crate::check::{Check, Keys, find};
-use crate::node::{Entry, Node};
+use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
@@ -54,12 +54,25 @@ impl Check<'_> {
         if !all.iter().copied().any(|step| asked(&step)) || all.iter().copied().any(|step| undoable(&step)) {
             return;
         }
-        let entries = steps.iter().flat_map(Node::entries).chain(fields);
-        let asks = |entry: &&Entry| entry.key == "on-failure" && entry.value.text() == Some("rollback");
-        if let Some(entry) = entries.filter(asks).min_by_key(|entry| entry.at.start) {
+        let mut entries: Vec<&Entry> = fields.iter().collect();
+        steps.iter().for_each(|step| deep(step, &mut entries));
+        let asks = |entry: &&&Entry| {
+            entry.key == "on-failure" && matches!(entry.value.text(), Some("rollback" | "rollback-wave"))
+        };
+        if let Some(entry) = entries.iter().filter(asks).min_by_key(|entry| entry.at.start) {
             let warning =
                 self.warning("no-undo", entry.at.start..entry.value.span.end, "nothing can be rolled back here");
             warning.help("no step has an `undo`, and no action in it has one of its own");
+        }
+    }
+}
+
+/// The entries of a step, and of the steps in it.
+fn deep<'n>(step: &'n Node, all: &mut Vec<&'n Entry>) {
+    for entry in step.entries() {
+        all.push(entry);
+        if let ("steps" | "parallel" | "between", Kind::List(steps)) = (entry.key.as_str(), &entry.value.kind) {
+            steps.iter().for_each(|step| deep(step, all));
         }
     }
 }

@@ -248,10 +248,9 @@ impl Run {
             failure.kind = FailureKind::Partial;
             failure.message += "; an earlier attempt, whose answer was lost, may have happened";
         }
-        let kind = failure.kind;
         step.failure = Some(failure);
         self.conclude(id, StepState::Failed, at);
-        self.rise(id, kind, at);
+        self.rise(id, at);
     }
 
     /// Whether one more attempt is allowed. A run that is ending repeats only what its end needs.

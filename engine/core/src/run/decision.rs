@@ -33,7 +33,7 @@ impl Run {
                 if let Some(inside) = self.inside_mut(around).filter(|inside| inside.course == Course::Forward) {
                     inside.cause = Some(step);
                 }
-                self.take_back_from(around, at);
+                self.take_back_from(step, around, at);
                 self.fail(id, decided(), at);
             }
         }
@@ -41,20 +41,16 @@ impl Run {
     }
 
     /// What is around a step takes back what it did, up to the whole run.
-    fn take_back_from(&mut self, mut around: NodeId, at: Timestamp) {
+    fn take_back_from(&mut self, mut from: NodeId, mut around: NodeId, at: Timestamp) {
         loop {
             self.set_course(around, Course::Undoing);
+            let others = self.inside(around).map(|inside| inside.open.clone()).unwrap_or_default();
+            others.into_iter().filter(|other| *other != from).for_each(|other| self.stop(other, Course::Undoing, at));
             let Some(parent) = self.node(around).parent else { return };
             if let Some(inside) = self.inside_mut(parent).filter(|inside| inside.course == Course::Forward) {
                 inside.cause = Some(around);
-                self.set_course(parent, Course::Undoing);
-                let others = self.inside(parent).map(|inside| inside.open.clone()).unwrap_or_default();
-                others
-                    .into_iter()
-                    .filter(|other| *other != around)
-                    .for_each(|other| self.stop(other, Course::Undoing, at));
             }
-            around = parent;
+            (from, around) = (around, parent);
         }
     }
 

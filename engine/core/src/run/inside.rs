@@ -34,6 +34,8 @@ pub(super) struct Inside {
     pub(super) at_once: u32,
     /// Whether the first failure stops the children at work.
     fail_fast: bool,
+    /// Whether the children at work were stopped.
+    stopped: bool,
     /// Where each part ends, among the children: a part begins when all before it has ended.
     pub(super) segments: Vec<usize>,
     /// Children before this one have begun, or will not.
@@ -104,8 +106,11 @@ impl Run {
     }
 
     /// Whether no further step starts there but those that always run.
+    ///
+    /// Where steps go side by side, those at work come to their own ends when another one failed, unless they were stopped.
     pub(super) fn ends(&self, around: NodeId) -> bool {
-        self.course_of(around) != Course::Forward
+        let ends = |inside: &Inside| inside.course != Course::Forward && (inside.at_once == 1 || inside.stopped);
+        self.inside(around).is_some_and(ends)
     }
 
     /// Something about the node has changed: what is known of it above changes with it.
@@ -163,19 +168,22 @@ impl Run {
 
     /// A step failed for good: what holds it goes where its `on-failure` says, unless that is ending already. What the
     /// failure of a call means, its script decides.
-    pub(super) fn rise(&mut self, id: NodeId, kind: FailureKind, at: Timestamp) {
+    pub(super) fn rise(&mut self, id: NodeId, at: Timestamp) {
+        let kind = self.decided_by(id);
         let Some(parent) = self.node(id).parent.filter(|parent| !self.is_script(*parent)) else { return };
         let step = self.step_at(id);
         let (mut follows, is_each) = (step.on_failure.after(kind, step.always), self.is_each(parent));
         let on_failure = self.step_at(parent).on_failure;
         let (is_item, from) = (self.item_of(id).is_some(), self.part_of(parent, id));
+        // A missing grant says nothing about an item.
+        let is_refusal = matches!(kind, FailureKind::Denied | FailureKind::InvalidInput);
         let Some(inside) = self.inside_mut(parent) else { return };
         if inside.course != Course::Forward {
             return;
         }
         if is_each {
             inside.failures += u32::from(is_item);
-            if is_item && inside.failures <= inside.failures_max {
+            if is_item && !is_refusal && inside.failures <= inside.failures_max {
                 return;
             }
             follows = OnFailure::Stop;
@@ -197,10 +205,20 @@ impl Run {
         }
     }
 
+    /// What kind of failure it was in the first place: that of the innermost step that decided.
+    fn decided_by(&self, mut id: NodeId) -> FailureKind {
+        while let Some(cause) = self.inside(id).and_then(|inside| inside.cause) {
+            id = cause;
+        }
+        self.at(id).failure.as_ref().map_or(FailureKind::Permanent, |failure| failure.kind)
+    }
+
     /// The first child of the part in which this child is.
     fn part_of(&self, parent: NodeId, child: NodeId) -> NodeId {
         let children = &self.node(parent).children;
         let place = children.binary_search(&child).unwrap_or(0);
+        // What a gate between two waves finds is about the wave before it.
+        let place = if self.item_of(child).is_none() && self.is_each(parent) { place.saturating_sub(1) } else { place };
         let first = self.inside(parent).map_or(0, |inside| inside.part(place));
         children.get(first).copied().unwrap_or(child)
     }
@@ -257,7 +275,9 @@ impl Run {
     /// What is at work in a node comes to its end: steps that wait will not be tried again, calls are asked to stop, and
     /// what holds steps goes on this course.
     pub(super) fn stop_children(&mut self, id: NodeId, course: Course, at: Timestamp) {
-        let open: Vec<NodeId> = self.inside(id).map(|inside| inside.open.iter().copied().collect()).unwrap_or_default();
+        let Some(inside) = self.inside_mut(id) else { return };
+        inside.stopped = true;
+        let open: Vec<NodeId> = inside.open.iter().copied().collect();
         open.into_iter().for_each(|child| self.stop(child, course, at));
     }
 
@@ -265,7 +285,9 @@ impl Run {
         let Some(Attempt { direction, phase, .. }) = self.at(id).active().cloned() else { return };
         let ends = direction == Direction::Forward && !self.step_at(id).always;
         match phase {
-            Phase::Calling | Phase::Verifying { .. } => self.at_mut(id).told_to_stop = true,
+            Phase::Calling | Phase::Verifying { .. } if direction == Direction::Forward => {
+                self.at_mut(id).told_to_stop = true;
+            }
             Phase::Inside if ends => {
                 if self.course_of(id) == Course::Forward {
                     self.set_course(id, course);

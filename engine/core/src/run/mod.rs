@@ -322,6 +322,11 @@ impl Run {
         Some(self.shown(cause))
     }
 
+    /// How many places it has.
+    pub fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The sequence number of its last record.
     pub fn seq(&self) -> u64 {
         self.seq

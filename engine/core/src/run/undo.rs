@@ -137,9 +137,8 @@ impl Run {
             StepState::Succeeded => true,
             StepState::Failed => {
                 let partial = state.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Partial);
-                // What holds steps, and a script, may have acted before it failed: its own undo takes that back.
-                let acted = !state.calls.is_empty() || !self.node(id).children.is_empty();
-                partial || (step.undo.is_some() && acted)
+                // A script may have acted before it failed: its own undo takes that back.
+                partial || (step.undo.is_some() && !state.calls.is_empty())
             }
             StepState::Unknown { direction: Direction::Forward, .. } => self.is_undone_unsettled(id),
             _ => false,

@@ -99,6 +99,12 @@ impl Task {
         if count > ITEMS_MAX {
             return Err(wrong(format!("it has {count} items, and {ITEMS_MAX} are possible")));
         }
+        let body = self.run.step(path).map_or(0, |(step, _)| size(step));
+        let nodes = self.run.size().saturating_add(count.saturating_mul(body));
+        if nodes > NODES_MAX {
+            let why = format!("its {count} items of {body} steps are more than a run can have: {NODES_MAX} in all");
+            return Err(wrong(why));
+        }
         let ends: Vec<usize> = waves.iter().map(|end| end.up(count)).collect();
         let input = json!({ "items": items, "waves": ends, "max-failures": max_failures.down(count) });
         too_large(&input).map_or(Ok(input), |why| Err(wrong(why)))
@@ -162,6 +168,14 @@ impl Task {
             Err(failure) => Event::Finished { outputs: Map::new(), failure: Some(failure) },
         }
     }
+}
+
+/// Steps, items and calls of one run, at most.
+const NODES_MAX: usize = 100_000;
+
+/// How many steps are in a step, at every depth, for one item.
+fn size(step: &Step) -> usize {
+    step.steps().map(|inner| 1 + size(inner)).sum()
 }
 
 /// Items of one for-each, at most.

@@ -93,7 +93,7 @@ impl Books {
     /// Whether an attempt of this script is in flight.
     pub(crate) fn is_calling(&self, run: RunId, script: &str) -> bool {
         let state = self.state(run, script);
-        matches!(state, Some(StepState::Active(Attempt { phase: Phase::Calling, .. })))
+        matches!(state, Some(StepState::Active(Attempt { direction: Direction::Forward, phase: Phase::Calling, .. })))
     }
 
     /// A batch became durable.

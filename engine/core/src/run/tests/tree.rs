@@ -318,3 +318,71 @@ fn a_group_with_an_undo_of_its_own_is_taken_back_by_that() {
     assert_eq!(world.states(&["g", "g/a"]), "undone succeeded");
     assert_eq!((world.run.status(), world.run.not_undoable().count()), (RunStatus::RolledBack, 0));
 }
+
+#[test]
+fn a_step_beside_one_that_failed_comes_to_its_own_end() {
+    let retry = Retry { attempts: 2, ..Retry::default() };
+    let beside = Step { retry, ..step("b", "x/idem") };
+    let mut world = World::new(vec![parallel("p", false, vec![step("a", "x/read"), beside, script("s", &["x/idem"])])]);
+    world.go_on();
+    world.answers("p/a", failed(FailureKind::Permanent));
+    assert_eq!(world.go_on(), ["p/b", "p/s"], "nothing told them to stop");
+    world.answers("p/b", failed(FailureKind::Transient));
+    world.answers("p/s", succeeded(json!(1)));
+    world.now = world.now.plus_millis(60_000);
+    world.succeed(&["p/b"]);
+    assert_eq!(world.states(&["p/a", "p/b", "p/s", "p"]), "failed succeeded succeeded failed");
+}
+
+#[test]
+fn a_gate_that_fails_takes_the_wave_before_it_back() {
+    let body = vec![step("patch", "x/idem")];
+    let mut world = World::new(vec![fleet(OnFailure::RollbackWave, Share::Items(0), body)]);
+    world.succeed(&["fleet/1/patch", "fleet/between/1/bake", "fleet/2/patch", "fleet/3/patch"]);
+    world.go_on();
+    world.answers("fleet/between/2/bake", failed(FailureKind::Permanent));
+    world.succeed(&["fleet/3/patch", "fleet/2/patch"]);
+    assert_eq!(
+        world.states(&["fleet/1", "fleet/2", "fleet/3", "fleet/4", "fleet"]),
+        "succeeded undone undone skipped failed"
+    );
+}
+
+#[test]
+fn a_refusal_deep_in_a_tree_is_no_finding() {
+    for kind in [FailureKind::Denied, FailureKind::InvalidInput, FailureKind::Permanent] {
+        let probe = Step { on_failure: OnFailure::Continue, ..group("probe", vec![step("a", "x/read")]) };
+        let mut world = World::new(vec![probe, step("restart", "x/unsafe")]);
+        world.go_on();
+        world.answers("probe/a", failed(kind));
+        let calls = world.go_on();
+        assert_eq!(calls.is_empty(), kind != FailureKind::Permanent, "{kind:?}: {calls:?}");
+    }
+}
+
+#[test]
+fn a_cancel_lets_an_undo_come_to_its_end() {
+    let fails = Step { on_failure: OnFailure::Rollback, ..step("b", "x/read") };
+    let mut world = World::new(vec![group("g", vec![step("a", "x/idem"), fails])]);
+    world.succeed(&["g/a"]);
+    world.go_on();
+    world.answers("g/b", failed(FailureKind::Permanent));
+    assert_eq!(world.go_on(), ["g/a"]);
+    world.add(Event::CancelRequested { by: by(), rollback: false });
+    assert!(!world.run.step("g/a").unwrap().1.told_to_stop);
+    world.succeed(&["g/a"]);
+    assert_eq!((world.states(&["g/a", "g"]), world.run.status()), ("undone failed".to_owned(), RunStatus::Cancelled));
+}
+
+#[test]
+fn a_group_that_went_back_by_itself_is_not_taken_back_again() {
+    let undo = Some(Work::Action { action: "x/idem".parse().unwrap(), with: Map::new() });
+    let fails = Step { on_failure: OnFailure::Rollback, ..step("b", "x/read") };
+    let inner = group("g", vec![step("a", "x/idem"), fails]);
+    let mut world = World::new(vec![Step { undo, on_failure: OnFailure::Rollback, ..inner }]);
+    world.succeed(&["g/a"]);
+    world.go_on();
+    world.answers("g/b", failed(FailureKind::Permanent));
+    world.succeed(&["g/a"]);
+    assert_eq!((world.states(&["g/a", "g"]), world.run.status()), ("undone failed".to_owned(), RunStatus::RolledBack));
+}
