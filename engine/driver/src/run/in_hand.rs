@@ -8,7 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use runwright_core::{Effect, Event};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinError};
+use tokio::task::{AbortHandle, Id, JoinError};
 
 use super::perform::Turn;
 
@@ -18,7 +18,7 @@ use super::perform::Turn;
 #[derive(Default)]
 pub(super) struct InHand {
     held: Vec<Held>,
-    events: FuturesUnordered<BoxFuture<'static, (Effect, Result<Event, JoinError>)>>,
+    events: FuturesUnordered<BoxFuture<'static, (Id, Result<Event, JoinError>)>>,
 }
 
 struct Held {
@@ -73,19 +73,19 @@ impl InHand {
     pub(super) fn take(&mut self, effect: Effect, turn: Turn, cancel: Cancel, event: BoxFuture<'static, Event>) {
         let task = tokio::spawn(event);
         let abort = task.abort_handle();
-        let of = effect.clone();
+        let id = task.id();
         self.held.push(Held { effect, turn, cancel, abort });
-        self.events.push(task.map(move |event| (of, event)).boxed());
+        self.events.push(task.map(move |event| (id, event)).boxed());
     }
 
     /// The next event. None if nothing is in hand; then, or when it is dropped, nothing is lost.
     pub(super) async fn next(&mut self) -> Option<Event> {
         loop {
-            let (effect, event) = self.events.next().await?;
+            let (id, event) = self.events.next().await?;
             // What was let go is not waited for.
-            let held = self.held.iter().position(|held| held.effect == effect);
-            if let (Some(held), Some(event)) = (held, event.map_or_else(|error| broken(&effect, &error), Some)) {
-                self.held.swap_remove(held);
+            let Some(held) = self.held.iter().position(|held| held.abort.id() == id) else { continue };
+            let effect = self.held.swap_remove(held).effect;
+            if let Some(event) = event.map_or_else(|error| broken(&effect, &error), Some) {
                 return Some(event);
             }
         }

@@ -84,10 +84,13 @@ impl Books {
         self.runs.get(&run)?.run.step(path).map(|(_, state)| &state.state)
     }
 
-    /// Whether what is called there is a script.
+    /// Whether what is called there now is a script.
     pub(crate) fn is_script(&self, run: RunId, path: &str, direction: Direction) -> bool {
         let step = self.runs.get(&run).and_then(|watched| watched.run.step(path));
-        step.is_some_and(|(step, _)| matches!(step.work(direction), Work::Script { .. }))
+        step.is_some_and(|(step, state)| {
+            matches!(step.work(direction), Work::Script { .. })
+                && matches!(state.active(), Some(Attempt { phase: Phase::Calling, .. }))
+        })
     }
 
     /// Whether an attempt of this script is in flight.

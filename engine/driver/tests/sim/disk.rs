@@ -86,6 +86,7 @@ fn asked(world: &World, scripts: &mut Scripts, record: &Record) {
 fn answered(world: &World, scripts: &mut Scripts, record: &Record) {
     let run = record.run;
     match &record.event {
+        // It may have ended in the same commit.
         Event::Started { step, action: None, direction, .. } if world.books().is_script(run, step, *direction) => {
             // Run again, it gets the recorded answers, which all are there.
             world.schedule.computes(format!("{run} {step}"), true);
