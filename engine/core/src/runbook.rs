@@ -347,6 +347,18 @@ impl Share {
 }
 
 impl Work {
+    /// The word for its kind: the key that says so in a runbook.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Action { .. } => "uses",
+            Self::Script { .. } => "script",
+            Self::Wait { .. } => "wait",
+            Self::Group { at_once: None, .. } => "steps",
+            Self::Group { .. } => "parallel",
+            Self::Each { .. } => "for-each",
+        }
+    }
+
     /// The action that is called; none for scripts and waits.
     pub fn action(&self) -> Option<&ActionName> {
         match self {

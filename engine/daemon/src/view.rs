@@ -110,6 +110,9 @@ fn is_interrupted(status: RunStatus, live: bool) -> bool {
 pub struct StepView {
     /// Its path: its id, with those of the steps around it.
     pub id: String,
+    /// `uses`, `script`, `wait`, `steps`, `parallel` or `for-each`.
+    #[serde(default)]
+    pub kind: String,
     /// The word for its state. Where the calls of a script were to be taken back, it is what became of that.
     pub outcome: String,
     /// Attempts started.
@@ -184,6 +187,7 @@ impl StepView {
         let took_ms = state.started.map(|started| state.ended.unwrap_or(run.updated()).millis_since(started));
         Self {
             id: state.path.to_string(),
+            kind: step.work.kind().to_owned(),
             outcome: outcome(run, step, state).to_owned(),
             attempts: state.forward.started,
             output: state.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default(),
@@ -352,6 +356,20 @@ impl RunView {
                     Some(decide) => return Some((step, decide)),
                     None => rest.extend(step.steps.iter().rev()),
                 }
+            }
+        })
+    }
+
+    /// The steps that call, run or wait; not those that hold others, nor the calls of scripts.
+    pub fn leaves(&self) -> impl Iterator<Item = &StepView> {
+        let mut rest: Vec<&StepView> = self.steps.iter().rev().collect();
+        std::iter::from_fn(move || {
+            loop {
+                let step = rest.pop()?;
+                if !matches!(step.kind.as_str(), "steps" | "parallel" | "for-each") {
+                    return Some(step);
+                }
+                rest.extend(step.steps.iter().rev());
             }
         })
     }

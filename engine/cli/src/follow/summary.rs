@@ -116,9 +116,7 @@ fn also_failed(run: &RunView) -> Option<String> {
     if !matches!(run.outcome, RunStatus::Failed | RunStatus::RolledBack) {
         return None;
     }
-    // What holds steps failed because of those.
-    let is_leaf = |step: &&StepView| step.steps.iter().all(|inner| inner.outcome != "failed");
-    let failed = run.all_steps().filter(is_leaf).filter(|step| step.outcome == "failed");
+    let failed = run.leaves().filter(|step| step.outcome == "failed");
     let others = failed.filter(|step| Some(&step.id) != run.failed_at.as_ref());
     let failed = others.filter_map(|step| {
         let error = step.error.as_ref().filter(|error| error.kind != FailureKind::Cancelled)?;

@@ -51,7 +51,7 @@ struct StepPlan {
     /// What a script may call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     acts: Vec<String>,
-    /// `action`, `script`, `wait`, `steps`, `parallel` or `for-each`.
+    /// `uses`, `script`, `wait`, `steps`, `parallel` or `for-each`.
     kind: &'static str,
     /// How it goes through what it holds, for people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -185,7 +185,7 @@ impl StepPlan {
             id: step.id.clone(),
             action: action.map(ToString::to_string),
             acts: acts.iter().map(ToString::to_string).collect(),
-            kind: kind(&step.work),
+            kind: step.work.kind(),
             settings: each_settings(&step.work),
             until: step.until.as_ref().map(|until| until.condition.clone()),
             undo: step.undo.as_ref().map(|undo| undo.action().map_or("script".to_owned(), ToString::to_string)),
@@ -248,17 +248,6 @@ fn inner(
     }
 }
 
-fn kind(work: &Work) -> &'static str {
-    match work {
-        Work::Action { .. } => "action",
-        Work::Script { .. } => "script",
-        Work::Wait { .. } => "wait",
-        Work::Group { at_once: None, .. } => "steps",
-        Work::Group { .. } => "parallel",
-        Work::Each { .. } => "for-each",
-    }
-}
-
 /// How a step goes through those in it.
 fn each_settings(work: &Work) -> Vec<String> {
     let share = |share: &Share| match share {
@@ -272,7 +261,7 @@ fn each_settings(work: &Work) -> Vec<String> {
         }
         Work::Each { name, waves, at_once, max_failures, .. } => {
             let mut settings =
-                vec![format!("for each as `{name}`, {at_once} at once, {} may fail", share(max_failures))];
+                vec![format!("for each as `{name}`, {at_once} at once; {} may fail", share(max_failures))];
             if !waves.is_empty() {
                 settings.push(format!("waves end at {}", waves.iter().map(share).collect::<Vec<_>>().join(", ")));
             }

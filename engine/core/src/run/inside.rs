@@ -169,7 +169,8 @@ impl Run {
     /// A step failed for good: what holds it goes where its `on-failure` says, unless that is ending already. What the
     /// failure of a call means, its script decides.
     pub(super) fn rise(&mut self, id: NodeId, at: Timestamp) {
-        let kind = self.decided_by(id);
+        let decided = self.at(self.innermost(id)).failure.as_ref();
+        let kind = decided.map_or(FailureKind::Permanent, |failure| failure.kind);
         let Some(parent) = self.node(id).parent.filter(|parent| !self.is_script(*parent)) else { return };
         let step = self.step_at(id);
         let (mut follows, is_each) = (step.on_failure.after(kind, step.always), self.is_each(parent));
@@ -205,12 +206,12 @@ impl Run {
         }
     }
 
-    /// What kind of failure it was in the first place: that of the innermost step that decided.
-    fn decided_by(&self, mut id: NodeId) -> FailureKind {
+    /// The innermost step whose failure decided about this one; itself where none did.
+    pub(super) fn innermost(&self, mut id: NodeId) -> NodeId {
         while let Some(cause) = self.inside(id).and_then(|inside| inside.cause) {
             id = cause;
         }
-        self.at(id).failure.as_ref().map_or(FailureKind::Permanent, |failure| failure.kind)
+        id
     }
 
     /// The first child of the part in which this child is.
@@ -324,7 +325,7 @@ impl Run {
             return Ok(());
         }
         let remains = self.node(id).children.iter().any(|child| self.remains(*child));
-        let cause = inside.cause.map(|cause| self.shown(cause));
+        let cause = inside.cause.map(|_| self.shown(self.innermost(id)));
         let why = match cause {
             Some((_, state)) => {
                 let why = state.failure.as_ref().map_or("it failed", |failure| &failure.message);

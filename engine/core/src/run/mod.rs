@@ -315,11 +315,8 @@ impl Run {
     /// The step whose failure decided that the run stops or is rolled back; none where no failure did. Of steps that hold
     /// steps it is the innermost.
     pub fn failed_at(&self) -> Option<(&Step, &StepRun)> {
-        let mut cause = self.inside(ROOT)?.cause?;
-        while let Some(below) = self.inside(cause).and_then(|inside| inside.cause) {
-            cause = below;
-        }
-        Some(self.shown(cause))
+        self.inside(ROOT)?.cause?;
+        Some(self.shown(self.innermost(ROOT)))
     }
 
     /// How many places it has.

@@ -141,8 +141,8 @@ impl Run {
         let (above, call) = path.rsplit_once('/').ok_or_else(unknown)?;
         let script = self.find(above).filter(|id| self.is_script(*id)).ok_or_else(unknown)?;
         let calls = self.at(script).calls.len();
-        let (Some(action), true) = (action, self.computes(script) && direction == Direction::Forward && number == 1)
-        else {
+        let runs = self.computes(script) && !self.undoes(script);
+        let (Some(action), true) = (action, runs && direction == Direction::Forward && number == 1) else {
             return Err(self.misfit(script, "a call started"));
         };
         if call.parse() != Ok(calls + 1) || !self.pins.contains_key(action) {

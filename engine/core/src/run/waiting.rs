@@ -3,7 +3,7 @@
 use super::due::Rest;
 use super::tree::{NodeId, ROOT};
 use super::{Phase, Run, ScriptCall, StepRun};
-use crate::Step;
+use crate::{Direction, Step};
 
 impl Run {
     /// The call of this script that has not ended, if there is one. A script owes nothing before it has: it is run again
@@ -33,6 +33,11 @@ impl Run {
     /// Whether an attempt of it is in flight.
     pub(super) fn computes(&self, id: NodeId) -> bool {
         self.at(id).active().is_some_and(|attempt| attempt.phase == Phase::Calling)
+    }
+
+    /// Whether it is being undone.
+    pub(super) fn undoes(&self, id: NodeId) -> bool {
+        self.at(id).active().is_some_and(|attempt| attempt.direction == Direction::Undo)
     }
 
     /// The nodes with an attempt in flight, each before what is in it.

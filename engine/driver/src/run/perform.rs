@@ -53,10 +53,12 @@ impl Task {
     fn let_go(&mut self) {
         let run = &self.run;
         let asks = |step: &str| run.waits_for(step).is_some_and(|(_, call)| call.state.asks().is_some());
-        let is_over = |state: &StepRun, attempt: u32| state.active().is_none_or(|active| active.number != attempt);
+        let is_over = |state: &StepRun, direction: Direction, attempt: u32| {
+            state.active().is_none_or(|active| (active.direction, active.number) != (direction, attempt))
+        };
         self.in_hand.keep(|effect| match effect {
-            Effect::Call { step, attempt, .. } if is_script(run, effect) => {
-                !asks(step) && run.step(step).is_some_and(|(_, state)| !is_over(state, *attempt))
+            Effect::Call { step, direction, attempt } if is_script(run, effect) => {
+                !asks(step) && run.step(step).is_some_and(|(_, state)| !is_over(state, *direction, *attempt))
             }
             _ => true,
         });
