@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use runwright_core::{
     Direction, EffectClass, Event, FailureKind, Key, Outcome, Phase, Record, Run, RunId, RunStatus, Settlement,
-    StepState, Verdict, Work,
+    StepRun, StepState, Verdict, Work,
 };
 
 use crate::books::{Books, Undone, Watched, around, paths};
@@ -248,7 +248,9 @@ fn in_the_way(run: &Run, path: &str) -> Option<String> {
         let active = run.step(path).and_then(|(_, state)| state.active());
         active.is_some_and(|attempt| attempt.direction == Direction::Forward)
     };
-    let at_work = run.attempts().filter(|(_, state)| forward(&state.path));
+    // What holds steps is at work only by those.
+    let is_leaf = |state: &StepRun| state.active().is_some_and(|attempt| attempt.phase != Phase::Inside);
+    let at_work = run.attempts().filter(|(_, state)| is_leaf(state) && forward(&state.path));
     let others = at_work.filter(|(_, state)| !around(path).any(|around| *around == *state.path));
     let in_way = |other: &str| in_sequence(run, path, other) || !forward(meet(path, other).1);
     others.map(|(_, state)| state.path.to_string()).find(|other| in_way(other))

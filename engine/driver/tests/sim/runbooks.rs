@@ -29,7 +29,7 @@ const STEPS: usize = 24;
 pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
     let count = 1 + dice.below(8) as usize;
     let mut left = STEPS;
-    let steps = (0..count).map(|n| Arc::new(step(n, 0, &mut left, dice))).collect();
+    let steps = (0..count).map(|n| Arc::new(step(n, 0, true, &mut left, dice))).collect();
     let keys = ["one", "two-${{ inputs.n }}"];
     let lock = dice.percent(40).then(|| Lock {
         key: dice.one(&keys).to_owned(),
@@ -47,13 +47,13 @@ pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
     }
 }
 
-fn step(n: usize, depth: usize, left: &mut usize, dice: &mut Dice) -> Step {
+fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Step {
     let letter = ["s", "t", "u", "v"][depth];
     let id = format!("{letter}{n}");
     *left = left.saturating_sub(1);
     let (work, until) = match depth < DEPTH && *left > 4 && dice.percent(if depth == 0 { 30 } else { 20 }) {
-        true => (nested(depth + 1, left, dice), None),
-        false => work(n, dice),
+        true => (nested(depth + 1, alone, left, dice), None),
+        false => work(n, alone, dice),
     };
     let is_each = matches!(work, Work::Each { .. });
     let scripted = matches!(work, Work::Script { .. });
@@ -72,7 +72,7 @@ fn step(n: usize, depth: usize, left: &mut usize, dice: &mut Dice) -> Step {
         on_unknown: dice.one(&[OnUnknown::Ask, OnUnknown::Ask, OnUnknown::Fail, OnUnknown::Retry]),
         idempotent: dice.percent(10),
         always: dice.percent(12),
-        undo: (!is_wait && dice.percent(20)).then(|| undo(&id, dice)),
+        undo: (!is_wait && dice.percent(20)).then(|| undo(&id, alone, dice)),
         point_of_no_return: dice.percent(5),
         until,
         ..Step::new(id, work)
@@ -80,27 +80,30 @@ fn step(n: usize, depth: usize, left: &mut usize, dice: &mut Dice) -> Step {
 }
 
 /// Steps in a step: one after the other, side by side, or for each item.
-fn nested(depth: usize, left: &mut usize, dice: &mut Dice) -> Work {
-    let count = 1 + dice.below(3) as usize;
-    let mut steps: Vec<Arc<Step>> = (0..count).map(|n| Arc::new(step(n, depth, left, dice))).collect();
-    match dice.below(3) {
+fn nested(depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Work {
+    let (count, kind) = (1 + dice.below(3) as usize, dice.below(3));
+    let at_once = 1 + dice.below(3) as u32;
+    // Two scripts that compute at the same time would race for who asks first: one seed would be many histories.
+    let alone = alone && (kind == 0 || at_once == 1);
+    let mut steps: Vec<Arc<Step>> = (0..count).map(|n| Arc::new(step(n, depth, alone, left, dice))).collect();
+    match kind {
         0 => Work::Group { steps, at_once: None, fail_fast: false },
         1 => {
             // Side by side none reads another.
             for step in &mut steps {
                 Arc::make_mut(step).builds_on.clear();
             }
-            Work::Group { steps, at_once: Some(1 + dice.below(3) as u32), fail_fast: dice.percent(40) }
+            Work::Group { steps, at_once: Some(at_once), fail_fast: dice.percent(40) }
         }
         _ => {
             let group = |steps| Arc::new(Step::new("", Work::Group { steps, at_once: None, fail_fast: false }));
-            let gate = dice.percent(50).then(|| group(vec![Arc::new(step(0, DEPTH, left, dice))]));
+            let gate = dice.percent(50).then(|| group(vec![Arc::new(step(0, DEPTH, alone, left, dice))]));
             let waves = [vec![], vec![Share::Items(1), Share::Percent(50)], vec![Share::Percent(30)]];
             Work::Each {
                 items: dice.one(&[json!([1, 2, 3, 4]), json!([7]), json!("${{ [1, 2, inputs.n] }}"), json!([])]),
                 name: "item".into(),
                 waves: dice.one(&waves),
-                at_once: 1 + dice.below(3) as u32,
+                at_once,
                 max_failures: dice.one(&[Share::Items(0), Share::Items(1), Share::Percent(50)]),
                 body: group(steps),
                 between: gate,
@@ -109,9 +112,9 @@ fn nested(depth: usize, left: &mut usize, dice: &mut Dice) -> Work {
     }
 }
 
-fn work(n: usize, dice: &mut Dice) -> (Work, Option<Until>) {
+fn work(n: usize, alone: bool, dice: &mut Dice) -> (Work, Option<Until>) {
     match dice.below(100) {
-        0..12 => (script(dice.one(&SCRIPTS)), None),
+        0..12 if alone => (script(dice.one(&SCRIPTS)), None),
         12..18 => (Work::Wait { time: format!("{}s", dice.below(7_200)) }, None),
         18..24 => {
             let every_ms = 200 + dice.below(3_000);
@@ -126,7 +129,7 @@ fn work(n: usize, dice: &mut Dice) -> (Work, Option<Until>) {
     }
 }
 
-fn undo(id: &str, dice: &mut Dice) -> Work {
+fn undo(id: &str, alone: bool, dice: &mut Dice) -> Work {
     let with = [
         json!({ "of": id }),
         json!({ "was": format!("${{{{ steps.{id}.output }}}}") }),
@@ -134,7 +137,7 @@ fn undo(id: &str, dice: &mut Dice) -> Work {
         json!({ "was": format!("${{{{ steps.{id}.output.n }}}}") }),
     ];
     match dice.below(10) {
-        0 => script("inputs.n"),
+        0 if alone => script("inputs.n"),
         _ => call(dice.one(&["x/idem", "x/unsafe", "x/blind", "x/vague"]), dice.one(&with)),
     }
 }
