@@ -142,8 +142,8 @@ fn a_script_a_lock_and_waits_killed_at_every_record_end_the_same() {
 #[test]
 fn a_canary_with_a_bad_third_killed_at_every_record_ends_the_same() {
     let forward = ["run drain a", "run patch a", "run drain b", "run patch b", "run drain c", "run patch c"];
-    let wave = ["undo patch c", "undo drain c", "undo patch b", "undo drain b"];
-    let (first, tidy) = (["undo patch a", "undo drain a"], ["run tidy"]);
+    let wave = ["undo undo patch c", "undo undo drain c", "undo undo patch b", "undo undo drain b"];
+    let (first, tidy) = (["undo undo patch a", "undo undo drain a"], ["run tidy"]);
     for (how, back) in
         [("stop", vec![&tidy[..]]), ("rollback-wave", vec![&wave, &tidy]), ("rollback", vec![&wave, &first, &tidy])]
     {

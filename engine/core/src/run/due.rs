@@ -164,7 +164,7 @@ impl Run {
                 }
                 Rest::Busy
             }
-            StepState::Unknown { direction: Direction::Forward, .. } if self.node(id).undo_key.is_some() => Rest::Over,
+            StepState::Unknown { direction: Direction::Forward, .. } if self.has_effect(id) => Rest::Over,
             StepState::Unknown { .. } => Rest::Asks,
             StepState::UndoFailed { accepted: false } => Rest::Stuck,
             // A script is taken back call by call.

@@ -386,3 +386,19 @@ fn a_group_that_went_back_by_itself_is_not_taken_back_again() {
     world.succeed(&["g/a"]);
     assert_eq!((world.states(&["g/a", "g"]), world.run.status()), ("undone failed".to_owned(), RunStatus::RolledBack));
 }
+
+#[test]
+fn a_script_in_quarantine_asks_though_its_calls_could_be_taken_back() {
+    let mut world = World::new(vec![script("s", &["x/idem"])]);
+    world.go_on();
+    super::durable::act(&mut world, "s", "x/idem");
+    world.add(ended("s/1", 1, succeeded(json!(null))));
+    for _ in 0..3 {
+        world.go_on();
+        world.crash();
+    }
+    assert_eq!((world.go_on(), world.run.status()), (vec![], RunStatus::Blocked));
+    world.add(settled("s", Settlement::Failed));
+    world.go_on();
+    assert_eq!(world.run.status(), RunStatus::Failed);
+}
