@@ -38,7 +38,9 @@ fn a_thousand_histories_keep_the_promises() {
 #[test]
 fn one_seed_is_one_history() {
     for seed in 0..100 {
-        let (first, again) = (history(seed), history(seed));
+        let (mut first, mut again) = (history(seed), history(seed));
+        // What scripts drew at random stands in the records, and in nothing else.
+        (first.runs, again.runs) = Default::default();
         let differs = first.story.iter().zip(&again.story).find(|(first, again)| first != again);
         assert!(first == again, "8: seed {seed} gives two histories: {differs:?}");
     }
