@@ -52,6 +52,9 @@ pub(crate) struct Diagnosis {
     /// The status of the health check; null: no answer, or it was not asked.
     #[schemars(example = 200)]
     health_status: Option<u16>,
+    /// Why the health check has no status; null: it has one, or it was not asked.
+    #[schemars(example = &"no answer in time")]
+    health_error: Option<String>,
     /// Why the guest panicked.
     #[schemars(example = &"VFS: Unable to mount root fs")]
     panic: Option<String>,
@@ -81,6 +84,10 @@ fn diagnosis(vm: &str, seen: Observation) -> Diagnosis {
         agent: seen.agent,
         health_status: match seen.health {
             Some(Health::Status(status)) => Some(status),
+            _ => None,
+        },
+        health_error: match seen.health {
+            Some(Health::NoAnswer(why) | Health::Unknown(why)) => Some(why),
             _ => None,
         },
         panic: console.panic.filter(|_| matches!(finding, Finding::GuestPanicked | Finding::DiskUnbootable)),
@@ -123,10 +130,19 @@ fn summary(vm: &str, finding: Finding, seen: &Observation) -> String {
             Some(sign) => format!("cannot boot from its disk: {sign}"),
             None => "has a damaged disk image".into(),
         },
-        Finding::GuestHung => "hangs or has not booted yet: neither guest agent nor health check answers".into(),
-        Finding::HealthUnknown => {
-            "runs, but nothing tells whether it is healthy: it has no health check, and no guest agent answers".into()
-        }
+        Finding::GuestHung => match &seen.health {
+            Some(health) => format!("hangs or has not booted yet: no guest agent answers, and {health}"),
+            None => "hangs or has not booted yet: neither guest agent nor health check answers".into(),
+        },
+        Finding::HealthUnknown => match &seen.health {
+            Some(health @ Health::Unknown(_)) => format!("runs, but nothing tells whether it is healthy: {health}"),
+            _ => "runs, but nothing tells whether it is healthy: it has no health check, and no guest agent answers"
+                .into(),
+        },
+        Finding::HealthAddressWrong => match &seen.health {
+            Some(health) => format!("runs, and something in it answers, but {health}: mend `health` in the inventory"),
+            None => "runs, but the address of its health check is wrong".into(),
+        },
         Finding::HealthFailing => match &seen.health {
             Some(health) => format!("is not healthy: {health}"),
             None => "is not healthy".into(),
@@ -154,5 +170,22 @@ mod tests {
         assert_eq!(diagnosis.panic.as_deref(), Some("sysrq triggered crash"));
         assert_eq!(diagnosis.state, "guest-panicked");
         assert_eq!(diagnosis.console.len(), 2);
+    }
+
+    fn running(health: Health) -> Diagnosis {
+        let process = Process::Answers("running".into());
+        diagnosis("web1", Observation { process, agent: Some(false), health: Some(health), disk: None, console: None })
+    }
+
+    #[test]
+    fn a_diagnosis_says_why_the_health_check_says_nothing() {
+        let found = running(Health::Unknown("no answer: invalid peer certificate: UnknownIssuer".into()));
+        assert_eq!((found.finding, found.remedy), (Finding::HealthUnknown, Remedy::None));
+        assert_eq!(found.health_error.as_deref(), Some("no answer: invalid peer certificate: UnknownIssuer"));
+        assert!(found.summary.contains("UnknownIssuer"), "{}", found.summary);
+        let found = running(Health::Status(404));
+        assert!(found.summary.contains("the health check answered 404: mend `health`"), "{}", found.summary);
+        let found = running(Health::NoAnswer("no answer in time".into()));
+        assert!(found.summary.ends_with("the health check got no answer in time"), "{}", found.summary);
     }
 }
