@@ -6,7 +6,7 @@ mod observe;
 mod run_state;
 
 use runwright_sdk::schemars::{self, JsonSchema};
-use runwright_sdk::{Context, Outcome, Result, Span};
+use runwright_sdk::{Context, Outcome, Result, Span, log};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use classify::{Finding, Remedy};
@@ -26,6 +26,10 @@ pub(crate) struct Input {
     #[serde(default = "three_seconds")]
     #[schemars(example = serde_json::json!("3s"))]
     patience: Span,
+    /// A golden image that the VM may be rebuilt from later: that the inventory has it is known now, and not after a restart.
+    /// Empty: the VM's own, if it has one.
+    #[schemars(example = &"golden")]
+    image: Option<String>,
 }
 
 fn three_seconds() -> Span {
@@ -67,6 +71,16 @@ pub(crate) struct Diagnosis {
 
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Diagnosis>> {
     let vm = Vm::find(&input.vm, context)?;
+    match input.image.as_deref() {
+        Some("") => {
+            // It may do without: a restart mostly helps.
+            if let Err(error) = vm.golden(None) {
+                log::warn!("{} can't be rebuilt: {error}", vm.name);
+            }
+        }
+        Some(image) => drop(vm.golden(Some(image))?),
+        None => {}
+    }
     let seen = Observation::of(&vm, input.patience.into())?;
     Ok(Outcome::unchanged(diagnosis(&vm.name, seen)))
 }
@@ -170,6 +184,18 @@ mod tests {
         assert_eq!(diagnosis.panic.as_deref(), Some("sysrq triggered crash"));
         assert_eq!(diagnosis.state, "guest-panicked");
         assert_eq!(diagnosis.console.len(), 2);
+    }
+
+    #[test]
+    fn an_image_that_the_inventory_lacks_is_known_before_anything_is_done() {
+        let context = crate::inventory::tests::context();
+        let input = Input { vm: "web1".into(), patience: three_seconds(), image: Some("nosuch".into()) };
+        let error = run(input, &context).err().expect("no such image");
+        assert_eq!(error.code_text(), Some("vm.no-image"));
+        for image in [None, Some(String::new())] {
+            let input = Input { vm: "web1".into(), patience: three_seconds(), image };
+            assert!(run(input, &context).is_ok());
+        }
     }
 
     fn running(health: Health) -> Diagnosis {

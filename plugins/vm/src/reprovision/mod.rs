@@ -35,7 +35,7 @@ pub(crate) struct Input {
     /// The VM's name in the inventory.
     #[schemars(example = &"web1")]
     vm: String,
-    /// The golden image's name in the inventory; without it the VM's own.
+    /// The golden image's name in the inventory; without it, or empty: the VM's own.
     #[schemars(example = &"golden")]
     image: Option<String>,
 }
