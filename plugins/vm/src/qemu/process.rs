@@ -6,7 +6,7 @@ use runwright_sdk::exec::{Command, Output};
 use runwright_sdk::{Error, Result, clock, log};
 
 use super::{command, image, mark::Mark, qmp::Qmp, wire::Fault};
-use crate::inventory::Vm;
+use crate::{diagnose::RunState, inventory::Vm};
 
 /// How long a started QEMU may take to answer.
 const START: Duration = Duration::from_secs(20);
@@ -71,6 +71,20 @@ impl Qemu {
                 Self::Absent if Instant::now() < deadline => clock::sleep(STEP)?,
                 found => return Ok(found),
             }
+        }
+    }
+}
+
+impl Qemu {
+    /// Refuses where ending it would cost what only waiting, room on a disk, or a person can give back.
+    pub(crate) fn may_end(&mut self, vm: &Vm) -> Result<()> {
+        match self {
+            Self::Answers(qmp) => {
+                let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
+                RunState::of(&state).may_end(vm, &state)
+            }
+            Self::Held(why) => Err(held(vm, why)),
+            Self::Absent | Self::Stopped => Ok(()),
         }
     }
 }

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    diagnose::RunState,
     inventory::{Image, Vm},
     qemu::{
         image::{self, Golden},
@@ -94,13 +93,8 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovision
 fn ready(vm: &Vm, golden: &Image, begun: bool) -> Result<(Golden, Qemu)> {
     let opened = image::golden(vm, golden)?;
     let mut found = Qemu::find(vm)?;
-    match &mut found {
-        Qemu::Held(why) => return Err(process::held(vm, why)),
-        Qemu::Answers(qmp) if !begun => {
-            let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
-            RunState::of(&state).may_end(vm, &state)?;
-        }
-        _ => {}
+    if !begun || matches!(found, Qemu::Held(_)) {
+        found.may_end(vm)?;
     }
     Ok((opened, found))
 }
