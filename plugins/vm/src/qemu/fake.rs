@@ -20,6 +20,11 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// Removes the folder of a test that passed.
+pub(crate) fn remove(folder: impl AsRef<std::path::Path>) {
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// A QEMU of the VM `web1`, which has the snapshot `s1` with memory.
 pub(crate) struct Fake {
     folder: PathBuf,

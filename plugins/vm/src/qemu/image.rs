@@ -8,7 +8,7 @@ use std::{
 };
 
 use runwright_sdk::{
-    Error, Result,
+    Error, ErrorKind, Result,
     exec::{Command, Output},
 };
 use serde::Deserialize;
@@ -109,8 +109,44 @@ fn succeed(vm: &Vm, args: &[&str]) -> Result<Output> {
 
 /// Whether some process has the disk open for writing: QEMU locks its images.
 pub(crate) fn is_locked(vm: &Vm) -> Result<bool> {
+    Ok(disk(vm)? == Disk::Locked)
+}
+
+/// How the disk can be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// Nobody has it.
+    Free,
+    /// Some process has it open for writing.
+    Locked,
+    /// It can't be opened, and why.
+    Unusable(String),
+}
+
+/// Opens the disk as a QEMU would that does not share it.
+pub(crate) fn disk(vm: &Vm) -> Result<Disk> {
     let output = run(vm, &["info", "--output=json", &vm.disk])?;
-    Ok(!output.success() && String::from_utf8_lossy(&output.stderr).contains("lock"))
+    Ok(match unopened(&output) {
+        None => Disk::Free,
+        // `raw_check_lock_bytes` in QEMU's block/file-posix.c; a path may have a `lock` in it.
+        Some(why) if why.contains("Failed to get") && why.contains("lock") => Disk::Locked,
+        Some(why) => Disk::Unusable(why),
+    })
+}
+
+/// Why a file that QEMU is to read can't be opened. The image tool is asked, which runs where QEMU does: the plugin itself may
+/// not see the file. None: it can be, or the tool may not be asked.
+pub(crate) fn unreadable(vm: &Vm, path: &str) -> Result<Option<String>> {
+    match run(vm, &["info", "--output=json", "--force-share", "-f", "raw", path]) {
+        Ok(output) => Ok(unopened(&output)),
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn unopened(output: &Output) -> Option<String> {
+    let text = String::from_utf8_lossy(&output.stderr);
+    (!output.success()).then(|| text.trim().trim_start_matches("qemu-img: ").to_owned())
 }
 
 /// Looks for damage; the disk may be in use. None: it can't be read at all.
@@ -344,6 +380,7 @@ mod tests {
             assert_eq!(error.code_text(), Some("vm.image"), "{error}");
             assert!(error.to_string().contains(why), "{why}: {error}");
         }
+        crate::qemu::fake::remove(folder);
     }
 
     #[test]

@@ -92,6 +92,7 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovision
 /// disk, nor a full disk of the host, a person who paused it, or a migration. One that was `begun` is brought to its end.
 fn ready(vm: &Vm, golden: &Image, begun: bool) -> Result<(Golden, Qemu)> {
     let opened = image::golden(vm, golden)?;
+    process::may_launch(vm)?;
     let mut found = Qemu::find(vm)?;
     if !begun || matches!(found, Qemu::Held(_)) {
         found.may_end(vm)?;
