@@ -1,14 +1,21 @@
 //! The inventory: which VMs there are, and where their parts lie. The operator writes it; the plugin gets it as
 //! its configuration.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use runwright_sdk::{Context, Error, Result};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
+/// The longest path of a socket, in bytes: `sun_path` has 108, and the last of them is NUL (unix(7)).
+const SOCKET_BYTES_MAX: usize = 107;
+/// The socket with the longest name.
+const LONGEST_SOCKET: &str = "events.sock";
+
+/// VMs are read one by one, so that a mistake in one costs the others nothing.
 #[derive(Deserialize)]
 struct Inventory {
-    vms: BTreeMap<String, Vm>,
+    vms: BTreeMap<String, Value>,
 }
 
 /// One VM. Paths are absolute.
@@ -54,12 +61,33 @@ pub(crate) struct Vm {
 
 /// A golden image: its path, or its path and format.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Value")]
 pub(crate) enum Image {
     /// The format is asked of the image itself.
     Path(String),
     /// The operator says the format.
     Formatted { path: String, format: Format },
+}
+
+impl TryFrom<Value> for Image {
+    type Error = String;
+
+    fn try_from(value: Value) -> std::result::Result<Self, String> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Formatted {
+            path: String,
+            format: Format,
+        }
+        match value {
+            Value::String(path) => Ok(Self::Path(path)),
+            Value::Object(_) => {
+                let Formatted { path, format } = serde_json::from_value(value).map_err(|error| error.to_string())?;
+                Ok(Self::Formatted { path, format })
+            }
+            _ => Err(format!("expected a path, or a map with `path` and `format`, found {value}")),
+        }
+    }
 }
 
 /// The format of an image.
@@ -121,11 +149,15 @@ impl Vm {
     /// The VM called `name`.
     pub(crate) fn find(name: &str, context: &Context) -> Result<Self> {
         let mut inventory: Inventory = context.config()?;
-        let Some(mut vm) = inventory.vms.remove(name) else {
+        let Some(entry) = inventory.vms.remove(name) else {
             let names: Vec<_> = inventory.vms.into_keys().collect();
             let message = format!("there is no VM {name:?} in the inventory; it has {}", names.join(", "));
             return Err(Error::invalid_input(message).code("vm.not-in-inventory"));
         };
+        let mut vm: Self = serde_json::from_value(entry.clone()).map_err(|error| {
+            let what = misfit(&entry).unwrap_or_else(|| error.to_string());
+            Error::invalid_input(format!("{name} in the inventory: {what}")).code("vm.inventory")
+        })?;
         name.clone_into(&mut vm.name);
         vm.check()?;
         Ok(vm)
@@ -144,6 +176,13 @@ impl Vm {
         if let Some((key, path)) = paths.into_iter().find(|(_, path)| !path.starts_with('/')) {
             return Err(wrong(format!("`{key}` is {path:?}, which is no absolute path")));
         }
+        let socket = self.file(LONGEST_SOCKET);
+        if socket.len() > SOCKET_BYTES_MAX {
+            let bytes = socket.len();
+            return Err(wrong(format!(
+                "`sockets` is too long: {socket} has {bytes} bytes, and a socket's path at most {SOCKET_BYTES_MAX}"
+            )));
+        }
         match &self.forward {
             Some(forward) if !is_forward(forward) => {
                 Err(wrong(format!("`forward` is {forward:?}; it looks like this: 127.0.0.1:8081-:8080")))
@@ -157,9 +196,9 @@ impl Vm {
         format!("{}/{name}", self.sockets)
     }
 
-    /// The golden image `name`; without a name, of the VM's own.
+    /// The golden image `name`; without a name, or with an empty one, the VM's own.
     pub(crate) fn golden(&self, name: Option<&str>) -> Result<&Image> {
-        let Some(name) = name else {
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
             let image = self.image.as_ref().or_else(|| self.images.get("golden"));
             return image.ok_or_else(|| {
                 Error::invalid_input(format!("the inventory has no image for {}", self.name)).code("vm.no-image")
@@ -167,18 +206,40 @@ impl Vm {
         };
         self.images.get(name).ok_or_else(|| {
             let names: Vec<_> = self.images.keys().map(String::as_str).collect();
-            let message = format!("{} has no image {name:?} in the inventory; it has {}", self.name, names.join(", "));
+            let has =
+                if names.is_empty() { "no `images`; leave the name out for its own".into() } else { names.join(", ") };
+            let message = format!("{} has no image {name:?} in the inventory; it has {has}", self.name);
             Error::invalid_input(message).code("vm.no-image")
         })
     }
 }
 
-/// Whether it is `HOST:PORT-GUEST:PORT`, in which each address may be left out.
+/// The field of a VM that does not fit, and why: each is read on its own, with the rest as it should be.
+fn misfit(entry: &Value) -> Option<String> {
+    let fields = entry.as_object()?;
+    let wrong = |key: &str, value: &Value| {
+        let mut vm = json!({"disk": "/d", "memory": 1, "sockets": "/s"});
+        vm[key] = value.clone();
+        serde_json::from_value::<Vm>(vm).err().map(|error| error.to_string())
+    };
+    fields.iter().find_map(|(key, value)| {
+        let why = wrong(key, value)?;
+        let inner = value.as_object().filter(|_| key == "images").into_iter().flatten();
+        let image = inner.into_iter().find_map(|(name, image)| Some((name, wrong("image", image)?)));
+        Some(match image {
+            Some((name, why)) => format!("`images.{name}`: {why}"),
+            None if why.starts_with("unknown field") => why,
+            None => format!("`{key}`: {why}"),
+        })
+    })
+}
+
+/// Whether it is `HOST:PORT-GUEST:PORT`, in which each address may be left out. QEMU takes IPv4 addresses only.
 fn is_forward(text: &str) -> bool {
     let end = |text: &str| {
         let Some((address, port)) = text.rsplit_once(':') else { return false };
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '[' | ']');
-        address.chars().all(plain) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        let known = address.is_empty() || address.parse::<Ipv4Addr>().is_ok();
+        known && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
     };
     text.split_once('-').is_some_and(|(host, guest)| end(host) && end(guest))
 }
@@ -203,6 +264,7 @@ pub(crate) mod tests {
         assert_eq!((vm.name.as_str(), vm.file("qmp.sock").as_str()), ("web1", "/v/qmp.sock"));
         assert_eq!(vm.golden(None).unwrap().path(), "/i/g.qcow2");
         assert_eq!(vm.golden(Some("golden")).unwrap().path(), "/i/g.qcow2");
+        assert_eq!(vm.golden(Some("")).unwrap().path(), "/i/g.qcow2");
     }
 
     #[test]
@@ -221,12 +283,65 @@ pub(crate) mod tests {
 
     #[test]
     fn what_qemu_would_read_as_another_option_is_refused() {
-        for good in ["127.0.0.1:2000-:8080", ":2000-:80", "[::1]:2000-10.0.2.15:80"] {
+        for good in ["127.0.0.1:2000-:8080", ":2000-:80", "127.0.0.1:2000-10.0.2.15:80"] {
             assert!(is_forward(good), "{good}");
         }
         for bad in ["", ":2000", "127.0.0.1:0-:80", ":2000-:80,id=x", ":2000-:80,guestfwd=tcp::1-cmd:sh", "a b:1-:2"] {
             assert!(!is_forward(bad), "{bad}");
         }
+        // QEMU itself would refuse these, after the start.
+        for bad in ["127.0.0.300:2000-:80", "localhost:2000-:80", "[::1]:2000-:80", ":2000-guest:80", ":+2000-:80"] {
+            assert!(!is_forward(bad), "{bad}");
+        }
+    }
+
+    fn find(vms: &Value, name: &str) -> Result<Vm> {
+        Vm::find(name, &Context::new("run", "step", "key").with_config(json!({"vms": vms}).to_string()))
+    }
+
+    #[test]
+    fn a_mistake_in_one_vm_costs_the_others_nothing_and_is_named() {
+        let with = |key: &str, value: Value| {
+            let mut vm = json!({"disk": "/d", "memory": 1, "sockets": "/s"});
+            vm[key] = value;
+            vm
+        };
+        let vms = json!({
+            "good": with("cpus", json!(2)),
+            "text": with("memory", json!("2G")),
+            "number": with("image", json!(7)),
+            "vmdk": with("images", json!({"a": "/a", "old": {"path": "/g", "format": "vmdk"}})),
+            "pathless": with("image", json!({"format": "raw"})),
+            "typo": with("dsik", json!("/d")),
+            "less": {"memory": 1, "sockets": "/s"},
+            "list": [],
+        });
+        assert_eq!(find(&vms, "good").unwrap().cpus, 2);
+        for (name, expected) in [
+            ("text", "text in the inventory: `memory`: invalid type: string \"2G\", expected u32"),
+            ("number", "number in the inventory: `image`: expected a path, or a map with `path` and `format`, found 7"),
+            ("vmdk", "vmdk in the inventory: `images.old`: unknown variant `vmdk`, expected `raw` or `qcow2`"),
+            ("pathless", "pathless in the inventory: `image`: missing field `path`"),
+            ("typo", "typo in the inventory: unknown field `dsik`, expected one of"),
+            ("less", "less in the inventory: missing field `disk`"),
+            ("list", "list in the inventory: "),
+        ] {
+            let error = find(&vms, name).unwrap_err();
+            assert_eq!((error.kind(), error.code_text()), (ErrorKind::InvalidInput, Some("vm.inventory")), "{error}");
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_socket_that_can_not_be_is_refused_at_once() {
+        let sockets = |bytes: usize| {
+            let folder = format!("/{}", "d".repeat(bytes - "/".len() - "/events.sock".len()));
+            find(&json!({"a": {"disk": "/d", "memory": 1, "sockets": folder}}), "a")
+        };
+        assert!(sockets(107).is_ok());
+        let error = sockets(108).unwrap_err();
+        assert_eq!(error.code_text(), Some("vm.inventory"));
+        assert!(error.to_string().ends_with("has 108 bytes, and a socket's path at most 107"), "{error}");
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Restarted>>
             How::Started
         }
         Qemu::Stopped => {
+            process::may_launch(&vm)?;
             process::end(&vm, Qemu::Stopped)?;
             process::launch(&vm, &mark).map_err(Error::after_effect)?;
             How::Replaced

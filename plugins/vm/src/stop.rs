@@ -1,4 +1,7 @@
 //! `stop`: shuts a VM down, gently first.
+//!
+//! As with `restart`, a guest that a person paused or that migrates, a full disk, and a monitor that somebody holds are left
+//! alone, also where that comes while the guest shuts down.
 
 use runwright_sdk::schemars::{self, JsonSchema};
 use runwright_sdk::{Change, ChangeKind, Context, Error, Outcome, Preview, Result, Span, checkpoint, log};
@@ -59,7 +62,8 @@ pub(crate) struct Undo {
 
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Stopped>> {
     let vm = Vm::find(&input.vm, context)?;
-    let found = Qemu::find(&vm)?;
+    let mut found = Qemu::find(&vm)?;
+    found.may_end(&vm)?;
     let ran = match checkpoint::get(RAN)? {
         Some(ran) => ran,
         None => !matches!(found, Qemu::Absent),
@@ -94,7 +98,8 @@ fn stop(vm: &Vm, mut qmp: Qmp, grace: Span) -> Result<How> {
     } else {
         log::info!("{} is {state}: nobody there to shut down", vm.name);
     }
-    let found = Qemu::find(vm).map_err(Error::after_effect)?;
+    let mut found = Qemu::find(vm).map_err(Error::after_effect)?;
+    found.may_end(vm).map_err(Error::after_effect)?;
     process::end(vm, found).map_err(Error::after_effect).map(how)
 }
 
@@ -117,5 +122,24 @@ pub(crate) fn undo(input: Input, data: Option<Undo>, context: &Context) -> Resul
             Ok(Outcome::changed(Undo { ran }))
         }
         _ => Ok(Outcome::unchanged(Undo { ran })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qemu::fake::Fake;
+
+    #[test]
+    fn what_somebody_else_is_at_work_on_is_not_stopped() {
+        for state in ["paused", "debug", "suspended", "io-error", "inmigrate", "save-vm", "prelaunch", "some-new-state"]
+        {
+            let fake = Fake::new("stop", state, true);
+            let input = Input { vm: "web1".into(), grace: Span::seconds(1) };
+            let error = run(input, &fake.context()).err().expect(state);
+            assert_eq!(error.code_text(), Some("vm.hands-off"), "{error}");
+            let expected = format!("web1 is {state}, which this does not mend: nothing was done");
+            assert_eq!((error.to_string(), fake.told()), (expected, Vec::new()));
+        }
     }
 }

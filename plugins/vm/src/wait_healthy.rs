@@ -85,6 +85,18 @@ fn not_healthy(vm: &Vm, time: Span, health: &Health) -> Error {
         );
         return Error::permanent(message).code("vm.health-unknown");
     }
+    if let Health::Unknown(_) = health {
+        let message = format!("nothing tells whether {} is healthy: after {time} {health}", vm.name);
+        return Error::permanent(message).code("vm.health-unknown");
+    }
+    if health.is_elsewhere() {
+        let message = format!(
+            "nothing tells whether {} is healthy: something in it answers, but after {time} {health}; mend `health` in the \
+             inventory",
+            vm.name
+        );
+        return Error::permanent(message).code("vm.health-address-wrong");
+    }
     Error::transient(format!("{} is not healthy after {time}: {health}", vm.name)).code("vm.not-healthy")
 }
 
@@ -135,4 +147,20 @@ fn panicked(vm: &Vm) -> Error {
     Error::permanent(format!("{} panicked{reason}", vm.name))
         .code("vm.guest-panicked")
         .details(json!({"console": console.tail}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::tests::context;
+
+    #[test]
+    fn a_fault_of_the_check_is_told_apart_from_a_guest_that_is_not_healthy() {
+        let vm = Vm::find("web1", &context()).unwrap();
+        let code = |health| not_healthy(&vm, Span::seconds(60), &health).code_text().map(str::to_owned).unwrap();
+        assert_eq!(code(Health::Unknown("invalid peer certificate".into())), "vm.health-unknown");
+        assert_eq!(code(Health::Status(404)), "vm.health-address-wrong");
+        assert_eq!(code(Health::Status(503)), "vm.not-healthy");
+        assert_eq!(code(Health::NoAnswer("no answer in time".into())), "vm.not-healthy");
+    }
 }

@@ -6,19 +6,13 @@ mod plugins;
 mod runbooks;
 mod watching;
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 
 use crate::support::{Called, Project};
-
-/// A user whom the modes of files bind, as root is bound by none: `nobody`.
-const NOBODY: u32 = 65534;
 
 /// The project with an engine that serves it.
 fn serve(project: &Project) -> Called {
@@ -29,15 +23,21 @@ fn ready(project: &Project, served: Called) -> Called {
     served.wait_until("serving", || project.path("state/api.sock").exists())
 }
 
-/// A call by somebody whom the modes of the project's folders bind.
+/// A call by somebody whom the modes of files bind; root is bound by none, unless it gives that up. Another user might not
+/// even reach the program, in a clone that only root can read.
 fn bound(project: &Project, words: &[&str]) -> Command {
-    let mut command = project.command(words);
-    if rustix::process::geteuid().is_root() {
-        for folder in ["", "state", "state/cache", "alarms"] {
-            chown(project.path(folder), Some(NOBODY), Some(NOBODY)).expect("a folder of the project");
-        }
-        fs::set_permissions(project.folder(), fs::Permissions::from_mode(0o755)).expect("a folder");
-        command.uid(NOBODY).gid(NOBODY);
+    let call = project.command(words);
+    if !rustix::process::geteuid().is_root() {
+        return call;
+    }
+    let mut command = Command::new("setpriv");
+    command.arg("--bounding-set=-dac_override,-dac_read_search").arg(call.get_program()).args(call.get_args());
+    command.current_dir(project.folder()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, value) in call.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
     command
 }

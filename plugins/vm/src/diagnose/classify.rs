@@ -33,9 +33,12 @@ pub(crate) enum Finding {
     DiskUnbootable,
     /// It runs, but neither the guest agent nor the health check answers: it hangs, or has not booted yet.
     GuestHung,
-    /// It runs, but nothing tells whether it is healthy: there is no health check, and no guest agent answers.
+    /// It runs, but nothing tells whether it is healthy: there is no health check, and no guest agent answers; or the check
+    /// itself failed (its name, its certificate, its protocol).
     HealthUnknown,
-    /// The guest lives, but its health check fails.
+    /// Something answers at the health check's address, but neither 2xx nor 5xx: the address is not that of a health check.
+    HealthAddressWrong,
+    /// The guest lives, but its health check answers 5xx, or nobody takes its connections.
     HealthFailing,
     /// QEMU is in a state that this version does not know.
     StateUnknown,
@@ -90,10 +93,13 @@ impl Finding {
             Some(health) if health.is_good() => Self::Healthy,
             None | Some(Health::Unchecked) if agent => Self::Healthy,
             None | Some(Health::Unchecked) => Self::HealthUnknown,
+            // What failed is the check, not the guest: no reason for a power cycle.
+            Some(Health::Unknown(_)) => Self::HealthUnknown,
+            Some(health) if health.is_elsewhere() => Self::HealthAddressWrong,
             // An answer of any status comes from a guest that lives.
             Some(Health::Status(_)) => Self::HealthFailing,
-            Some(_) if agent => Self::HealthFailing,
-            Some(_) => Self::GuestHung,
+            Some(Health::NoAnswer(_)) if agent => Self::HealthFailing,
+            Some(Health::NoAnswer(_)) => Self::GuestHung,
         }
     }
 
@@ -111,6 +117,7 @@ impl Finding {
             | Self::Paused
             | Self::Moving
             | Self::HealthUnknown
+            | Self::HealthAddressWrong
             | Self::StateUnknown => Remedy::None,
         }
     }
@@ -190,6 +197,18 @@ mod tests {
         assert_eq!(running(true, Health::Unchecked), Finding::Healthy);
         assert_eq!(running(false, Health::Unchecked), Finding::HealthUnknown);
         assert_eq!(Finding::HealthUnknown.remedy(), Remedy::None);
+    }
+
+    #[test]
+    fn a_fault_of_the_health_check_is_no_reason_for_a_power_cycle() {
+        for agent in [true, false] {
+            let certificate = Health::Unknown("invalid peer certificate: UnknownIssuer".into());
+            assert_eq!(running(agent, certificate), Finding::HealthUnknown);
+            for status in [301, 404, 429] {
+                let found = running(agent, Health::Status(status));
+                assert_eq!((found, found.remedy()), (Finding::HealthAddressWrong, Remedy::None), "{status}");
+            }
+        }
     }
 
     #[test]

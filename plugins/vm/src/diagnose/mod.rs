@@ -6,7 +6,7 @@ mod observe;
 mod run_state;
 
 use runwright_sdk::schemars::{self, JsonSchema};
-use runwright_sdk::{Context, Outcome, Result, Span};
+use runwright_sdk::{Context, Outcome, Result, Span, log};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use classify::{Finding, Remedy};
@@ -26,6 +26,10 @@ pub(crate) struct Input {
     #[serde(default = "three_seconds")]
     #[schemars(example = serde_json::json!("3s"))]
     patience: Span,
+    /// A golden image that the VM may be rebuilt from later: that the inventory has it is known now, and not after a restart.
+    /// Empty: the VM's own, if it has one.
+    #[schemars(example = &"golden")]
+    image: Option<String>,
 }
 
 fn three_seconds() -> Span {
@@ -52,6 +56,9 @@ pub(crate) struct Diagnosis {
     /// The status of the health check; null: no answer, or it was not asked.
     #[schemars(example = 200)]
     health_status: Option<u16>,
+    /// Why the health check has no status; null: it has one, or it was not asked.
+    #[schemars(example = &"no answer in time")]
+    health_error: Option<String>,
     /// Why the guest panicked.
     #[schemars(example = &"VFS: Unable to mount root fs")]
     panic: Option<String>,
@@ -64,6 +71,16 @@ pub(crate) struct Diagnosis {
 
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Diagnosis>> {
     let vm = Vm::find(&input.vm, context)?;
+    match input.image.as_deref() {
+        Some("") => {
+            // It may do without: a restart mostly helps.
+            if let Err(error) = vm.golden(None) {
+                log::warn!("{} can't be rebuilt: {error}", vm.name);
+            }
+        }
+        Some(image) => drop(vm.golden(Some(image))?),
+        None => {}
+    }
     let seen = Observation::of(&vm, input.patience.into())?;
     Ok(Outcome::unchanged(diagnosis(&vm.name, seen)))
 }
@@ -81,6 +98,10 @@ fn diagnosis(vm: &str, seen: Observation) -> Diagnosis {
         agent: seen.agent,
         health_status: match seen.health {
             Some(Health::Status(status)) => Some(status),
+            _ => None,
+        },
+        health_error: match seen.health {
+            Some(Health::NoAnswer(why) | Health::Unknown(why)) => Some(why),
             _ => None,
         },
         panic: console.panic.filter(|_| matches!(finding, Finding::GuestPanicked | Finding::DiskUnbootable)),
@@ -123,10 +144,19 @@ fn summary(vm: &str, finding: Finding, seen: &Observation) -> String {
             Some(sign) => format!("cannot boot from its disk: {sign}"),
             None => "has a damaged disk image".into(),
         },
-        Finding::GuestHung => "hangs or has not booted yet: neither guest agent nor health check answers".into(),
-        Finding::HealthUnknown => {
-            "runs, but nothing tells whether it is healthy: it has no health check, and no guest agent answers".into()
-        }
+        Finding::GuestHung => match &seen.health {
+            Some(health) => format!("hangs or has not booted yet: no guest agent answers, and {health}"),
+            None => "hangs or has not booted yet: neither guest agent nor health check answers".into(),
+        },
+        Finding::HealthUnknown => match &seen.health {
+            Some(health @ Health::Unknown(_)) => format!("runs, but nothing tells whether it is healthy: {health}"),
+            _ => "runs, but nothing tells whether it is healthy: it has no health check, and no guest agent answers"
+                .into(),
+        },
+        Finding::HealthAddressWrong => match &seen.health {
+            Some(health) => format!("runs, and something in it answers, but {health}: mend `health` in the inventory"),
+            None => "runs, but the address of its health check is wrong".into(),
+        },
         Finding::HealthFailing => match &seen.health {
             Some(health) => format!("is not healthy: {health}"),
             None => "is not healthy".into(),
@@ -154,5 +184,34 @@ mod tests {
         assert_eq!(diagnosis.panic.as_deref(), Some("sysrq triggered crash"));
         assert_eq!(diagnosis.state, "guest-panicked");
         assert_eq!(diagnosis.console.len(), 2);
+    }
+
+    #[test]
+    fn an_image_that_the_inventory_lacks_is_known_before_anything_is_done() {
+        let context = crate::inventory::tests::context();
+        let input = Input { vm: "web1".into(), patience: three_seconds(), image: Some("nosuch".into()) };
+        let error = run(input, &context).err().expect("no such image");
+        assert_eq!(error.code_text(), Some("vm.no-image"));
+        for image in [None, Some(String::new())] {
+            let input = Input { vm: "web1".into(), patience: three_seconds(), image };
+            assert!(run(input, &context).is_ok());
+        }
+    }
+
+    fn running(health: Health) -> Diagnosis {
+        let process = Process::Answers("running".into());
+        diagnosis("web1", Observation { process, agent: Some(false), health: Some(health), disk: None, console: None })
+    }
+
+    #[test]
+    fn a_diagnosis_says_why_the_health_check_says_nothing() {
+        let found = running(Health::Unknown("no answer: invalid peer certificate: UnknownIssuer".into()));
+        assert_eq!((found.finding, found.remedy), (Finding::HealthUnknown, Remedy::None));
+        assert_eq!(found.health_error.as_deref(), Some("no answer: invalid peer certificate: UnknownIssuer"));
+        assert!(found.summary.contains("UnknownIssuer"), "{}", found.summary);
+        let found = running(Health::Status(404));
+        assert!(found.summary.contains("the health check answered 404: mend `health`"), "{}", found.summary);
+        let found = running(Health::NoAnswer("no answer in time".into()));
+        assert!(found.summary.ends_with("the health check got no answer in time"), "{}", found.summary);
     }
 }

@@ -11,7 +11,7 @@ pub(crate) fn arguments(vm: &Vm, mark: &Mark) -> Vec<String> {
     words.add("-m", vm.memory).add("-smp", vm.cpus);
     words.flag("-nodefaults").flag("-no-user-config").add("-display", "none");
     // A guest that panics stands still, so that it can be seen, and so that it does not panic again and again.
-    words.add("-action", "panic=pause").add("-name", comma_safe(&vm.name));
+    words.add("-action", "panic=pause").add("-name", format!("guest={}", comma_safe(&vm.name)));
     for (option, value) in [("-kernel", &vm.kernel), ("-initrd", &vm.initrd), ("-append", &vm.append)] {
         if let Some(value) = value {
             words.add(option, value);
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(
             words(|vm| vm.no_flush = true),
             "-machine q35 -accel tcg,thread=multi,tb-size=64 -m 128 -smp 1 -nodefaults -no-user-config \
-             -display none -action panic=pause -name web1 -kernel /i/k -initrd /i/i -append quiet \
+             -display none -action panic=pause -name guest=web1 -kernel /i/k -initrd /i/i -append quiet \
              -blockdev driver=qcow2,node-name=disk,file.driver=file,file.filename=/v/d.qcow2,\
              file.cache.no-flush=on,cache.no-flush=on -device virtio-blk-pci,drive=disk \
              -netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:2000-:8080 -device virtio-net-pci,netdev=net \
@@ -94,8 +94,15 @@ mod tests {
 
     #[test]
     fn a_name_can_not_become_an_option() {
-        let words = words(|vm| vm.name = "web2,debug-threads=on".into());
-        assert!(words.contains("-name web2,,debug-threads=on -"), "{words}");
+        for (name, expected) in [
+            ("web2,debug-threads=on", "-name guest=web2,,debug-threads=on -"),
+            // Without `guest=`, QEMU would read these as options of their own.
+            ("guest=x", "-name guest=guest=x -"),
+            ("debug-threads=on", "-name guest=debug-threads=on -"),
+        ] {
+            let words = words(|vm| vm.name = name.into());
+            assert!(words.contains(expected), "{words}");
+        }
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 pub(crate) mod agent;
 pub(crate) mod command;
+mod content;
+#[cfg(all(test, unix))]
+pub(crate) mod fake;
 pub(crate) mod image;
 pub(crate) mod mark;
 pub(crate) mod process;

@@ -6,10 +6,14 @@ use runwright_sdk::exec::{Command, Output};
 use runwright_sdk::{Error, Result, clock, log};
 
 use super::{command, image, mark::Mark, qmp::Qmp, wire::Fault};
-use crate::inventory::Vm;
+use crate::{diagnose::RunState, inventory::Vm};
 
 /// How long a started QEMU may take to answer.
 const START: Duration = Duration::from_secs(20);
+/// Whose sockets are not there and whose disk is free after this time has ended: it is asked why.
+const ENDED: Duration = Duration::from_secs(5);
+/// How long a QEMU that ends at once takes for that.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long it may take to end.
 const END: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(100);
@@ -75,19 +79,69 @@ impl Qemu {
     }
 }
 
+impl Qemu {
+    /// Refuses where ending it would cost what only waiting, room on a disk, or a person can give back.
+    pub(crate) fn may_end(&mut self, vm: &Vm) -> Result<()> {
+        match self {
+            Self::Answers(qmp) => {
+                let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
+                RunState::of(&state).may_end(vm, &state)
+            }
+            Self::Held(why) => Err(held(vm, why)),
+            Self::Absent | Self::Stopped => Ok(()),
+        }
+    }
+}
+
+/// Refuses where a QEMU would end at once over a file that it can't open: before another is ended for it. The disk, which may
+/// be about to be replaced, is looked at by [`launch`].
+pub(crate) fn may_launch(vm: &Vm) -> Result<()> {
+    for (key, path) in [("kernel", &vm.kernel), ("initrd", &vm.initrd)] {
+        let Some(path) = path else { continue };
+        if let Some(why) = image::unreadable(vm, path)? {
+            let message = format!("{}: its `{key}` can't be used: {why}", vm.name);
+            return Err(Error::permanent(message).code("vm.not-started"));
+        }
+    }
+    Ok(())
+}
+
 /// Starts a QEMU for the VM, which has none, and waits until it answers. It outlives the engine. Nothing
 /// happened when this is `transient`, `permanent` or `denied`.
 pub(crate) fn launch(vm: &Vm, mark: &Mark) -> Result<Qmp> {
-    if image::is_locked(vm)? {
-        let message = format!("another process has {} open", vm.disk);
-        return Err(Error::transient(message).code("vm.disk-in-use"));
+    may_launch(vm)?;
+    match image::disk(vm)? {
+        image::Disk::Free => start(vm, mark, ENDED),
+        image::Disk::Locked => {
+            let message = format!("another process has {} open", vm.disk);
+            Err(Error::transient(message).code("vm.disk-in-use"))
+        }
+        image::Disk::Unusable(why) => {
+            let message = format!("{}: its disk can't be used: {why}", vm.name);
+            Err(Error::permanent(message).code("vm.not-started"))
+        }
     }
-    let started = Command::new(&vm.qemu).args(command::arguments(vm, mark)).start()?;
+}
+
+fn start(vm: &Vm, mark: &Mark, ended: Duration) -> Result<Qmp> {
+    let arguments = command::arguments(vm, mark);
+    let started = Command::new(&vm.qemu).args(arguments.iter()).start()?;
     log::info!("started QEMU for {} (pid {})", vm.name, started.pid);
-    let deadline = Instant::now() + START;
+    let begin = Instant::now();
+    let deadline = begin + START;
+    let mut asked = false;
     loop {
-        if let Qemu::Answers(qmp) = Qemu::find(vm).map_err(Error::after_effect)? {
+        let found = Qemu::find(vm).map_err(Error::after_effect)?;
+        if let Qemu::Answers(qmp) = found {
             return Ok(qmp);
+        }
+        let looks_ended = matches!(found, Qemu::Absent) && !asked && begin.elapsed() >= ended;
+        if looks_ended && !image::is_locked(vm).map_err(Error::after_effect)? {
+            asked = true;
+            if let Some(line) = last_words(vm, &arguments) {
+                let message = format!("the QEMU of {} ended at once: {line}", vm.name);
+                return Err(Error::permanent(message).code("vm.not-started"));
+            }
         }
         if Instant::now() > deadline {
             let message = format!("QEMU was started for {} but does not answer; it may have ended at once", vm.name);
@@ -95,6 +149,17 @@ pub(crate) fn launch(vm: &Vm, mark: &Mark) -> Result<Qmp> {
         }
         clock::sleep(STEP).map_err(Error::after_effect)?;
     }
+}
+
+/// The last line that a QEMU says which ends at once. What a started program says is not kept, so it is run once more, with
+/// its guest standing still; one that does not end is killed. None: it does not end so, or the first one is still there.
+fn last_words(vm: &Vm, arguments: &[String]) -> Option<String> {
+    let words = std::iter::once("-S").chain(arguments.iter().map(String::as_str));
+    let output = Command::new(&vm.qemu).args(words).timeout(LAST_WORDS).run().ok()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+    let first_lives = line.contains(" lock") || !matches!(Qemu::find(vm), Ok(Qemu::Absent));
+    (!output.success() && !first_lives).then(|| line.chars().filter(|c| !c.is_control()).take(300).collect())
 }
 
 /// Ends the VM's QEMU, by `quit` if it answers. Fails with what the failure of an action is that has acted.
@@ -200,7 +265,58 @@ pub(crate) fn wait_until_gone(vm: &Vm, ended: Ended, time: Duration) -> Result<b
 
 #[cfg(test)]
 mod tests {
-    use super::escape;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use runwright_sdk::{Context, ErrorKind};
+
+    use super::*;
+    use crate::qemu::fake;
+
+    /// A VM in a folder of its own, with a disk, and this shell script for a QEMU.
+    fn vm(name: &str, script: &str) -> Vm {
+        let folder = fake::folder(name);
+        let path = |name: &str| format!("{}/{name}", folder.display());
+        let mut vm = Vm::find("web1", &crate::inventory::tests::context()).unwrap();
+        (vm.disk, vm.sockets, vm.qemu) = (path("disk.qcow2"), path(""), path("qemu"));
+        (vm.kernel, vm.initrd) = (Some(path("kernel")), None);
+        fs::write(&vm.qemu, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&vm.qemu, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(path("kernel"), "kernel").unwrap();
+        let made = Command::new(&vm.qemu_img).args(["create", "-q", "-f", "qcow2", &vm.disk, "1M"]).run().unwrap();
+        assert!(made.success(), "{made:?}");
+        vm
+    }
+
+    fn refused(vm: &Vm) -> String {
+        let error = launch(vm, &Mark::new("start", &Context::new("r", "s", "k"))).err().expect("it can't start");
+        assert_eq!((error.kind(), error.code_text()), (ErrorKind::Permanent, Some("vm.not-started")), "{error}");
+        assert!(!fs::exists(vm.file("ran")).unwrap(), "it was not even started");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_known_before_the_start() {
+        let mut vm = vm("launch", "touch $(dirname $0)/ran");
+        vm.kernel = Some(vm.file("nosuch"));
+        let text = refused(&vm);
+        assert!(text.starts_with("web1: its `kernel` can't be used: ") && text.ends_with("No such file or directory"));
+        vm.kernel = None;
+        vm.disk = vm.file("block/disk.qcow2");
+        // The `lock` in its path is no lock.
+        assert!(refused(&vm).starts_with("web1: its disk can't be used: "));
+        fake::remove(&vm.sockets);
+    }
+
+    #[test]
+    fn what_a_qemu_said_that_ended_at_once_stands_in_the_error() {
+        let vm =
+            vm("last-words", "echo 'warning: x' >&2; echo 'qemu: Could not set up host forwarding rule' >&2; exit 1");
+        let mark = Mark::new("start", &Context::new("r", "s", "k"));
+        let error = start(&vm, &mark, Duration::ZERO).err().expect("it ended");
+        let expected = "the QEMU of web1 ended at once: qemu: Could not set up host forwarding rule";
+        assert_eq!((error.to_string().as_str(), error.code_text()), (expected, Some("vm.not-started")));
+        fake::remove(&vm.sockets);
+    }
 
     #[test]
     fn a_path_is_matched_as_it_is() {

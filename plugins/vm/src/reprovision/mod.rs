@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    diagnose::RunState,
     inventory::{Image, Vm},
     qemu::{
         image::{self, Golden},
@@ -35,7 +34,7 @@ pub(crate) struct Input {
     /// The VM's name in the inventory.
     #[schemars(example = &"web1")]
     vm: String,
-    /// The golden image's name in the inventory; without it the VM's own.
+    /// The golden image's name in the inventory; without it, or empty: the VM's own.
     #[schemars(example = &"golden")]
     image: Option<String>,
 }
@@ -93,14 +92,10 @@ pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovision
 /// disk, nor a full disk of the host, a person who paused it, or a migration. One that was `begun` is brought to its end.
 fn ready(vm: &Vm, golden: &Image, begun: bool) -> Result<(Golden, Qemu)> {
     let opened = image::golden(vm, golden)?;
+    process::may_launch(vm)?;
     let mut found = Qemu::find(vm)?;
-    match &mut found {
-        Qemu::Held(why) => return Err(process::held(vm, why)),
-        Qemu::Answers(qmp) if !begun => {
-            let state = qmp.status().map_err(|fault| fault.harmless("QMP"))?;
-            RunState::of(&state).may_end(vm, &state)?;
-        }
-        _ => {}
+    if !begun || matches!(found, Qemu::Held(_)) {
+        found.may_end(vm)?;
     }
     Ok((opened, found))
 }

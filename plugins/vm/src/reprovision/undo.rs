@@ -42,7 +42,9 @@ pub(crate) fn undo(input: Input, data: Option<Note>, context: &Context) -> Resul
 
 /// A crash between the two moves leaves no disk, and the next attempt makes the second.
 fn bring_back(vm: &Vm, quarantine: &str) -> Result<()> {
-    process::end(vm, Qemu::find(vm)?)?;
+    let mut found = Qemu::find(vm)?;
+    found.may_end(vm)?;
+    process::end(vm, found)?;
     if disk::exists(&vm.disk) {
         let replaced = format!("{quarantine}-replaced");
         log::info!("keeping the new disk of {} as {replaced}", vm.name);
