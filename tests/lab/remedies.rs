@@ -113,11 +113,14 @@ fn an_image_is_what_it_is_and_not_what_it_is_called() {
     fs::copy(&golden, path("golden.img")).expect("a copy");
     call("/usr/bin/qemu-img", &["convert", "-O", "raw", &golden, &path("raw.qcow2")]);
     fs::write(path("text.img"), "").expect("it is written");
+    fs::write(path("packed.img"), [b"\x1f\x8b\x08".as_slice(), &[0; 1021]].concat()).expect("it is written");
     let more = format!(
-        "images:\n      img: {}\n      odd: {}\n      empty: {}\n",
+        "images:\n      img: {}\n      odd: {}\n      empty: {}\n      packed: {}\n      own: {}\n",
         path("golden.img"),
         path("raw.qcow2"),
-        path("text.img")
+        path("text.img"),
+        path("packed.img"),
+        path("web1/disk.qcow2")
     );
     change_inventory(&lab, |text| text.replace("images:\n", &more));
     let size = |path: &str| {
@@ -132,9 +135,11 @@ fn an_image_is_what_it_is_and_not_what_it_is_called() {
     // What can't be an image costs the VM nothing.
     let pid = lab.pid("web1");
     let file = path("reprovision.yaml");
-    let run = ran(lab.runwright(&["run", &file, "-i", "image=empty", "-o", "json"]));
-    assert_eq!((&run["outcome"], &run["error"]["code"]), (&json!("failed"), &json!("vm.image")), "{run:#}");
-    assert_eq!((lab.pid("web1"), lab.status("web1").health.as_str()), (pid, "200"));
+    for image in ["empty", "packed", "own"] {
+        let run = ran(lab.runwright(&["run", &file, "-i", &format!("image={image}"), "-o", "json"]));
+        assert_eq!((&run["outcome"], &run["error"]["code"]), (&json!("failed"), &json!("vm.image")), "{run:#}");
+        assert_eq!((lab.pid("web1"), lab.status("web1").health.as_str()), (pid, "200"));
+    }
 }
 
 /// A file system of a few MiB, gone with the test.

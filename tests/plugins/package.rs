@@ -287,3 +287,48 @@ fn an_interrupted_upgrade_is_brought_to_its_end() {
     bench.undone("apply", &input, None);
     assert_eq!(system.versions(), BEFORE);
 }
+
+/// A program in the place of apt or dnf, that answers each call by what `script` does with `$*`.
+fn stranger(folder: &Path, script: &str) -> Bench {
+    use std::os::unix::fs::PermissionsExt;
+
+    let file = folder.join("stranger");
+    fs::write(&file, format!("#!/bin/sh\n{script}\nexit 0\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let bench = Bench::new("package").config(json!({"via": [file]}));
+    bench.grant(&format!("exec = [{{ program = {:?}, args = [\"**\"], in-plan = true }}]", file.to_str().unwrap()));
+    bench
+}
+
+#[test]
+fn a_stranger_that_says_welcome_is_no_package_manager() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let welcome = "Bienvenue sur le serveur; tout va bien";
+    let script = format!("case \"$*\" in *--version*) echo 4.14.0;; *) echo '{welcome}';; esac");
+    for manager in ["apt", "dnf"] {
+        for action in ["pending", "apply", "refresh", "hold", "unhold", "installed", "reboot-needed"] {
+            let mut input = json!({"manager": manager});
+            if ["apply", "hold", "unhold", "installed"].contains(&action) {
+                input["packages"] = json!(["bash"]);
+            }
+            let failed = stranger(folder.path(), &script).fail(action, &input);
+            assert_eq!(failed.code.as_deref(), Some("package.misread"), "{manager} {action}: {failed:?}");
+            assert!(failed.message.contains(welcome), "{manager} {action}: {failed:?}");
+        }
+    }
+    // Silence of a program that should have done something.
+    let failed = stranger(folder.path(), "").fail("hold", &json!({"packages": ["bash"]}));
+    assert_eq!((failed.kind, failed.code.as_deref()), (FailureKind::Partial, Some("package.not-marked")), "{failed:?}");
+    let held = "case \"$*\" in *showhold*) echo bash;; esac";
+    let failed = stranger(folder.path(), held).fail("unhold", &json!({"packages": ["bash"]}));
+    assert!(failed.message.contains("bash is still held"), "{failed:?}");
+}
+
+#[test]
+fn a_dnf_that_warns_before_its_version_is_known() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let script = "case \"$*\" in *--version*) printf 'Unable to detect release version (use --releasever)\\n4.14.0\\n';; \
+                  *) echo 'Nothing to do.';; esac";
+    let pending = stranger(folder.path(), script).run("pending", &json!({"manager": "dnf"})).output;
+    assert_eq!(pending["count"], 0);
+}

@@ -228,3 +228,61 @@ fn what_stays_active_is_told_from_what_does_not() {
         );
     }
 }
+
+#[test]
+fn a_unit_that_crashes_again_and_again_is_stopped() {
+    let guest = Guest::boot();
+    let loops = "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=1h\n";
+    guest.write("/etc/systemd/system/loops.service", loops);
+    guest.systemctl("daemon-reload");
+    guest.systemctl("start --no-block loops");
+    let bench = guest.bench();
+    let unit = json!({"unit": "loops"});
+    let waiting = || guest.systemctl("show --property SubState loops") == "SubState=auto-restart";
+    for _ in 0..100 {
+        if waiting() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(waiting(), "it waits to be started again");
+    assert_eq!(bench.verify("stop", &unit), Verdict::NotHappened);
+    assert_eq!(bench.plan("stop", &unit).changes[0].summary, "stop; it is activating now");
+    let stopped = bench.run("stop", &unit);
+    assert!(stopped.changed && stopped.output["active"] != "activating", "{stopped:?}");
+    assert!(["inactive", "failed"].contains(&guest.systemctl("is-active loops").as_str()));
+}
+
+/// A program in systemctl's place: for each verb `show` prints the properties of `state`, and nothing else does anything.
+fn does_nothing(folder: &Path, state: &str) -> Bench {
+    use std::os::unix::fs::PermissionsExt;
+
+    let file = folder.join("does-nothing");
+    std::fs::write(&file, format!("#!/bin/sh\n[ \"$2\" = show ] && printf '{state}'\nexit 0\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let bench = Bench::new("service").config(json!({"via": [file]}));
+    bench.grant(&format!("exec = [{{ program = {:?}, args = [\"**\"] }}]", file.to_str().unwrap()));
+    bench
+}
+
+#[test]
+fn what_systemctl_did_not_do_is_no_success() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let active = "Id=web.service\\nLoadState=loaded\\nActiveState=active\\nSubState=running\\nUnitFileState=enabled\\n\
+                  Result=success\\nInvocationID=abc\\nCanReload=yes\\n";
+    for (action, now) in [
+        ("stop", "the unit is active (running), enabled"),
+        ("disable", "the unit is active (running), enabled"),
+        ("restart", "it runs on as before"),
+    ] {
+        let failed = does_nothing(folder.path(), active).fail(action, &web());
+        assert_eq!((failed.kind, failed.code.as_deref()), (FailureKind::Partial, Some("service.other-state")));
+        assert!(failed.message.contains(now), "{action}: {failed:?}");
+    }
+    let odd = "Id=web.service\\nLoadState=loaded\\nActiveState=frobnicated\\nSubState=x\\nUnitFileState=disabled\\n";
+    for (action, now) in [("start", "frobnicated (x)"), ("stop", "frobnicated (x)"), ("enable", "disabled")] {
+        let failed = does_nothing(folder.path(), odd).fail(action, &web());
+        assert_eq!(failed.code.as_deref(), Some("service.other-state"), "{failed:?}");
+        assert!(failed.message.contains(now), "{action}: {failed:?}");
+    }
+}

@@ -48,7 +48,7 @@ impl Apt {
         Self { place }
     }
 
-    fn change<'a>(&self, words: impl IntoIterator<Item = &'a str>, timeout: Duration) -> Result<()> {
+    fn change<'a>(&self, words: impl IntoIterator<Item = &'a str>, timeout: Duration) -> Result<Output> {
         let words = ["DEBIAN_FRONTEND=noninteractive", APT_GET].into_iter().chain(words);
         let output = self.place.command(ENV, words).timeout(timeout).run().map_err(|error| match error {
             exec::Error::TimedOut => {
@@ -56,7 +56,7 @@ impl Apt {
             }
             other => Error::from(other).context("apt-get"),
         })?;
-        if output.success() { Ok(()) } else { Err(failure("apt-get", &output, ErrorKind::Partial)) }
+        if output.success() { Ok(output) } else { Err(failure("apt-get", &output, ErrorKind::Partial)) }
     }
 
     /// Those of the packages that are so marked: `showhold`, `showauto`.
@@ -65,7 +65,8 @@ impl Apt {
         if !output.success() {
             return Err(failure("apt-mark", &output, ErrorKind::Transient));
         }
-        Ok(String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect())
+        let text = String::from_utf8_lossy(&output.stdout);
+        output::marked(&text, names).map_err(|line| misread(&format!("apt-mark {how}"), &line))
     }
 
     /// Marks packages: `hold`, `unhold`, `auto`.
@@ -101,18 +102,20 @@ impl Manager for Apt {
 
     fn act(&self, wanted: &[Wanted], allowed: Allowed, timeout: Duration) -> Result<()> {
         let words = request(wanted, allowed);
-        self.change(QUIETLY.into_iter().chain(words.iter().map(String::as_str)), timeout)
+        self.change(QUIETLY.into_iter().chain(words.iter().map(String::as_str)), timeout).map(drop)
     }
 
     /// Their configuration stays.
     fn remove(&self, names: &[String], timeout: Duration) -> Result<()> {
         let words = ["remove"].into_iter().chain(names.iter().map(String::as_str));
-        self.change(QUIETLY.into_iter().chain(words), timeout)
+        self.change(QUIETLY.into_iter().chain(words), timeout).map(drop)
     }
 
     fn update(&self, timeout: Duration) -> Result<()> {
         // Without the option a list that could not be fetched is a warning.
-        self.change(["--quiet", "--error-on=any", "update"], timeout)
+        let output = self.change(["--quiet", "--error-on=any", "update"], timeout)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        output::updated(&text).map_err(|line| misread("apt-get update", &line))
     }
 
     fn repair(&self, timeout: Duration) -> Result<()> {
@@ -164,13 +167,20 @@ impl Manager for Apt {
 
     fn reboot_reasons(&self) -> Result<Vec<String>> {
         let mut reasons = Vec::new();
-        match self.ask("/usr/bin/test", ["-e", FLAG])?.status {
+        let flag = self.ask("/usr/bin/test", ["-e", FLAG])?;
+        if !flag.stdout.is_empty() {
+            return Err(misread("test -e", &output::said(&String::from_utf8_lossy(&flag.stdout))));
+        }
+        match flag.status {
             Some(0) => reasons.push(format!("a package wrote {FLAG}")),
             Some(1) => {}
             _ => return Err(Error::transient(format!("could not look for {FLAG}")).code("package.no-answer")),
         }
         let running = self.ask("/usr/bin/uname", ["-r"])?;
         let running = String::from_utf8_lossy(&running.stdout).trim().to_owned();
+        if !running.starts_with(|c: char| c.is_ascii_digit()) || running.contains(char::is_whitespace) {
+            return Err(misread("uname -r", &output::said(&running)));
+        }
         let kernels = self.installed(&[KERNELS.to_owned()])?;
         reasons.extend(output::newer_kernel(kernels.keys(), &running));
         Ok(reasons)

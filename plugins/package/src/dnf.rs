@@ -52,13 +52,13 @@ impl Dnf {
         })
     }
 
-    fn change<'a>(&self, words: impl IntoIterator<Item = &'a str>, timeout: Duration) -> Result<()> {
+    fn change<'a>(&self, words: impl IntoIterator<Item = &'a str>, timeout: Duration) -> Result<Output> {
         let words = ["--assumeyes", "--quiet", "--color=never"].into_iter().chain(words);
         let output = self.place.command(DNF, words).timeout(timeout).run().map_err(|error| match error {
             exec::Error::TimedOut => Error::unknown_outcome("dnf was cut off: it was killed").code("package.timed-out"),
             other => Error::from(other).context("dnf"),
         })?;
-        if output.success() { Ok(()) } else { Err(failure("dnf", &output, ErrorKind::Partial)) }
+        if output.success() { Ok(output) } else { Err(failure("dnf", &output, ErrorKind::Partial)) }
     }
 
     /// The locks of dnf's plugin, by the names of the packages.
@@ -89,8 +89,9 @@ impl Manager for Dnf {
             return Err(failure("dnf", &output, ErrorKind::Permanent));
         }
         let table = output::Table::read(&text);
-        // "No" is answered only where there was something to answer for.
-        if said_no && table == output::Table::default() {
+        // "No" is answered only where there was something to answer for, and nothing to do is said.
+        let nothing = !said_no && output::is_nothing(&text);
+        if table == output::Table::default() && !nothing {
             return Err(misread("dnf --assumeno", &output::short(&text, &output.stderr)));
         }
         let names: Vec<_> = table.install.iter().chain(&table.remove).map(|(name, _)| name.clone()).collect();
@@ -105,16 +106,18 @@ impl Manager for Dnf {
 
     fn act(&self, wanted: &[Wanted], allowed: Allowed, timeout: Duration) -> Result<()> {
         let request = request(wanted, allowed);
-        self.change(request.iter().map(String::as_str), timeout)
+        self.change(request.iter().map(String::as_str), timeout).map(drop)
     }
 
     fn remove(&self, names: &[String], timeout: Duration) -> Result<()> {
         let words = ["--noautoremove", "remove"].into_iter().chain(names.iter().map(String::as_str));
-        self.change(words, timeout)
+        self.change(words, timeout).map(drop)
     }
 
     fn update(&self, timeout: Duration) -> Result<()> {
-        self.change(["--refresh", "makecache"], timeout)
+        let output = self.change(["--refresh", "makecache"], timeout)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        output::refreshed(&text).map_err(|line| misread("dnf makecache", &line))
     }
 
     /// rpm has nothing to bring to its end: the next transaction does what is left.
@@ -143,11 +146,7 @@ impl Manager for Dnf {
             return Err(failure("dnf repoquery", &output, ErrorKind::Transient));
         }
         let text = String::from_utf8_lossy(&output.stdout);
-        let found = output::available(&text);
-        if found.is_empty() && !text.trim().is_empty() {
-            return Err(misread("dnf repoquery", &output::short(&text, &output.stderr)));
-        }
-        Ok(found)
+        output::available(&text).map_err(|line| misread("dnf repoquery", &line))
     }
 
     fn held(&self, names: &[String]) -> Result<Vec<String>> {
@@ -187,7 +186,8 @@ impl Manager for Dnf {
         let output = self.ask(DNF, ["--quiet", "needs-restarting", "--reboothint"])?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status {
-            Some(0) => Ok(Vec::new()),
+            Some(0) if output::needs_no_reboot(&text) => Ok(Vec::new()),
+            Some(0) => Err(misread("dnf needs-restarting", &output::short(&text, &output.stderr))),
             Some(1) if text.contains("Reboot is required") => Ok(output::reasons(&text)),
             _ => Err(failure("dnf needs-restarting", &output, ErrorKind::Transient)),
         }

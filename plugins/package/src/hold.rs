@@ -53,6 +53,22 @@ impl Marks {
     fn other(&self, hold: bool) -> Vec<String> {
         self.names.iter().filter(|name| self.held.contains(name) != hold).cloned().collect()
     }
+
+    /// Holds `names`, or no longer, and looks whether that is so now: a program that says it went well may be another.
+    fn turn(&self, hold: bool, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.manager.hold(hold, names)?;
+        let held = self.manager.held(names).map_err(Error::after_effect)?;
+        let other: Vec<_> = names.iter().filter(|name| held.contains(name) != hold).map(String::as_str).collect();
+        if other.is_empty() {
+            return Ok(());
+        }
+        let (verb, now) = (verb(hold), if hold { "not held" } else { "still held" });
+        let message = format!("{verb} ended without an error, but {} is {now}; look at it by hand", other.join(", "));
+        Err(Error::partial(message).code("package.not-marked"))
+    }
 }
 
 fn verb(hold: bool) -> &'static str {
@@ -69,7 +85,7 @@ fn turn(input: &Input, hold: bool, context: &Context) -> Result<Outcome<Marked>>
             changed
         }
     };
-    marks.manager.hold(hold, &marks.other(hold))?;
+    marks.turn(hold, &marks.other(hold))?;
     let undo = Marked { changed: changed.clone() };
     Outcome { changed: !changed.is_empty(), output: Marked { changed }, undo: None }.with_undo(undo)
 }
@@ -128,7 +144,7 @@ fn back(input: &Input, hold: bool, data: Option<Marked>, context: &Context) -> R
     let changed = noted.map(|noted| noted.changed).unwrap_or_default();
     let marks = Marks::of(input, context)?;
     let back: Vec<_> = changed.into_iter().filter(|name| marks.held.contains(name) == hold).collect();
-    marks.manager.hold(!hold, &back)?;
+    marks.turn(!hold, &back)?;
     Ok(Outcome { changed: !back.is_empty(), output: Marked { changed: back }, undo: None })
 }
 

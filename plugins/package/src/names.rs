@@ -47,6 +47,12 @@ fn is_version(version: &str) -> bool {
     starts && version.len() <= 200 && version.chars().all(|c| c.is_ascii_alphanumeric() || ".+-:~".contains(c))
 }
 
+/// Whether a word that a package manager printed can be the name of a package. rpm's names may have capitals and `_`.
+pub(crate) fn shaped(name: &str) -> bool {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:_~".contains(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use runwright_sdk::{Change, ChangeKind, Context, Error, Outcome, Preview, Result, Verdict, checkpoint};
 use serde::{Deserialize, Serialize};
 
-use crate::unit::{Input, State, Unit};
+use crate::unit::{Input, State, Unit, other_state};
 
 const NOTE: &str = "before";
 
@@ -29,6 +29,12 @@ fn is(state: &State, on: bool) -> Result<bool> {
     }
 }
 
+/// Enables it, or disables it, and looks whether that is so now.
+fn act(unit: &Unit, on: bool, input: &Input) -> Result<State> {
+    let state = unit.act(verb(on), input.timeout)?;
+    if is(&state, on).is_ok_and(|done| done) { Ok(state) } else { Err(other_state(verb(on), &state)) }
+}
+
 fn turn(input: &Input, on: bool, context: &Context) -> Result<Outcome<State>> {
     let unit = Unit::of(&input.named, context)?;
     let state = unit.find()?;
@@ -41,7 +47,7 @@ fn turn(input: &Input, on: bool, context: &Context) -> Result<Outcome<State>> {
             before
         }
     };
-    let state = if there { state } else { unit.act(verb(on), input.timeout)? };
+    let state = if there { state } else { act(&unit, on, input)? };
     let changed = before.enabled != state.enabled;
     Outcome { output: state, changed, undo: None }.with_undo(before)
 }
@@ -101,7 +107,7 @@ pub(crate) fn undo(input: Input, data: Option<Option<Before>>, context: &Context
     let state = unit.look()?;
     match before {
         Some(before) if before.enabled != state.enabled => {
-            unit.act(verb(before.enabled == "enabled"), input.timeout).map(Outcome::changed)
+            act(&unit, before.enabled == "enabled", &input).map(Outcome::changed)
         }
         _ => Ok(Outcome::unchanged(state)),
     }

@@ -10,6 +10,7 @@ const NOTE: &str = "before";
 /// How the unit stood before the step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Before {
+    /// Whether it ran, or was about to.
     active: bool,
 }
 
@@ -18,7 +19,7 @@ fn before(state: &State) -> Result<Before> {
     if let Some(before) = checkpoint::get(NOTE)? {
         return Ok(before);
     }
-    let before = Before { active: state.is_active() };
+    let before = Before { active: !state.is_stopped() };
     checkpoint::set(NOTE, &before)?;
     Ok(before)
 }
@@ -27,8 +28,9 @@ fn turn(input: &Input, on: bool, context: &Context) -> Result<Outcome<State>> {
     let unit = Unit::of(&input.named, context)?;
     let state = unit.find()?;
     let before = before(&state)?;
-    let state = if state.is_active() == on { state } else { unit.act(verb(on), input.timeout)? };
-    Outcome { output: state, changed: before.active != on, undo: None }.with_undo(before)
+    let acts = !state.stands(on);
+    let state = if acts { unit.turn(on, &state, input.timeout)? } else { state };
+    Outcome { output: state, changed: acts || before.active != on, undo: None }.with_undo(before)
 }
 
 fn verb(on: bool) -> &'static str {
@@ -47,7 +49,7 @@ fn plan(input: &Input, on: bool, context: &Context) -> Result<Preview> {
     let unit = Unit::of(&input.named, context)?;
     let verb = verb(on);
     let (kind, now) = match unit.preview()? {
-        Some(state) if state.is_active() == on => (ChangeKind::None, format!("it is {} already", state.active)),
+        Some(state) if state.stands(on) => (ChangeKind::None, format!("it is {} already", state.active)),
         Some(state) => (ChangeKind::Execute, format!("{verb}; it is {} now", state.active)),
         None => (ChangeKind::Execute, format!("{verb}, unless that is done already")),
     };
@@ -64,7 +66,7 @@ pub(crate) fn plan_stop(input: Input, context: &Context) -> Result<Preview> {
 
 fn verify(input: &Input, on: bool, context: &Context) -> Result<Verdict<State>> {
     let state = Unit::of(&input.named, context)?.find()?;
-    if state.is_active() != on {
+    if !state.stands(on) {
         return Ok(Verdict::NotHappened);
     }
     let before: Option<Before> = checkpoint::get(NOTE)?;
@@ -89,8 +91,8 @@ pub(crate) fn undo(input: Input, data: Option<Option<Before>>, context: &Context
     };
     let state = unit.look()?;
     match before {
-        Some(before) if before.active != state.is_active() => {
-            unit.act(verb(before.active), input.timeout).map(Outcome::changed)
+        Some(before) if !state.stands(before.active) => {
+            unit.turn(before.active, &state, input.timeout).map(Outcome::changed)
         }
         _ => Ok(Outcome::unchanged(state)),
     }

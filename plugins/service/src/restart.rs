@@ -5,14 +5,23 @@
 
 use runwright_sdk::{Change, ChangeKind, Context, Error, Outcome, Preview, Result, Verdict, checkpoint};
 
-use crate::unit::{Input, State, Unit};
+use crate::unit::{Input, State, Unit, other_state};
 
 const NOTE: &str = "invocation";
 
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<State>> {
     let unit = Unit::of(&input.named, context)?;
-    checkpoint::set(NOTE, &unit.find()?.invocation)?;
-    unit.act("restart", input.timeout).map(Outcome::changed)
+    let before = unit.find()?.invocation;
+    checkpoint::set(NOTE, &before)?;
+    let state = unit.act("restart", input.timeout)?;
+    if state.was_started_since(&before) {
+        return Ok(Outcome::changed(state));
+    }
+    if state.is_active() {
+        let message = format!("systemctl restart {} ended without an error, but the unit was not started", state.unit);
+        return Err(Error::partial(format!("{message}: it runs on as before")).code("service.other-state"));
+    }
+    Err(other_state("restart", &state))
 }
 
 pub(crate) fn plan(input: Input, context: &Context) -> Result<Preview> {
@@ -38,7 +47,8 @@ pub(crate) fn verify(input: Input, context: &Context) -> Result<Verdict<State>> 
 pub(crate) fn reload(input: Input, context: &Context) -> Result<Outcome<State>> {
     let unit = Unit::of(&input.named, context)?;
     reloadable(&unit.find()?)?;
-    unit.act("reload", input.timeout).map(Outcome::changed)
+    let state = unit.act("reload", input.timeout)?;
+    if state.is_active() { Ok(Outcome::changed(state)) } else { Err(other_state("reload", &state)) }
 }
 
 pub(crate) fn plan_reload(input: Input, context: &Context) -> Result<Preview> {

@@ -97,7 +97,24 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn is_active(&self) -> bool {
-        matches!(self.active.as_str(), "active" | "reloading")
+        matches!(self.active.as_str(), "active" | "reloading" | "refreshing")
+    }
+
+    /// Whether nothing of it runs, and systemd is not about to start it: `activating` is neither this nor active.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.active.as_str(), "inactive" | "failed")
+    }
+
+    /// Whether it stands as `start` (`on`) or `stop` leave it.
+    pub(crate) fn stands(&self, on: bool) -> bool {
+        if on { self.is_active() } else { self.is_stopped() }
+    }
+
+    /// Whether it was started since it was in the invocation `before`: it is active, or it did its work and ended, as
+    /// units of the type `oneshot` do.
+    pub(crate) fn was_started_since(&self, before: &str) -> bool {
+        let other = self.invocation.is_empty() || self.invocation != before;
+        other && (self.is_active() || (self.active == "inactive" && self.result == "success"))
     }
 
     fn read(text: &str) -> Self {
@@ -156,6 +173,14 @@ impl Unit {
         }
     }
 
+    /// Starts it, or stops it, and looks whether that is so now; `before` is the state of before.
+    pub(crate) fn turn(&self, on: bool, before: &State, timeout: Span) -> Result<State> {
+        let verb = if on { "start" } else { "stop" };
+        let state = self.act(verb, timeout)?;
+        let done = state.stands(on) || (on && state.was_started_since(&before.invocation));
+        if done { Ok(state) } else { Err(other_state(verb, &state)) }
+    }
+
     /// The state for a preview, where asking is granted in a dry run.
     pub(crate) fn preview(&self) -> Result<Option<State>> {
         match self.find() {
@@ -186,6 +211,22 @@ impl Unit {
             _ => Error::unknown_outcome(message).code("service.no-answer"),
         })
     }
+}
+
+/// systemctl said that it went well, and the unit stands otherwise.
+pub(crate) fn other_state(verb: &str, state: &State) -> Error {
+    let message = format!(
+        "systemctl {verb} {} ended without an error, but the unit is {} ({}), {}",
+        state.unit,
+        or_nothing(&state.active),
+        or_nothing(&state.sub),
+        or_nothing(&state.enabled),
+    );
+    Error::partial(message).code("service.other-state")
+}
+
+fn or_nothing(word: &str) -> &str {
+    if word.is_empty() { "in no state" } else { word }
 }
 
 fn said(output: &Output) -> String {
@@ -221,6 +262,20 @@ mod tests {
     }
 
     #[test]
+    fn a_start_is_known_by_the_state_and_the_invocation() {
+        let state = |active: &str, result: &str, invocation: &str| {
+            State::read(&format!("ActiveState={active}\nResult={result}\nInvocationID={invocation}\n"))
+        };
+        assert!(state("active", "success", "b").was_started_since("a"));
+        assert!(!state("active", "success", "a").was_started_since("a"), "that is the old one");
+        assert!(state("inactive", "success", "b").was_started_since("a"), "it did its work and ended");
+        assert!(!state("inactive", "success", "a").was_started_since("a"));
+        assert!(!state("failed", "exit-code", "b").was_started_since("a"));
+        assert!(!state("activating", "success", "b").was_started_since("a"));
+        assert!(state("active", "success", "").was_started_since(""), "no systemd that tells");
+    }
+
+    #[test]
     fn a_state_is_read_as_systemd_shows_it() {
         let state = State::read(
             "Id=nginx.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n\
@@ -228,6 +283,10 @@ mod tests {
         );
         assert!(state.is_active() && state.can_reload);
         assert_eq!((state.pid, state.restarts, state.description.as_str()), (812, 2, "a=b"));
+        let loops = State::read("LoadState=loaded\nActiveState=activating\nSubState=auto-restart\n");
+        assert!(!loops.stands(true) && !loops.stands(false), "it is neither started nor stopped");
+        let odd = State::read("LoadState=loaded\nActiveState=frobnicated\n");
+        assert!(!odd.stands(true) && !odd.stands(false));
         let gone = State::read("LoadState=not-found\nActiveState=inactive\n");
         assert_eq!((gone.load.as_str(), gone.is_active(), gone.pid), ("not-found", false, 0));
     }

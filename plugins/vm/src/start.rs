@@ -135,7 +135,7 @@ mod tests {
         ] {
             let fake = Fake::new("start", state, true);
             let input = || Input { vm: "web1".into() };
-            let error = run(input(), &fake.context()).err().expect(state);
+            let error = run(input(), &fake.context()).expect_err(state);
             assert_eq!((error.kind(), error.code_text()), (ErrorKind::Permanent, Some(code)), "{error}");
             assert!(error.to_string().contains(&format!("is {state}, which this does not mend")), "{error}");
             assert!(matches!(verify(input(), &fake.context()), Ok(Verdict::NotHappened)));

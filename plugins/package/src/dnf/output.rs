@@ -3,8 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::names;
+
 /// Characters of what a program says that an error repeats.
 const SHOWN_MAX: usize = 600;
+
+/// Lines among which the one with dnf's version is.
+const VERSION_LINES_MAX: usize = 8;
 
 /// The table of a transaction: names with versions.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,11 +55,46 @@ impl Table {
     }
 }
 
-/// The major version that `dnf --version` names: dnf 4 says `4.14.0` on its first line, dnf 5 `dnf5 version 5.2.6.2`.
+/// The major version that `dnf --version` names: dnf 4 says `4.14.0` on a line, dnf 5 `dnf5 version 5.2.6.2`. Warnings may
+/// stand in front of it.
 pub(crate) fn major(text: &str) -> Option<u32> {
-    let first = text.lines().find(|line| !line.trim().is_empty())?;
-    let version = first.split_whitespace().last()?;
-    version.contains('.').then(|| version.split('.').next()?.parse().ok())?
+    let version = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let version = match words.as_slice() {
+            [version] => version,
+            [dnf, "version", version] if dnf.starts_with("dnf") => version,
+            _ => return None,
+        };
+        let numbers: Option<Vec<u32>> = version.split('.').map(|number| number.parse().ok()).collect();
+        numbers.filter(|numbers| numbers.len() > 1).map(|numbers| numbers[0])
+    };
+    text.lines().filter(|line| !line.trim().is_empty()).take(VERSION_LINES_MAX).find_map(version)
+}
+
+/// Whether dnf says that there is nothing to do.
+pub(crate) fn is_nothing(text: &str) -> bool {
+    text.lines().any(|line| line.trim() == "Nothing to do.")
+}
+
+/// Lines that dnf and its plugins print around every answer.
+fn is_aside(line: &str) -> bool {
+    line.is_empty()
+        || line.starts_with("Last metadata expiration check")
+        || line.starts_with("Updating Subscription Management repositories")
+}
+
+/// Reads what `dnf --quiet makecache` prints: nothing, or that it was done. Another line is the error.
+pub(crate) fn refreshed(text: &str) -> Result<(), String> {
+    let other = |line: &&str| !is_aside(line) && *line != "Metadata cache created.";
+    match text.lines().map(str::trim).find(other) {
+        Some(line) => Err(line.chars().take(SHOWN_MAX).collect()),
+        None => Ok(()),
+    }
+}
+
+/// Whether `needs-restarting --reboothint` says that no reboot is needed.
+pub(crate) fn needs_no_reboot(text: &str) -> bool {
+    text.contains("Reboot should not be necessary")
 }
 
 /// The beginning of what a program said, for an error.
@@ -78,23 +118,25 @@ pub(crate) fn installed(text: &str, asked: &[String]) -> Result<BTreeMap<String,
     Ok(found)
 }
 
-/// Reads `NAME|VERSION` lines.
-pub(crate) fn available(text: &str) -> BTreeMap<String, Vec<String>> {
+/// Reads `NAME|VERSION` lines. Another line is the error.
+pub(crate) fn available(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, version) in text.lines().filter_map(|line| line.split_once('|')) {
+    for line in text.lines().map(str::trim).filter(|line| !is_aside(line)) {
+        let fields = line.split_once('|').filter(|(name, _)| names::shaped(name));
+        let Some((name, version)) = fields else { return Err(line.chars().take(SHOWN_MAX).collect()) };
         versions.entry(name.into()).or_default().push(version.trim().into());
     }
-    versions
+    Ok(versions)
 }
 
 /// The packages that `dnf versionlock list` names as locked. A line that is neither a lock nor known otherwise is the error.
 pub(crate) fn locks(text: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in text.lines().map(str::trim).filter(|line| !is_aside(line)) {
         match locked(line) {
-            Some(name) => found.push(name),
-            None if line.starts_with('!') || line.starts_with("Last metadata expiration check") => {}
-            None => return Err(line.chars().take(SHOWN_MAX).collect()),
+            Some(name) if names::shaped(&name) => found.push(name),
+            None if line.starts_with('!') => {}
+            _ => return Err(line.chars().take(SHOWN_MAX).collect()),
         }
     }
     Ok(found)
@@ -179,7 +221,8 @@ Operation aborted.
             "1-1"
         );
         assert_eq!(installed("bash 5.2\n", &["rw-none".into()]).unwrap_err(), "bash 5.2");
-        assert_eq!(available("rw-a|1-1\nrw-a|2-1\n")["rw-a"], ["1-1", "2-1"]);
+        assert_eq!(available("rw-a|1-1\nrw-a|2-1\n").unwrap()["rw-a"], ["1-1", "2-1"]);
+        assert_eq!(available("rw-a|1-1\nBienvenue\n").unwrap_err(), "Bienvenue");
         assert_eq!(locked("rw-b-0:2-1.*").as_deref(), Some("rw-b"));
         assert_eq!(locked("python3-dnf-1:4.14.0-3.fc38.*").as_deref(), Some("python3-dnf"));
         assert_eq!((locked("!rw-b-0:2-1.*"), locked("Last metadata")), (None, None));
@@ -190,10 +233,28 @@ Operation aborted.
         assert_eq!(major("4.14.0\n  Installed: dnf-0:4.14.0-3.fc38.noarch\n"), Some(4));
         assert_eq!(major("dnf5 version 5.2.6.2\ndnf5 plugin API version 2.0\n"), Some(5));
         assert_eq!((major(""), major("usage: dnf [options]\n")), (None, None));
+        let warned =
+            "Unable to detect release version (use --releasever)\n4.14.0\n  Installed: dnf-0:4.14.0-3.fc38.noarch\n";
+        assert_eq!(major(warned), Some(4), "a warning may stand before it");
+        assert_eq!((major("*** Authorized use only ***\n"), major("version 4\n")), (None, None));
         let listed = "Last metadata expiration check: 0:00:21 ago.\nrw-b-0:2-1.*\n!rw-c-0:2-1.*\n\n";
         assert_eq!(locks(listed).unwrap(), ["rw-b"]);
         let dnf_5 = "# Added by 'versionlock add' command on 2026-01-08 01:41:00\nPackage name: bash\nevr = 5.2.32-1\n";
         assert!(locks(dnf_5).unwrap_err().starts_with("# Added"));
+    }
+
+    #[test]
+    fn what_dnf_did_not_say_is_not_taken_for_nothing() {
+        let welcome = "Bienvenue sur le serveur; tout va bien\n";
+        assert!(is_nothing("Dependencies resolved.\nNothing to do.\nComplete!\n") && !is_nothing(welcome));
+        assert_eq!(refreshed(welcome).unwrap_err(), welcome.trim());
+        refreshed("").unwrap();
+        refreshed("Updating Subscription Management repositories.\nMetadata cache created.\n").unwrap();
+        assert!(!needs_no_reboot(welcome) && !needs_no_reboot(""));
+        assert!(needs_no_reboot(
+            "No core libraries or services have been updated since boot-up.\nReboot should not be necessary.\n"
+        ));
+        assert_eq!(locks(welcome).unwrap_err(), welcome.trim());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 /// Bytes that are looked at: the last sign is the superblock of btrfs at 64 KiB.
 pub(super) const HEAD_BYTES: u64 = 68 << 10;
 const SECTOR_BYTES: u64 = 512;
+const SAY_RAW: &str = "if it is a raw disk all the same, say `format: raw` in the inventory";
 
 /// What files that are no disks begin with.
 const PACKED: [(&str, &[u8]); 7] = [
@@ -32,10 +33,11 @@ pub(super) fn no_disk(head: &[u8], bytes: u64) -> Option<String> {
         return Some("it is empty".into());
     }
     if !bytes.is_multiple_of(SECTOR_BYTES) {
-        return Some(format!("it has {bytes} bytes, which is no multiple of {SECTOR_BYTES}"));
+        return Some(format!("it has {bytes} bytes, which is no multiple of {SECTOR_BYTES}; {SAY_RAW}"));
     }
     let is_disk = DISKS.into_iter().any(|(at, magic)| head.get(at..).is_some_and(|rest| rest.starts_with(magic)));
-    (!is_disk).then(|| "it has neither a boot sector, nor a partition table, nor a known file system".into())
+    (!is_disk)
+        .then(|| format!("it has neither a boot sector, nor a partition table, nor a known file system; {SAY_RAW}"))
 }
 
 #[cfg(test)]
@@ -65,7 +67,7 @@ mod tests {
             assert_eq!(no_disk(&sign(at, magic), 1 << 20), None, "{at}");
         }
         assert_eq!(no_disk(b"", 0).unwrap(), "it is empty");
-        assert_eq!(no_disk(b"hello, world\n", 13).unwrap(), "it has 13 bytes, which is no multiple of 512");
+        assert!(no_disk(b"hello, world\n", 13).unwrap().starts_with("it has 13 bytes, which is no multiple of 512; "));
         assert!(no_disk(&[0; 1000], 1000).unwrap().contains("no multiple of 512"));
         assert!(no_disk(&[0; 1024], 1024).unwrap().contains("neither a boot sector"));
     }

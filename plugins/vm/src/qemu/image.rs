@@ -51,6 +51,11 @@ struct Info {
     #[serde(default)]
     filename: String,
     #[serde(default)]
+    backing_filename: Option<String>,
+    /// Bytes on the host's disk.
+    #[serde(default)]
+    actual_size: u64,
+    #[serde(default)]
     encrypted: bool,
     /// Of the format: for qcow2 its `data` names an external data file.
     #[serde(default)]
@@ -61,6 +66,14 @@ struct Info {
 const NOT_RAW: [&str; 7] = ["qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc"];
 
 impl Info {
+    /// Whether both are the same disk on top of a golden image, as far as that shows: a link can't always be followed.
+    fn is_twin(&self, other: &Self) -> bool {
+        let traits = |info: &Self| (info.virtual_size, info.actual_size, info.backing_filename.clone());
+        self.backing_filename.is_some()
+            && traits(self) == traits(other)
+            && self.format_specific == other.format_specific
+    }
+
     /// Why no disk is made on top of this image, or of one below it.
     fn misfit(&self) -> Option<String> {
         let data_file = self.format_specific.pointer("/data/data-file").and_then(Value::as_str);
@@ -125,7 +138,11 @@ pub(crate) enum Disk {
 
 /// Opens the disk as a QEMU would that does not share it.
 pub(crate) fn disk(vm: &Vm) -> Result<Disk> {
-    let output = run(vm, &["info", "--output=json", &vm.disk])?;
+    open(vm, &vm.disk)
+}
+
+fn open(vm: &Vm, path: &str) -> Result<Disk> {
+    let output = run(vm, &["info", "--output=json", path])?;
     Ok(match unopened(&output) {
         None => Disk::Free,
         // `raw_check_lock_bytes` in QEMU's block/file-posix.c; a path may have a `lock` in it.
@@ -168,6 +185,14 @@ pub(crate) fn golden(vm: &Vm, image: &Image) -> Result<Golden> {
     if chain.iter().any(|layer| resolved(&layer.filename) == own) {
         return Err(refused(format!("it lies on top of the disk of {}", vm.name)));
     }
+    // A disk that is gone or broken is no reason against a new one.
+    let disk = info(vm, &vm.disk, None).unwrap_or_default();
+    if let Some(disk) = disk.first().filter(|disk| chain.iter().any(|layer| layer.is_twin(disk))) {
+        return Err(refused(format!("it is, or is the same as, the disk of {}, {}", vm.name, disk.filename)));
+    }
+    if open(vm, path)? == Disk::Locked {
+        return Err(refused("some process has it open for writing".into()));
+    }
     let Some(format) = Format::of(&top.format) else {
         return Err(refused(format!("it is {}, and a golden image is qcow2 or raw: convert it", top.format)));
     };
@@ -180,8 +205,7 @@ pub(crate) fn golden(vm: &Vm, image: &Image) -> Result<Golden> {
     match (format, image.format()) {
         (Format::Raw, None) => {
             if let Some(what) = no_disk(path, top.virtual_size)? {
-                let hint = "if it is a raw disk, say `format: raw` in the inventory";
-                return Err(refused(format!("{what}; {hint}")));
+                return Err(refused(what));
             }
         }
         (Format::Raw, Some(_)) => {
@@ -357,6 +381,8 @@ mod tests {
         call(&["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &path("base.img"), &vm.disk]);
         call(&["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &vm.disk, &path("upon.qcow2")]);
         std::os::unix::fs::symlink("disk.qcow2", path("link.qcow2")).unwrap();
+        // As a link that the plugin can't follow.
+        fs::hard_link(&vm.disk, path("hard.qcow2")).unwrap();
 
         assert_eq!(golden(&vm, &at("mbr.qcow2")).unwrap().format, Format::Raw);
         assert_eq!(golden(&vm, &at("base.img")).unwrap().format, Format::Qcow2);
@@ -372,6 +398,7 @@ mod tests {
             (at("disk.qcow2"), "it is the disk of web1 itself"),
             (at("./x/../disk.qcow2"), "it is the disk of web1 itself"),
             (at("link.qcow2"), "it is the disk of web1 itself"),
+            (at("hard.qcow2"), "it is, or is the same as, the disk of web1"),
             (at("upon.qcow2"), "it lies on top of the disk of web1"),
             (raw("base.img"), "the inventory says that it is raw, and it is qcow2"),
             (raw("vmdk.img"), "the inventory says that it is raw, and it is vmdk"),
