@@ -1,8 +1,9 @@
 //! The fields of an alert.
 //!
-//! What tells an alert apart from others (labels, fingerprint, begin, status) must be right, or the alert is refused.
-//! What only people read (annotations) is made to fit, and a note says how.
+//! What tells an alert apart from others (labels, begin, status) must be right, or the alert is refused. What it can do
+//! without (annotations, end, a fingerprint that is too long) is made to fit or left out, and a note says how.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -10,6 +11,9 @@ use runwright_core::{Map, Value};
 
 use crate::read::limits;
 use crate::{Error, Status, alarm};
+
+/// Digits of a fraction of a second that are kept: nanoseconds.
+const FRACTION_DIGITS_MAX: usize = 9;
 
 /// The labels. Numbers whose text is beyond doubt, `true` and `false` become text; null counts as no label.
 pub(crate) fn labels(at: &str, value: Option<&Value>) -> Result<BTreeMap<String, String>, Error> {
@@ -50,14 +54,10 @@ pub(crate) fn labels(at: &str, value: Option<&Value>) -> Result<BTreeMap<String,
     map.iter().filter(|(_, value)| !value.is_null()).map(label).collect()
 }
 
-/// The annotations, made to fit: what is too long is cut, what is too many is left out, and `notes` say so.
-pub(crate) fn annotations(
-    at: &str,
-    value: Option<&Value>,
-    notes: &mut Vec<String>,
-) -> Result<BTreeMap<String, String>, Error> {
+/// The annotations, made to fit: what is too long is cut, what is too many or no object is left out, and `notes` say so.
+pub(crate) fn annotations(at: &str, value: Option<&Value>, notes: &mut Vec<String>) -> BTreeMap<String, String> {
     let none = Map::new();
-    let map = object(at, value)?.unwrap_or(&none);
+    let map = or_note(object(at, value), notes).flatten().unwrap_or(&none);
     if map.len() > limits::ANNOTATIONS {
         notes.push(format!("{at}: the first {} of {} are kept", limits::ANNOTATIONS, map.len()));
     }
@@ -79,7 +79,13 @@ pub(crate) fn annotations(
         }
         kept.insert(name, short_text.unwrap_or(text));
     }
-    Ok(kept)
+    kept
+}
+
+/// What can be read; the error of what can't, and is not needed, becomes a note.
+fn or_note<T>(read: Result<T, Error>, notes: &mut Vec<String>) -> Option<T> {
+    let left_out = |error: Error| notes.push(format!("{}: left out: {}", error.at, error.message));
+    read.map_err(left_out).ok()
 }
 
 /// What `text` is cut to where it has more than `bytes_max` bytes: its beginning, and a mark that says so.
@@ -101,19 +107,26 @@ pub(crate) fn status(at: &str, value: &Value) -> Result<Status, Error> {
     }
 }
 
-/// The sender's fingerprint; where there is none, one that follows from the labels.
-pub(crate) fn fingerprint(at: &str, value: Option<&Value>, labels: &BTreeMap<String, String>) -> Result<String, Error> {
+/// The sender's fingerprint. Where there is none, or one that is too long or no text, which is noted, one that follows from
+/// the labels; text with other characters is no fingerprint of anybody's, and the alert is refused.
+pub(crate) fn fingerprint(
+    at: &str,
+    value: Option<&Value>,
+    labels: &BTreeMap<String, String>,
+    notes: &mut Vec<String>,
+) -> Result<String, Error> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let expected = format!("expected up to {} letters, digits, `-`, `_`, `.` and `:`", limits::FINGERPRINT_BYTES);
     match value {
         None | Some(Value::Null) => Ok(alarm::fingerprint(labels)),
         Some(Value::String(text)) if text.is_empty() => Ok(alarm::fingerprint(labels)),
-        Some(Value::String(text)) if text.len() <= limits::FINGERPRINT_BYTES && text.bytes().all(legal) => {
-            Ok(text.clone())
+        Some(Value::String(text)) if !text.bytes().all(legal) => {
+            Err(Error::new(at, expected).hint("leave it out: it is then worked out from the labels"))
         }
+        Some(Value::String(text)) if text.len() <= limits::FINGERPRINT_BYTES => Ok(text.clone()),
         Some(_) => {
-            let message =
-                format!("expected up to {} letters, digits, `-`, `_`, `.` and `:`", limits::FINGERPRINT_BYTES);
-            Err(Error::new(at, message).hint("leave it out: it is then worked out from the labels"))
+            notes.push(format!("{at}: worked out from the labels: {expected}"));
+            Ok(alarm::fingerprint(labels))
         }
     }
 }
@@ -130,7 +143,33 @@ pub(crate) fn time(at: &str, value: Option<&Value>) -> Result<Option<Timestamp>,
         Error::new(at, format!("expected a time, found {}", short(&Value::from(text.as_str()))))
             .hint("times look like this: \"2026-01-31T12:00:00Z\"")
     };
+    let text = known_digits(text);
+    if !is_offset_of_a_day(&text) {
+        return Err(wrong());
+    }
     text.parse().map(Some).map_err(|_| wrong())
+}
+
+/// When it ended; none, and a note, where that can't be read.
+pub(crate) fn end(at: &str, value: Option<&Value>, notes: &mut Vec<String>) -> Option<Timestamp> {
+    or_note(time(at, value), notes).flatten()
+}
+
+/// A time whose fraction of a second has at most the nine digits that are kept; RFC 3339 allows more.
+fn known_digits(text: &str) -> Cow<'_, str> {
+    let Some((front, rest)) = text.split_once('.') else { return text.into() };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if digits <= FRACTION_DIGITS_MAX {
+        return text.into();
+    }
+    format!("{front}.{}{}", &rest[..FRACTION_DIGITS_MAX], &rest[digits..]).into()
+}
+
+/// Whether the offset of a time, if it has one in numbers, is less than a day, as RFC 3339 has it.
+fn is_offset_of_a_day(text: &str) -> bool {
+    let behind_date = text.split_once(['T', 't', ' ']).map_or("", |(_, time)| time);
+    let Some((_, offset)) = behind_date.split_once(['+', '-']) else { return true };
+    offset.get(..2).and_then(|hours| hours.parse::<u8>().ok()).is_some_and(|hours| hours < 24)
 }
 
 /// The object that stands here; none where there is none, or an empty one.

@@ -11,16 +11,17 @@
 //! ```
 //!
 //! **Invariant:** one bad alert in a body costs the others nothing.
-//! **Invariant:** nothing here reads a clock or remembers anything; whether an alarm was seen before is the caller's to
+//! **Invariant:** nothing here reads a clock (who has one passes the time to [`read_at`]) or remembers anything; whether an alarm was seen before is the caller's to
 //! know, by [`Alarm::key`].
 
 mod alarm;
 mod error;
 mod fields;
 mod grafana;
+mod mend;
 mod read;
 mod webhook;
 
 pub use alarm::{Alarm, Status};
 pub use error::Error;
-pub use read::{Format, Parts, Refused, limits, read};
+pub use read::{Format, Parts, Refused, limits, read, read_at};

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use runwright_core::Value;
+use jiff::Timestamp;
+use runwright_core::{Timestamp as Received, Value};
 
+use crate::mend::{self, Broken};
 use crate::{Alarm, Error, webhook};
 
 /// The bounds of a body.
@@ -75,7 +77,7 @@ pub struct Parts {
     pub refused: Vec<Refused>,
     /// Alerts beyond [`limits::ALERTS`]: nobody looked at them.
     pub left_out: usize,
-    /// Alerts are missing, in the sender's words or ours.
+    /// What people should know: alerts are missing, or silenced, or of a version that is not known.
     pub warnings: Vec<String>,
 }
 
@@ -84,28 +86,46 @@ pub struct Parts {
 pub struct Refused {
     /// Why not, and where in the body.
     pub error: Error,
-    /// The alert as it was sent.
+    /// The alert as it was sent; its text where it is no JSON.
     pub alert: Value,
 }
 
-/// Takes a body apart. One bad alert costs the others nothing.
+/// Takes a body apart, without knowing the time: an alert whose sender states no status counts as firing, whenever its
+/// `endsAt` is. Otherwise as [`read_at`].
+///
+/// # Errors
+///
+/// As those of [`read_at`].
+pub fn read(format: Format, body: &[u8]) -> Result<Parts, Error> {
+    take_apart(format, body, None)
+}
+
+/// Takes a body apart that was `received` at that time: an alert whose sender states no status is over if its `endsAt` has
+/// passed by then. One bad alert costs the others nothing.
 ///
 /// # Errors
 ///
 /// Where the body as a whole can't be read: it is too large, no JSON, or holds no alerts.
-pub fn read(format: Format, body: &[u8]) -> Result<Parts, Error> {
+pub fn read_at(format: Format, body: &[u8], received: Received) -> Result<Parts, Error> {
+    let received = i64::try_from(received.millis()).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    take_apart(format, body, received)
+}
+
+fn take_apart(format: Format, body: &[u8], received: Option<Timestamp>) -> Result<Parts, Error> {
     if body.len() > limits::BODY_BYTES {
         let message = format!("it is {} KiB, more than {}", body.len().div_ceil(1024), limits::BODY_BYTES / 1024);
         return Err(Error::new("", message).hint("set `max_alerts` in the webhook's configuration"));
     }
     // Editors on Windows put a byte order mark in front.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let body = serde_json::from_slice(body).map_err(|error| {
-        let text = error.to_string();
-        let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-        Error::new(format!("line {}, column {}", error.line(), error.column()), format!("no JSON: {message}"))
-    })?;
+    let (body, broken) = match serde_json::from_slice(body) {
+        Ok(body) => (body, Broken::new()),
+        Err(error) => match mend::mend(body) {
+            Some(mended) => (mended.body, mended.broken),
+            None => return Err(mend::no_json("", &error)),
+        },
+    };
     match format {
-        Format::Alertmanager | Format::Grafana => webhook::parts(format, body),
+        Format::Alertmanager | Format::Grafana => webhook::parts(format, body, received, broken),
     }
 }

@@ -5,34 +5,49 @@
 //! A body is a webhook's, a bare list of its alerts as `amtool` and Alertmanager's own API have it, or one alert alone,
 //! which is what a person writes into a file. Fields that are not known are ignored, as their senders add some.
 
+use jiff::Timestamp;
 use runwright_core::{Map, Value};
 
 use crate::fields::{self, kind};
+use crate::mend::Broken;
 use crate::read::{Parts, Refused, limits};
 use crate::{Alarm, Error, Format, Status, grafana};
 
-/// The parts of a body.
-pub(crate) fn parts(format: Format, body: Value) -> Result<Parts, Error> {
+/// What is known of a body beside its alerts.
+struct Group<'a> {
+    format: Format,
+    /// Where the list of alerts stands; empty where it is the body.
+    list: &'a str,
+    /// The status of the notification.
+    status: Option<&'a Value>,
+    /// When it was received, where that is known.
+    received: Option<Timestamp>,
+}
+
+/// The parts of a body; in it null stands in the place of each alert that is broken.
+pub(crate) fn parts(format: Format, body: Value, received: Option<Timestamp>, broken: Broken) -> Result<Parts, Error> {
+    let bare = Group { format, list: "", status: None, received };
     match body {
-        Value::Array(alerts) => Ok(all(format, "", alerts, None)),
-        Value::Object(body) if body.contains_key("alerts") => webhook(format, body),
-        Value::Object(alert) if alert.contains_key("labels") => Ok(all(format, "", vec![Value::Object(alert)], None)),
+        Value::Array(alerts) => Ok(all(&bare, alerts, broken)),
+        Value::Object(body) if body.contains_key("alerts") => webhook(format, body, received, broken),
+        Value::Object(alert) if alert.contains_key("labels") => Ok(all(&bare, vec![Value::Object(alert)], broken)),
         Value::Object(_) => Err(Error::new("", "there is neither `alerts` nor `labels` in it")
             .hint("send what Alertmanager's webhook sends, or one alert with `labels`")),
         other => Err(Error::new("", format!("expected an object, found {}", kind(&other)))),
     }
 }
 
-fn webhook(format: Format, mut body: Map) -> Result<Parts, Error> {
+fn webhook(format: Format, mut body: Map, received: Option<Timestamp>, broken: Broken) -> Result<Parts, Error> {
     let format = if grafana::sent(&body) { Format::Grafana } else { format };
-    check_version(format, body.get("version"))?;
     let alerts = match body.remove("alerts") {
         Some(Value::Array(alerts)) => alerts,
         other => {
             return Err(Error::new("alerts", format!("expected a list, found {}", kind(&other.unwrap_or_default()))));
         }
     };
-    let mut parts = all(format, "alerts", alerts, body.get("status"));
+    let group = Group { format, list: "alerts", status: body.get("status"), received };
+    let mut parts = all(&group, alerts, broken);
+    parts.warnings.extend(unknown_version(format, body.get("version")));
     if let Some(truncated) = body.get("truncatedAlerts").and_then(Value::as_u64).filter(|count| *count > 0) {
         let receiver = body.get("receiver").and_then(Value::as_str).filter(|name| !name.is_empty());
         let from = receiver.map(|name| format!(" of the receiver {name:?}")).unwrap_or_default();
@@ -44,22 +59,21 @@ fn webhook(format: Format, mut body: Map) -> Result<Parts, Error> {
     Ok(parts)
 }
 
-/// Grafana calls its form version 1; of Alertmanager only version 4 is known.
-fn check_version(format: Format, version: Option<&Value>) -> Result<(), Error> {
-    let known = match version {
-        None | Some(Value::Null) => true,
-        Some(Value::String(version)) => version == "4" || (version == "1" && format == Format::Grafana),
-        Some(other) => other == 4,
-    };
-    if known {
-        return Ok(());
+/// A warning where the version is not known: Grafana calls its form version 1, and Alertmanager's is version 4. What is in
+/// it is taken all the same, alert by alert.
+fn unknown_version(format: Format, version: Option<&Value>) -> Option<String> {
+    let version = version.filter(|version| !version.is_null())?;
+    let number = version.as_u64().or_else(|| version.as_str()?.parse().ok());
+    if number == Some(4) || (number == Some(1) && format == Format::Grafana) {
+        return None;
     }
-    let found = fields::short(version.unwrap_or(&Value::Null));
-    Err(Error::new("version", format!("expected \"4\", found {found}"))
-        .hint("only version 4 of the webhook is known, which Alertmanager sends since 0.6, and Grafana's"))
+    Some(format!(
+        "{format} sent version {} of the webhook, which is not known: its alerts were read as those of version 4",
+        fields::short(version)
+    ))
 }
 
-fn all(format: Format, list: &str, mut alerts: Vec<Value>, group: Option<&Value>) -> Parts {
+fn all(group: &Group<'_>, mut alerts: Vec<Value>, mut broken: Broken) -> Parts {
     let mut parts = Parts { left_out: alerts.len().saturating_sub(limits::ALERTS), ..Parts::default() };
     if parts.left_out > 0 {
         parts.warnings.push(format!(
@@ -72,11 +86,21 @@ fn all(format: Format, list: &str, mut alerts: Vec<Value>, group: Option<&Value>
         ));
         alerts.truncate(limits::ALERTS);
     }
-    let alone = list.is_empty() && alerts.len() == 1;
+    let alone = group.list.is_empty() && alerts.len() == 1;
+    let mut suppressed = 0;
     for (index, alert) in alerts.into_iter().enumerate() {
-        let at = if alone { String::new() } else { format!("{list}[{index}]") };
+        let at = if alone { String::new() } else { format!("{}[{index}]", group.list) };
+        if let Some((error, text)) = broken.remove(&index) {
+            let error = Error::new(at, format!("{}, {}", error.at, error.message));
+            parts.refused.push(Refused { error, alert: Value::String(text) });
+            continue;
+        }
         let read = match &alert {
-            Value::Object(alert) => alarm(format, &at, alert, group),
+            Value::Object(alert) if is_suppressed(alert) => {
+                suppressed += 1;
+                continue;
+            }
+            Value::Object(alert) => alarm(group, &at, alert),
             other => Err(Error::new(&at, format!("expected an object, found {}", kind(other)))),
         };
         match read {
@@ -84,22 +108,37 @@ fn all(format: Format, list: &str, mut alerts: Vec<Value>, group: Option<&Value>
             Err(error) => parts.refused.push(Refused { error, alert }),
         }
     }
+    if suppressed > 0 {
+        parts.warnings.push(format!(
+            "alerts that are silenced or inhibited (`status.state: suppressed`): {suppressed}; nothing was started for them"
+        ));
+    }
     parts
 }
 
-/// One alert; `group` is the status of the notification that it came in.
-fn alarm(format: Format, at: &str, alert: &Map, group: Option<&Value>) -> Result<Alarm, Error> {
+/// Whether Alertmanager's own API says that the alert is silenced or inhibited.
+fn is_suppressed(alert: &Map) -> bool {
+    alert.get("status").and_then(|status| status.get("state")).is_some_and(|state| state == "suppressed")
+}
+
+/// One alert of a group.
+fn alarm(group: &Group<'_>, at: &str, alert: &Map) -> Result<Alarm, Error> {
     let path = |field: &str| if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
-    let source = if grafana::sent_alert(alert) { Format::Grafana } else { format };
+    let source = if grafana::sent_alert(alert) { Format::Grafana } else { group.format };
     let labels = fields::labels(&path("labels"), alert.get("labels"))?;
     let mut notes = Vec::new();
-    let annotations = fields::annotations(&path("annotations"), alert.get("annotations"), &mut notes)?;
+    let annotations = fields::annotations(&path("annotations"), alert.get("annotations"), &mut notes);
+    let ends = fields::end(&path("endsAt"), alert.get("endsAt"), &mut notes);
+    let is_over = ends.zip(group.received).is_some_and(|(ends, received)| ends <= received);
     let status = match alert.get("status") {
-        // Alertmanager's own API has an object there; what it lists is firing.
-        Some(Value::Object(_)) | None => group.map_or(Ok(Status::Firing), |status| fields::status("status", status))?,
+        // Alertmanager's own API has an object there, or nothing: it goes by the end, and what has none is firing.
+        Some(Value::Object(_)) | None if is_over => Status::Resolved,
+        Some(Value::Object(_)) | None => {
+            group.status.map_or(Ok(Status::Firing), |status| fields::status("status", status))?
+        }
         Some(status) => fields::status(&path("status"), status)?,
     };
-    let fingerprint = fields::fingerprint(&path("fingerprint"), alert.get("fingerprint"), &labels)?;
+    let fingerprint = fields::fingerprint(&path("fingerprint"), alert.get("fingerprint"), &labels, &mut notes)?;
     let starts = fields::time(&path("startsAt"), alert.get("startsAt"))?;
     let id = starts.map_or_else(|| fingerprint.clone(), |starts| format!("{fingerprint}-{}", starts.as_second()));
     Ok(Alarm {
@@ -111,7 +150,7 @@ fn alarm(format: Format, at: &str, alert: &Map, group: Option<&Value>) -> Result
         labels,
         annotations,
         starts,
-        ends: fields::time(&path("endsAt"), alert.get("endsAt"))?,
+        ends,
         fingerprint,
         notes,
     })

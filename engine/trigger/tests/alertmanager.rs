@@ -4,7 +4,7 @@
 
 use runwright_core::Timestamp;
 use serde_json::{Value, json};
-use trigger::{Alarm, Error, Format, Parts, Status, limits, read};
+use trigger::{Alarm, Error, Format, Parts, Refused, Status, limits, read};
 
 fn parts(body: &str) -> Result<Parts, Error> {
     read(Format::Alertmanager, body.as_bytes())
@@ -123,8 +123,6 @@ fn wrong_bodies_say_where_and_what_to_do() {
         "{\"alerts\": [\n  {\"labels\": }]}".to_owned(),
         "7".to_owned(),
         "{}".to_owned(),
-        json!({"version": "3", "alerts": []}).to_string(),
-        json!({"version": "1", "alerts": []}).to_string(),
         json!({"alerts": {}}).to_string(),
         " ".repeat(limits::BODY_BYTES + 1),
     ];
@@ -134,8 +132,6 @@ fn wrong_bodies_say_where_and_what_to_do() {
     line 2, column 14: no JSON: expected value
     expected an object, found a number
     there is neither `alerts` nor `labels` in it; send what Alertmanager's webhook sends, or one alert with `labels`
-    version: expected "4", found "3"; only version 4 of the webhook is known, which Alertmanager sends since 0.6, and Grafana's
-    version: expected "4", found "1"; only version 4 of the webhook is known, which Alertmanager sends since 0.6, and Grafana's
     alerts: expected a list, found an object
     it is 4097 KiB, more than 4096; set `max_alerts` in the webhook's configuration
     "#);
@@ -156,12 +152,10 @@ fn a_bad_alert_is_named_and_costs_the_others_nothing() {
         with("labels", json!({"alertname": "A", "x": "y".repeat(limits::LABEL_BYTES + 1)})),
         with("labels", json!({"y".repeat(limits::NAME_BYTES + 1): "x"})),
         with("labels", many),
-        with("annotations", json!("text")),
         with("startsAt", json!("yesterday")),
-        with("endsAt", json!(17)),
+        with("startsAt", json!("2026-08-04T10:00:00+25:00")),
         with("status", json!("FIRING")),
         with("fingerprint", json!("../../etc/passwd")),
-        with("fingerprint", json!("f".repeat(limits::FINGERPRINT_BYTES + 1))),
     ];
     for bad in &bad {
         let Parts { alarms, refused, .. } = parts(&webhook(&[alert("one"), bad.clone(), alert("two")])).unwrap();
@@ -180,12 +174,10 @@ fn a_bad_alert_is_named_and_costs_the_others_nothing() {
     alerts[6].labels.x: 4097 bytes, more than 4096
     alerts[7].labels: a name of 257 bytes, more than 256
     alerts[8].labels: 65 labels, more than 64
-    alerts[9].annotations: expected an object, found text
-    alerts[10].startsAt: expected a time, found "yesterday"; times look like this: "2026-01-31T12:00:00Z"
-    alerts[11].endsAt: expected a time, found a number
-    alerts[12].status: expected "firing" or "resolved", found "FIRING"
-    alerts[13].fingerprint: expected up to 64 letters, digits, `-`, `_`, `.` and `:`; leave it out: it is then worked out from the labels
-    alerts[14].fingerprint: expected up to 64 letters, digits, `-`, `_`, `.` and `:`; leave it out: it is then worked out from the labels
+    alerts[9].startsAt: expected a time, found "yesterday"; times look like this: "2026-01-31T12:00:00Z"
+    alerts[10].startsAt: expected a time, found "2026-08-04T10:00:00+25:00"; times look like this: "2026-01-31T12:00:00Z"
+    alerts[11].status: expected "firing" or "resolved", found "FIRING"
+    alerts[12].fingerprint: expected up to 64 letters, digits, `-`, `_`, `.` and `:`; leave it out: it is then worked out from the labels
     "#);
 }
 
@@ -262,4 +254,121 @@ fn what_the_sender_left_out_is_a_warning() {
     let Parts { alarms, warnings, .. } = parts(&body).unwrap();
     assert_eq!(alarms.len(), 1);
     insta::assert_snapshot!(warnings.join("\n"), @r#"alertmanager left 9998 alerts out of a notification of the receiver "pager" (`truncatedAlerts`): nothing was started for them; raise `max_alerts` of that webhook, or group alerts into smaller notifications"#);
+}
+
+#[test]
+fn a_version_that_is_not_known_is_a_warning() {
+    for (format, version, known) in [
+        (Format::Alertmanager, json!("4"), true),
+        (Format::Alertmanager, json!(4), true),
+        (Format::Alertmanager, Value::Null, true),
+        (Format::Alertmanager, json!("5"), false),
+        (Format::Alertmanager, json!("2"), false),
+        (Format::Alertmanager, json!("1"), false),
+        (Format::Alertmanager, json!(["4"]), false),
+        (Format::Grafana, json!("1"), true),
+        (Format::Grafana, json!(1), true),
+    ] {
+        let body = json!({"version": version, "status": "firing", "alerts": [alert("A")]}).to_string();
+        let Parts { alarms, refused, warnings, .. } = read(format, body.as_bytes()).unwrap();
+        assert_eq!((alarms.len(), refused.len(), warnings.is_empty()), (1, 0, known), "{body}: {warnings:?}");
+    }
+    let body = json!({"version": "5", "alerts": [alert("A")]}).to_string();
+    insta::assert_snapshot!(parts(&body).unwrap().warnings.join("\n"), @r#"alertmanager sent version "5" of the webhook, which is not known: its alerts were read as those of version 4"#);
+}
+
+#[test]
+fn what_an_alert_can_do_without_is_left_out_and_noted() {
+    let whole = alarms(&webhook(&[alert("A")])).remove(0);
+    let mut notes = Vec::new();
+    for bad in [
+        with("annotations", json!("text")),
+        with("annotations", json!(["a"])),
+        with("annotations", json!(7)),
+        with("endsAt", json!(17)),
+        with("endsAt", json!("soon")),
+        with("endsAt", json!("9999-12-31T23:59:59Z")),
+        with("fingerprint", json!("f".repeat(limits::FINGERPRINT_BYTES + 1))),
+        with("fingerprint", json!(17)),
+    ] {
+        let mut alarm = alarms(&webhook(std::slice::from_ref(&bad))).remove(0);
+        notes.append(&mut alarm.notes);
+        assert_eq!(alarm, whole, "{bad}");
+    }
+    insta::assert_snapshot!(notes.join("\n"), @r#"
+    alerts[0].annotations: left out: expected an object, found text
+    alerts[0].annotations: left out: expected an object, found a list
+    alerts[0].annotations: left out: expected an object, found a number
+    alerts[0].endsAt: left out: expected a time, found a number
+    alerts[0].endsAt: left out: expected a time, found "soon"
+    alerts[0].endsAt: left out: expected a time, found "9999-12-31T23:59:59Z"
+    alerts[0].fingerprint: worked out from the labels: expected up to 64 letters, digits, `-`, `_`, `.` and `:`
+    alerts[0].fingerprint: worked out from the labels: expected up to 64 letters, digits, `-`, `_`, `.` and `:`
+    "#);
+}
+
+#[test]
+fn a_fraction_of_a_second_may_have_any_number_of_digits() {
+    let starts = |text: &str| alarms(&webhook(&[with("startsAt", json!(text))])).remove(0).starts.unwrap().to_string();
+    assert_eq!(starts("2026-08-04T10:00:00.1234567891Z"), "2026-08-04T10:00:00.123456789Z");
+    assert_eq!(starts("2026-08-04T12:00:00.123456789123456789123456+02:00"), "2026-08-04T10:00:00.123456789Z");
+    assert_eq!(starts("2026-08-04T10:00:00-00:00"), "2026-08-04T10:00:00Z");
+    assert_eq!(starts("2026-08-03T11:00:00-23:00"), "2026-08-04T10:00:00Z");
+}
+
+#[test]
+fn an_alert_that_is_no_json_costs_only_itself() {
+    let deep = format!("{{\"labels\": {}1{}}}", "[".repeat(200), "]".repeat(200));
+    let broken: [(&[u8], &str); 5] = [
+        (br#"{"labels": {"alertname": "\ud800"}}"#, "hex escape"),
+        (br#"{"labels": {"alertname": "A"}, "x": 1e999}"#, "number out of range"),
+        (br#"{"labels": {"alertname": "A"}, "x": NaN}"#, "expected value"),
+        (b"{\"labels\": {\"alertname\": \"caf\xe9\"}}", "unicode"),
+        (deep.as_bytes(), "recursion limit"),
+    ];
+    let (one, two) = (alert("one").to_string(), alert("two").to_string());
+    for (text, why) in broken {
+        for (front, back, list) in [("{\"status\": \"firing\",\n\"alerts\": [", "]}", "alerts"), ("[", "]", "")] {
+            let body = [front.as_bytes(), one.as_bytes(), b",\n", text, b",", two.as_bytes(), back.as_bytes()].concat();
+            let Parts { alarms, refused, .. } = read(Format::Alertmanager, &body).unwrap();
+            assert_eq!(alarms.iter().map(|alarm| alarm.name.as_str()).collect::<Vec<_>>(), ["one", "two"], "{why}");
+            let [Refused { error, alert }] = refused.as_slice() else { panic!("{refused:?}") };
+            let line = if list.is_empty() { 2 } else { 3 };
+            assert_eq!((error.at.as_str(), alert), (&*format!("{list}[1]"), &json!(String::from_utf8_lossy(text))));
+            assert!(error.message.starts_with(&format!("line {line}, column ")), "{error}");
+            assert!(error.message.contains(why), "{error}");
+        }
+        let alone = read(Format::Alertmanager, &[b"[", text, b"]"].concat()).unwrap_err();
+        assert!(alone.at.starts_with("line 1, column ") && alone.message.starts_with("no JSON: "), "{alone}");
+    }
+}
+
+#[test]
+fn what_is_silenced_starts_nothing_and_is_said() {
+    let of = |state: &str| with("status", json!({"state": state, "silencedBy": ["a"], "inhibitedBy": []}));
+    let body = json!([of("active"), of("suppressed"), of("unprocessed")]).to_string();
+    let Parts { alarms, refused, warnings, .. } = parts(&body).unwrap();
+    assert_eq!((alarms.len(), refused.len()), (2, 0));
+    insta::assert_snapshot!(warnings.join("\n"), @"alerts that are silenced or inhibited (`status.state: suppressed`): 1; nothing was started for them");
+    let all = parts(&json!([of("suppressed")]).to_string()).unwrap();
+    assert_eq!((all.alarms.len(), all.refused.len(), all.warnings.len()), (0, 0, 1));
+}
+
+#[test]
+fn without_a_status_an_end_that_has_passed_means_resolved() {
+    let ends = "2026-08-04T11:00:00Z";
+    let status = |alert: Value, received: &str| {
+        let received = received.parse::<jiff::Timestamp>().unwrap().as_millisecond().try_into().unwrap();
+        let body = json!([alert]).to_string();
+        let parts = trigger::read_at(Format::Alertmanager, body.as_bytes(), Timestamp::from_millis(received)).unwrap();
+        parts.alarms[0].status
+    };
+    let mut api = with("status", json!({"state": "active"}));
+    api["endsAt"] = json!(ends);
+    assert_eq!(status(api.clone(), "2026-08-04T10:59:59Z"), Status::Firing);
+    assert_eq!(status(api.clone(), ends), Status::Resolved);
+    assert_eq!(status(with("endsAt", json!(ends)), "2026-08-05T00:00:00Z"), Status::Resolved, "as `amtool` sends it");
+    assert_eq!(status(alert("A"), "2026-08-05T00:00:00Z"), Status::Firing);
+    api["status"] = json!("firing");
+    assert_eq!(status(api, "2026-08-05T00:00:00Z"), Status::Firing, "the sender states it");
 }
