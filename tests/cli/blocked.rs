@@ -77,7 +77,7 @@ fn the_call_and_what_to_do_about_it_are_named_everywhere() {
     assert!(watched.out.contains(" fix/2 done "), "{watched:?}");
     let view = project.call(&["runs", "show", "latest", "-o", "json"]).json();
     let choices = json!({"about": "forward", "choices": ["done", "failed", "retry"]});
-    assert_eq!((&view["steps"][0]["calls"][1]["decide"], &view["outcome"]), (&choices, &json!("blocked")));
+    assert_eq!((&view["steps"][0]["steps"][1]["decide"], &view["outcome"]), (&choices, &json!("blocked")));
 }
 
 #[test]

@@ -74,3 +74,16 @@ fn that_there_is_no_journal_is_said() {
     assert_eq!(project.call(&["run", "one.yaml"]).exit, Some(0));
     assert!(!project.call(&["status"]).out.contains("no journal"));
 }
+
+#[test]
+fn output_that_can_not_be_written_is_no_success() {
+    let project = Project::new();
+    for words in [&["runs", "list", "-o", "json"][..], &["status"], &["completions", "bash"]] {
+        let mut command = project.command(words);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+        let ran = command.stdout(full).output().expect("runwright starts");
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(70), "{words:?}: {told}");
+        assert!(told.contains("could not write to standard output: No space left"), "{told}");
+    }
+}

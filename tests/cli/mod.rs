@@ -9,6 +9,7 @@ mod broken;
 mod check;
 mod completions;
 mod doctor;
+mod fleet;
 mod folders;
 mod fresh;
 mod help;

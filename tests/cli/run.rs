@@ -85,6 +85,7 @@ fn json_is_one_document() {
       "steps": [
         {
           "id": "hello",
+          "kind": "uses",
           "outcome": "succeeded",
           "attempts": 1,
           "output": {
@@ -94,6 +95,7 @@ fn json_is_one_document() {
         },
         {
           "id": "write",
+          "kind": "uses",
           "outcome": "succeeded",
           "attempts": 2,
           "output": {
@@ -103,6 +105,7 @@ fn json_is_one_document() {
         },
         {
           "id": "sum",
+          "kind": "script",
           "outcome": "succeeded",
           "attempts": 1,
           "output": 5,
@@ -110,6 +113,7 @@ fn json_is_one_document() {
         },
         {
           "id": "never",
+          "kind": "uses",
           "outcome": "skipped",
           "attempts": 0,
           "output": null

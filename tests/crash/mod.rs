@@ -63,6 +63,24 @@ steps:
 outputs: { acts: "${{ steps.acts.output }}" }
 "#;
 
+/// A canary of one item, a gate, then the other three, of which the second one fails.
+const CANARY: &str = r#"
+name: canary
+steps:
+  - id: fleet
+    for-each: [a, b, c, d]
+    as: vm
+    waves: [1, 100%]
+    on-failure: HOW
+    steps:
+      - { id: drain, uses: fixture/append, with: { file: FOLDER/effects, line: "drain ${{ vm }}" } }
+      - { id: patch, uses: fixture/append-once, with: { file: FOLDER/effects, line: "patch ${{ vm }}" } }
+      - { id: test, if: 'vm == "c"', uses: fixture/append, with: { file: FOLDER/effects, line: no, fail: permanent } }
+    between:
+      - { id: bake, wait: 10ms }
+  - { id: tidy, uses: fixture/append, with: { file: FOLDER/effects, line: tidy }, always: true }
+"#;
+
 /// Kills the engine at every record, before and after it is durable, and lets the next one go on.
 fn killed_at_every_record(first: Scene, file: &str) {
     let undisturbed = first.run(None);
@@ -119,6 +137,23 @@ fn an_undo_killed_at_every_record_takes_back_each_step_once_and_in_order() {
 #[test]
 fn a_script_a_lock_and_waits_killed_at_every_record_end_the_same() {
     killed_at_every_record(Scene::new("test/fixture.wasm", "fixture", SCRIPTED, &[]), "effects");
+}
+
+#[test]
+fn a_canary_with_a_bad_third_killed_at_every_record_ends_the_same() {
+    let forward = ["run drain a", "run patch a", "run drain b", "run patch b", "run drain c", "run patch c"];
+    let wave = ["undo undo patch c", "undo undo drain c", "undo undo patch b", "undo undo drain b"];
+    let (first, tidy) = (["undo undo patch a", "undo undo drain a"], ["run tidy"]);
+    for (how, back) in
+        [("stop", vec![&tidy[..]]), ("rollback-wave", vec![&wave, &tidy]), ("rollback", vec![&wave, &first, &tidy])]
+    {
+        let runbook = CANARY.replace("HOW", how);
+        let scene = Scene::new("test/fixture.wasm", "fixture", &runbook, &[]);
+        scene.run(None);
+        let expected: Vec<&str> = forward.iter().chain(back.into_iter().flatten()).copied().collect();
+        assert_eq!(counted(&scene.lines("effects")).0, expected, "{how}");
+        killed_at_every_record(scene.again(), "effects");
+    }
 }
 
 #[test]

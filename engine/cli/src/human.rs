@@ -34,7 +34,16 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn value(value: &Value) -> String {
     match value {
         Value::String(text) => clean(text),
+        Value::Number(number) => plain(number),
         other => clean(&other.to_string()),
+    }
+}
+
+/// A number without an exponent where it is a whole one that people write so.
+fn plain(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e21 => format!("{float:.0}"),
+        _ => number.to_string(),
     }
 }
 

@@ -42,10 +42,17 @@ pub fn main() -> ExitCode {
         let error = Error::new(exit::INTERNAL, "this is a defect in runwright: what is above says where");
         Err(error.hint("every run that was going on can be resumed; please report it"))
     });
-    ExitCode::from(ran.unwrap_or_else(|error| {
+    let exit = ran.unwrap_or_else(|error| {
         context.screen.error(&error);
         error.exit
-    }))
+    });
+    ExitCode::from(match screen::lost() {
+        Some(why) if exit == exit::SUCCEEDED => {
+            context.screen.error(&Error::new(exit::INTERNAL, format!("could not write to standard output: {why}")));
+            exit::INTERNAL
+        }
+        _ => exit,
+    })
 }
 
 /// The command line with `help COMMAND` and `version` as the options that they mean.

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -86,7 +87,7 @@ impl Screen {
     /// One line for people on standard output; nothing where it carries JSON.
     pub(crate) fn line(&self, text: impl Display) {
         if !self.is_json() {
-            let _ = writeln!(io::stdout().lock(), "{text}");
+            put(format_args!("{text}\n"));
         }
     }
 
@@ -100,7 +101,7 @@ impl Screen {
         if self.is_json()
             && let Ok(text) = serde_json::to_string_pretty(value)
         {
-            let _ = writeln!(io::stdout().lock(), "{text}");
+            put(format_args!("{text}\n"));
         }
     }
 
@@ -109,13 +110,13 @@ impl Screen {
         if self.is_json()
             && let Ok(text) = serde_json::to_string(value)
         {
-            let _ = writeln!(io::stdout().lock(), "{text}");
+            put(format_args!("{text}\n"));
         }
     }
 
     /// Bytes on standard output, as they are.
     pub(crate) fn raw(&self, bytes: &[u8]) {
-        let _ = io::stdout().lock().write_all(bytes);
+        note(io::stdout().lock().write_all(bytes));
     }
 
     /// A remark for people on standard error, whatever standard output carries.
@@ -133,6 +134,29 @@ impl Screen {
     pub(crate) fn paint(&self, tone: Tone, text: impl Display) -> String {
         paint(self.color, tone, text)
     }
+}
+
+/// Why standard output has not got all of what it should, if so.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Writes to standard output.
+fn put(text: std::fmt::Arguments<'_>) {
+    note(io::stdout().lock().write_fmt(text));
+}
+
+/// Remembers that output was lost. Whoever closes a pipe has read enough.
+fn note(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// Why standard output has not got all of what it should, if so.
+pub(crate) fn lost() -> Option<&'static str> {
+    note(io::stdout().lock().flush());
+    LOST.get().map(String::as_str)
 }
 
 /// `text` in the colour of `tone`, if `color`.

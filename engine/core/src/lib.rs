@@ -30,8 +30,10 @@ pub use event::{
 pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
 pub use recovery::{Recovery, recovery};
-pub use run::{Act, Attempt, Attempts, Effect, Misfit, Phase, Run, ScriptCall, StepRun, StepState};
-pub use runbook::{Input, InputKind, Lock, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Step, Trigger, Until, Work};
+pub use run::{Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Run, ScriptCall, StepRun, StepState};
+pub use runbook::{
+    Input, InputKind, Lock, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work,
+};
 pub use time::Timestamp;
 
 /// A JSON object in the order in which it was written.

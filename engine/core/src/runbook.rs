@@ -1,5 +1,7 @@
 //! The checked form of a runbook: what a run is pinned to.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,7 +27,7 @@ pub struct Runbook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
     /// The steps in their order; ids are unique.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Arc<Step>>,
     /// What a run gives back when it succeeded.
     pub outputs: Map,
 }
@@ -50,19 +52,32 @@ impl Runbook {
     /// The actions that its steps use, each once, in order of first use.
     pub fn actions(&self) -> Vec<&ActionName> {
         let mut names = Vec::new();
-        for work in self.steps.iter().flat_map(|step| std::iter::once(&step.work).chain(&step.undo)) {
-            let used = match work {
-                Work::Action { action, .. } => std::slice::from_ref(action),
-                Work::Script { acts, .. } => acts,
-                Work::Wait { .. } => &[],
-            };
-            for action in used {
-                if !names.contains(&action) {
-                    names.push(action);
+        for step in self.all_steps() {
+            for work in std::iter::once(&step.work).chain(&step.undo) {
+                let used = match work {
+                    Work::Action { action, .. } => std::slice::from_ref(action),
+                    Work::Script { acts, .. } => acts,
+                    Work::Wait { .. } | Work::Group { .. } | Work::Each { .. } => &[],
+                };
+                for action in used {
+                    if !names.contains(&action) {
+                        names.push(action);
+                    }
                 }
             }
         }
         names
+    }
+
+    /// Every step, each followed by those in it.
+    pub fn all_steps(&self) -> Vec<&Step> {
+        let mut rest: Vec<&Step> = self.steps.iter().rev().map(|step| &**step).collect();
+        let mut all = Vec::new();
+        while let Some(step) = rest.pop() {
+            all.push(step);
+            rest.extend(step.steps().rev());
+        }
+        all
     }
 }
 
@@ -208,6 +223,16 @@ impl Step {
     /// Milliseconds that one attempt may take where the step says nothing.
     pub const DEFAULT_TIMEOUT_MS: u64 = 5 * 60 * 1000;
 
+    /// The steps in it: of a group its own, of a for-each those for an item and those between waves.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Self> {
+        let (steps, each): (&[Arc<Self>], _) = match &self.work {
+            Work::Group { steps, .. } => (steps, None),
+            Work::Each { body, between, .. } => (&[], Some(std::iter::once(body).chain(between))),
+            _ => (&[], None),
+        };
+        steps.iter().chain(each.into_iter().flatten()).map(|step| &**step)
+    }
+
     /// What is called in this direction. An action's own undo is a call of the same action.
     pub fn work(&self, direction: Direction) -> &Work {
         match (direction, &self.undo) {
@@ -261,14 +286,84 @@ pub enum Work {
         /// A duration, for example `5m`, with expressions.
         time: String,
     },
+    /// Does the steps in it, one after the other or side by side.
+    Group {
+        /// The steps in their order; ids are unique.
+        steps: Vec<Arc<Step>>,
+        /// Steps at work at the same time, at most; one without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_once: Option<u32>,
+        /// Whether the first failure stops the others.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        fail_fast: bool,
+    },
+    /// Does the same for each item of a list.
+    Each {
+        /// The list: an expression, or a list with expressions.
+        items: Value,
+        /// The name under which the steps see their item.
+        name: String,
+        /// Where waves end, as numbers of items or shares of all, from the smallest; none without waves.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        waves: Vec<Share>,
+        /// Items at work at the same time, at most.
+        at_once: u32,
+        /// Items that may fail.
+        max_failures: Share,
+        /// A group: the steps for one item.
+        body: Arc<Step>,
+        /// A group: what is done between two waves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        between: Option<Arc<Step>>,
+    },
+}
+
+/// So many of the items, or a share of all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Share {
+    /// This number.
+    Items(u32),
+    /// This many of a hundred.
+    Percent(u32),
+}
+
+impl Share {
+    /// How many of `all` that is as the end of a wave: a part of one counts as one.
+    pub fn up(self, all: usize) -> usize {
+        match self {
+            Self::Items(items) => items as usize,
+            Self::Percent(percent) => (all * percent as usize).div_ceil(100),
+        }
+    }
+
+    /// How many of `all` that is as failures that are borne: a part of one counts as none.
+    pub fn down(self, all: usize) -> usize {
+        match self {
+            Self::Items(items) => items as usize,
+            Self::Percent(percent) => all * percent as usize / 100,
+        }
+    }
 }
 
 impl Work {
+    /// The word for its kind: the key that says so in a runbook.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Action { .. } => "uses",
+            Self::Script { .. } => "script",
+            Self::Wait { .. } => "wait",
+            Self::Group { at_once: None, .. } => "steps",
+            Self::Group { .. } => "parallel",
+            Self::Each { .. } => "for-each",
+        }
+    }
+
     /// The action that is called; none for scripts and waits.
     pub fn action(&self) -> Option<&ActionName> {
         match self {
             Self::Action { action, .. } => Some(action),
-            Self::Script { .. } | Self::Wait { .. } => None,
+            _ => None,
         }
     }
 }
@@ -326,6 +421,8 @@ pub enum OnFailure {
     Stop,
     /// The same, but the steps done so far are undone first.
     Rollback,
+    /// Of a for-each: the items of the wave that failed are undone, then as `stop`.
+    RollbackWave,
     /// The next step starts, unless the failure says nothing about the world: where a capability was refused or the input
     /// is wrong, the run stops. A step marked `always` lets the run go on then, too.
     #[serde(rename = "continue-unless-refused")]
@@ -342,6 +439,7 @@ impl OnFailure {
         match self {
             Self::Stop => "stop",
             Self::Rollback => "rollback",
+            Self::RollbackWave => "rollback-wave",
             Self::Continue | Self::ContinueAnyway => "continue",
         }
     }

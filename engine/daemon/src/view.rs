@@ -4,8 +4,8 @@ mod alarms;
 
 use journal::Journal;
 use runwright_core::{
-    Act, Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, ScriptCall,
-    Step, StepRun, StepState, Timestamp, Value,
+    Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, Step, StepRun,
+    StepState, Timestamp, Value, Work,
 };
 use serde::{Deserialize, Serialize};
 
@@ -108,17 +108,20 @@ fn is_interrupted(status: RunStatus, live: bool) -> bool {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepView {
-    /// Its id.
+    /// Its path: its id, with those of the steps around it.
     pub id: String,
+    /// `uses`, `script`, `wait`, `steps`, `parallel` or `for-each`.
+    #[serde(default)]
+    pub kind: String,
     /// The word for its state. Where the calls of a script were to be taken back, it is what became of that.
     pub outcome: String,
     /// Attempts started.
     pub attempts: u32,
     /// What it gave back; null before it succeeded.
     pub output: Value,
-    /// The calls of a script, in their order.
+    /// What is in it: the calls of a script, the steps of a group, the items of a for-each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub calls: Vec<StepView>,
+    pub steps: Vec<StepView>,
     /// Why its last attempt failed, to undo it or else to do it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
@@ -166,8 +169,8 @@ impl RunView {
             steps: run.steps().map(|(step, state)| StepView::of(run, step, state)).collect(),
             outputs: run.outputs().clone(),
             error: error.cloned(),
-            failed_at: failed_at.map(|(step, _)| step.id.clone()),
-            not_undoable: run.not_undoable().map(|(step, _)| step.id.clone()).collect(),
+            failed_at: failed_at.map(|(_, state)| state.path.to_string()),
+            not_undoable: run.not_undoable().map(|(_, state)| state.path.to_string()).collect(),
         }
     }
 }
@@ -181,18 +184,18 @@ impl StepView {
     }
 
     fn of(run: &Run, step: &Step, state: &StepRun) -> Self {
-        let calls = acts(state).map(|act| Self::of(run, &act.step, &act.run));
         let took_ms = state.started.map(|started| state.ended.unwrap_or(run.updated()).millis_since(started));
         Self {
-            id: step.id.clone(),
-            outcome: outcome(state).to_owned(),
+            id: state.path.to_string(),
+            kind: step.work.kind().to_owned(),
+            outcome: outcome(run, step, state).to_owned(),
             attempts: state.forward.started,
             output: state.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default(),
-            calls: calls.collect(),
+            steps: run.children(&state.path).map(|(step, state)| Self::of(run, step, state)).collect(),
             error: state.undo_failure.as_ref().or(state.failure.as_ref()).cloned(),
             destructive: run.pin(step).is_some_and(|pin| pin.destructive),
             decide: Decision::of(run, step, state),
-            note: note(run, step, state),
+            note: note(run, state),
             took_ms,
         }
     }
@@ -201,8 +204,9 @@ impl StepView {
 impl Decision {
     fn of(run: &Run, step: &Step, state: &StepRun) -> Option<Self> {
         let of_calls = || {
-            let undo = acts(state).any(|act| act.run.state.asks() == Some(Direction::Undo));
-            undo.then_some(Direction::Undo)
+            let is_script = matches!(step.work, Work::Script { .. });
+            let mut calls = run.children(&state.path).filter(|_| is_script);
+            calls.any(|(_, call)| call.state.asks() == Some(Direction::Undo)).then_some(Direction::Undo)
         };
         let about = state.state.asks().or_else(of_calls)?;
         let undo = about == Direction::Forward && run.has_undo(step);
@@ -211,20 +215,13 @@ impl Decision {
     }
 }
 
-fn acts(script: &StepRun) -> impl Iterator<Item = &Act> {
-    script.calls.iter().filter_map(|call| match call {
-        ScriptCall::Act(act) => Some(&**act),
-        ScriptCall::Value { .. } => None,
-    })
-}
-
 /// The word for what a step came to. A script did what its calls did.
-fn outcome(state: &StepRun) -> &'static str {
+fn outcome(run: &Run, step: &Step, state: &StepRun) -> &'static str {
     let own = state.state.as_str();
-    if !matches!(state.state, StepState::Succeeded | StepState::Failed) {
+    if !matches!((&step.work, &state.state), (Work::Script { .. }, StepState::Succeeded | StepState::Failed)) {
         return own;
     }
-    let any = |wanted: &dyn Fn(&StepState) -> bool| acts(state).any(|act| wanted(&act.run.state));
+    let any = |wanted: &dyn Fn(&StepState) -> bool| run.children(&state.path).any(|(_, call)| wanted(&call.state));
     let undoes = |state: &StepState| matches!(state, StepState::Active(Attempt { direction: Direction::Undo, .. }));
     if any(&undoes) {
         "undoing"
@@ -238,10 +235,10 @@ fn outcome(state: &StepRun) -> &'static str {
 }
 
 /// What a person needs to know of a state beyond its word.
-fn note(run: &Run, step: &Step, state: &StepRun) -> Option<String> {
-    if let Some((call, waits)) = run.waits_for(&step.id) {
+fn note(run: &Run, state: &StepRun) -> Option<String> {
+    if let Some((_, waits)) = run.waits_for(&state.path) {
         let what = if waits.state.asks().is_some() { "a person to say what became of its call" } else { "its call" };
-        return Some(format!("waits for {what} {}", call.id));
+        return Some(format!("waits for {what} {}", waits.path));
     }
     match &state.state {
         StepState::Unknown { direction, reason } => {
@@ -254,6 +251,9 @@ fn note(run: &Run, step: &Step, state: &StepRun) -> Option<String> {
         StepState::Active(Attempt { phase: Phase::Waiting { .. }, .. }) => Some("waits for its next attempt".into()),
         StepState::Active(Attempt { phase: Phase::Sleeping { .. }, .. }) => Some("waits for its time".into()),
         StepState::UndoFailed { accepted: true } => Some("not taken back: a person decided to leave it so".into()),
+        StepState::Active(Attempt { phase: Phase::Inside, .. }) => {
+            run.items(&state.path).map(|items| items.to_string())
+        }
         _ => None,
     }
 }
@@ -339,15 +339,49 @@ impl RunView {
     /// What a person is asked about it: one question for all that a script did, else one for each step or call.
     pub fn questions(&self) -> Vec<Question> {
         let question = |step: &StepView, decide: &Decision| {
-            let stuck = step.calls.iter().find(|call| call.decide.is_some());
+            let stuck = step.steps.iter().find(|call| call.decide.is_some());
             let why = stuck.unwrap_or(step).why();
             Question { run: self.run, step: step.id.clone(), why, choices: decide.choices.clone() }
         };
-        let asked = self.steps.iter().flat_map(|step| match &step.decide {
-            Some(decide) => vec![(step, decide)],
-            None => step.calls.iter().filter_map(|call| Some((call, call.decide.as_ref()?))).collect(),
-        });
-        asked.map(|(step, decide)| question(step, decide)).collect()
+        self.asking().map(|(step, decide)| question(step, decide)).collect()
+    }
+
+    /// The steps about which a person is asked, each with what they can say. What a script did is one question.
+    pub fn asking(&self) -> impl Iterator<Item = (&StepView, &Decision)> {
+        let mut rest: Vec<&StepView> = self.steps.iter().rev().collect();
+        std::iter::from_fn(move || {
+            loop {
+                let step = rest.pop()?;
+                match &step.decide {
+                    Some(decide) => return Some((step, decide)),
+                    None => rest.extend(step.steps.iter().rev()),
+                }
+            }
+        })
+    }
+
+    /// The steps that call, run or wait; not those that hold others, nor the calls of scripts.
+    pub fn leaves(&self) -> impl Iterator<Item = &StepView> {
+        let mut rest: Vec<&StepView> = self.steps.iter().rev().collect();
+        std::iter::from_fn(move || {
+            loop {
+                let step = rest.pop()?;
+                if !matches!(step.kind.as_str(), "steps" | "parallel" | "for-each") {
+                    return Some(step);
+                }
+                rest.extend(step.steps.iter().rev());
+            }
+        })
+    }
+
+    /// Every step, each followed by those in it.
+    pub fn all_steps(&self) -> impl Iterator<Item = &StepView> {
+        let mut rest: Vec<&StepView> = self.steps.iter().rev().collect();
+        std::iter::from_fn(move || {
+            let step = rest.pop()?;
+            rest.extend(step.steps.iter().rev());
+            Some(step)
+        })
     }
 }
 

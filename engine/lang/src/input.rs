@@ -9,7 +9,11 @@ use serde_json::json;
 use crate::check::{Check, Keys, find};
 use crate::node::{Entry, Node, expected, found};
 
-const KEYS: Keys = Keys { of: "an input", known: &["type", "description", "default", "required", "min"], later: &[] };
+const KEYS: Keys = Keys {
+    of: "an input",
+    known: &["type", "description", "default", "required", "min"],
+    later: &["enum", "pattern", "max", "secret"],
+};
 
 impl Check<'_> {
     /// The inputs that a runbook declares.

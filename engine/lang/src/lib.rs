@@ -19,6 +19,7 @@ mod check;
 mod diagnostic;
 mod document;
 mod expression;
+mod groups;
 mod input;
 mod lock;
 mod node;
@@ -56,8 +57,10 @@ pub mod limits {
     pub const DEPTH: usize = 32;
     /// Bytes of one text.
     pub const SCALAR_BYTES: usize = 64 * 1024;
-    /// Steps of a runbook.
+    /// Steps in one list.
     pub const STEPS: usize = 500;
+    /// Steps inside each other.
+    pub const DEPTH_OF_STEPS: usize = 8;
     /// Diagnostics of one file; of further ones only their being there is told.
     pub const DIAGNOSTICS: usize = 100;
 }

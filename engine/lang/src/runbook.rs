@@ -10,7 +10,7 @@ use crate::scope::Scope;
 const KEYS: Keys = Keys {
     of: "a runbook",
     known: &["name", "description", "inputs", "on", "lock", "on-failure", "steps", "outputs"],
-    later: &["silence", "throttle", "undo", "schedule", "timeout"],
+    later: &["silence", "throttle", "undo", "schedule", "timeout", "defaults", "max-parallel"],
 };
 
 impl Check<'_> {
@@ -32,7 +32,7 @@ impl Check<'_> {
         let on_failure = find(fields, "on-failure").and_then(|field| self.choice(&field.value, &stop));
         let steps = self.list(root, fields);
         let ids: Vec<&str> = steps.iter().map(|step| id(step).unwrap_or_default()).collect();
-        let known = |before| Scope::Run { inputs: &declared, steps: &ids, before, output: false };
+        let known = |before| Scope::Run { inputs: &declared, steps: &ids, before, output: false, items: &[], depth: 0 };
         let mut checked = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             let first = ids[..at].iter().position(|id| *id == ids[at]).map(|first| &steps[first]);
@@ -45,7 +45,7 @@ impl Check<'_> {
             inputs,
             on,
             lock,
-            steps: checked,
+            steps: checked.into_iter().map(std::sync::Arc::new).collect(),
             outputs: outputs.unwrap_or_default(),
         };
         self.rollback(&runbook, fields, steps);

@@ -17,6 +17,10 @@ pub(crate) enum Scope<'s> {
         before: usize,
         /// Also `output`: what the action just gave.
         output: bool,
+        /// The names of the items that the step is for.
+        items: &'s [&'s str],
+        /// How many steps are around it.
+        depth: usize,
     },
     /// What is worked out before the run begins.
     Inputs { inputs: &'s [&'s str] },
@@ -43,12 +47,53 @@ const ALARM_FIELDS: [&str; 12] = [
 
 impl<'s> Scope<'s> {
     /// The variables.
-    pub(crate) fn roots(self) -> &'static [&'static str] {
-        match self {
-            Self::Run { output: false, .. } => &["inputs", "steps", "run"],
+    pub(crate) fn roots(self) -> Vec<&'s str> {
+        let of_run = match self {
+            Self::Run { output: false, .. } => &["inputs", "steps", "run"][..],
             Self::Run { output: true, .. } => &["inputs", "steps", "run", "output"],
             Self::Inputs { .. } => &["inputs"],
             Self::Alarm => &["alarm"],
+        };
+        of_run.iter().chain(self.items()).copied().collect()
+    }
+
+    /// The names of the items.
+    pub(crate) fn items(self) -> &'s [&'s str] {
+        if let Self::Run { items, .. } = self { items } else { &[] }
+    }
+
+    /// The steps that come before, also those around.
+    pub(crate) fn before(self) -> &'s [&'s str] {
+        if let Self::Run { steps, before, .. } = self { &steps[..before] } else { &[] }
+    }
+
+    pub(crate) fn depth(self) -> usize {
+        if let Self::Run { depth, .. } = self { depth } else { 0 }
+    }
+
+    /// The same with these items.
+    pub(crate) fn with_items<'t>(self, items: &'t [&'t str]) -> Scope<'t>
+    where
+        's: 't,
+    {
+        match self {
+            Self::Run { inputs, steps, before, output, depth, .. } => {
+                Scope::Run { inputs, steps, before, output, items, depth }
+            }
+            other => other,
+        }
+    }
+
+    /// What a step in a step sees: of these steps those before it.
+    pub(crate) fn inside<'t>(self, steps: &'t [&'t str], before: usize) -> Scope<'t>
+    where
+        's: 't,
+    {
+        match self {
+            Self::Run { inputs, output, items, depth, .. } => {
+                Scope::Run { inputs, steps, before, output, items, depth: depth + 1 }
+            }
+            other => other,
         }
     }
 

@@ -17,6 +17,15 @@ const KEYS: Keys = Keys {
         "script",
         "wait",
         "wait-until",
+        "steps",
+        "parallel",
+        "for-each",
+        "as",
+        "waves",
+        "at-once",
+        "max-failures",
+        "between",
+        "fail-fast",
         "timeout",
         "retry",
         "on-failure",
@@ -26,16 +35,16 @@ const KEYS: Keys = Keys {
         "undo",
         "point-of-no-return",
     ],
-    later: &["approve", "parallel", "for-each", "runbook", "silence", "name"],
+    later: &["approve", "runbook", "rescue", "lock", "silence", "name"],
 };
 
 const RETRY: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
 
 /// The kinds of step.
-const KINDS: [&str; 4] = ["uses", "script", "wait", "wait-until"];
+const KINDS: [&str; 7] = ["for-each", "uses", "script", "wait", "wait-until", "steps", "parallel"];
 
 /// The kinds of step that a later version will know: nothing more needs saying of them.
-const LATER_KINDS: [&str; 4] = ["approve", "parallel", "for-each", "runbook"];
+const LATER_KINDS: [&str; 2] = ["approve", "runbook"];
 
 /// What a step does, and what its kind says of how.
 pub(crate) struct Doing {
@@ -56,20 +65,22 @@ impl Check<'_> {
     ) -> Option<Step> {
         let fields = self.map(node, "a step: a map with `id`, and `uses` or `script`")?;
         self.keys(fields, &KEYS);
-        self.steps_read.clear();
+        let read_around = std::mem::take(&mut self.steps_read);
         let id = self.id(node, fields, same);
         let field = |key| find(fields, key).map(|entry| &entry.value);
         let condition = field("if").and_then(|value| self.condition(value, scope));
-        let doing = self.doing(node, fields, scope);
+        let doing = self.doing(node, fields, on_failure, scope);
         let undo = field("undo").map(|value| self.undo(value, scope));
         let point_of_no_return = field("point-of-no-return").and_then(|value| self.boolean(value)).unwrap_or(false);
         let timeout = field("timeout").and_then(|value| self.duration(value));
         let retry = field("retry").and_then(|value| self.retry(value)).unwrap_or_default();
         let idempotent = field("idempotent").and_then(|value| self.boolean(value)).unwrap_or(false);
         let always = field("always").and_then(|value| self.boolean(value)).unwrap_or(false);
-        let on_failure = field("on-failure").map_or(Some(on_failure), |value| self.on_failure(value));
+        let is_each = field("for-each").is_some();
+        let on_failure = field("on-failure").map_or(Some(on_failure), |value| self.on_failure(value, is_each));
         let choices = [("ask", OnUnknown::Ask), ("retry", OnUnknown::Retry), ("fail", OnUnknown::Fail)];
         let on_unknown = field("on-unknown").map_or(Some(OnUnknown::Ask), |value| self.choice(value, &choices));
+        let read = std::mem::replace(&mut self.steps_read, read_around);
         let Doing { work, until, timeout_ms } = doing?;
         if on_unknown == Some(OnUnknown::Retry) && !idempotent {
             self.repeatable(fields, &work);
@@ -77,7 +88,7 @@ impl Check<'_> {
         let timeout_ms =
             timeout_ms.or(timeout).or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
         let (id, on_failure, on_unknown) = (id?, on_failure?, on_unknown?);
-        let builds_on = std::mem::take(&mut self.steps_read).into_iter().filter(|step| *step != id).collect();
+        let builds_on = read.into_iter().filter(|step| *step != id).collect();
         Some(Step {
             id,
             condition,
@@ -113,9 +124,14 @@ impl Check<'_> {
         Some(id.to_owned())
     }
 
-    fn doing(&mut self, node: &Node, fields: &[Entry], scope: Scope) -> Option<Doing> {
+    fn doing(&mut self, node: &Node, fields: &[Entry], on_failure: OnFailure, scope: Scope) -> Option<Doing> {
         let with = find(fields, "with");
-        let kinds: Vec<&Entry> = KINDS.iter().filter_map(|kind| find(fields, kind)).collect();
+        let is_each = find(fields, "for-each").is_some();
+        let kinds = KINDS.iter().filter(|kind| !is_each || **kind != "steps");
+        let kinds: Vec<&Entry> = kinds.filter_map(|kind| find(fields, kind)).collect();
+        if !is_each {
+            self.only_for_each(fields, &kinds);
+        }
         let plain = |work| Doing { work, until: None, timeout_ms: None };
         match kinds.as_slice() {
             [first, second, ..] => {
@@ -127,6 +143,9 @@ impl Check<'_> {
                 "uses" => self.action(kind, with, scope).map(plain),
                 "script" => self.script(kind, with, scope, false).map(plain),
                 "wait" => self.wait(fields, kind, scope),
+                "steps" => self.group(fields, kind, on_failure, scope).map(plain),
+                "parallel" => self.parallel(fields, kind, on_failure, scope).map(plain),
+                "for-each" => self.for_each(node, fields, kind, on_failure, scope).map(plain),
                 _ => self.wait_until(fields, kind, scope),
             },
             [] => {
@@ -135,7 +154,7 @@ impl Check<'_> {
                         || closest(&entry.key, KEYS.known.iter().copied()).is_some_and(|key| KINDS.contains(&key))
                 };
                 if !fields.iter().any(meant) {
-                    let message = "the step has none of `uses`, `script`, `wait` and `wait-until`";
+                    let message = "the step has none of `uses`, `script`, `wait`, `wait-until`, `steps`, `parallel` and `for-each`";
                     let error = self.error("missing-key", first(node), message);
                     error.help("name an action, for example `uses: vm/restart`");
                 }
@@ -181,7 +200,7 @@ impl Check<'_> {
         Some(Retry { attempts: attempts?, delay_ms, backoff: backoff.unwrap_or(usual.backoff), max_delay_ms })
     }
 
-    fn on_failure(&mut self, node: &Node) -> Option<OnFailure> {
+    fn on_failure(&mut self, node: &Node, is_each: bool) -> Option<OnFailure> {
         if let Kind::Map(entries) = &node.kind
             && let Some(go) = find(entries, "go")
         {
@@ -189,8 +208,18 @@ impl Check<'_> {
                 .help("use `on-failure: continue`, and `if` in the steps behind");
             return None;
         }
-        let choices = [("stop", OnFailure::Stop), ("rollback", OnFailure::Rollback), ("continue", OnFailure::Continue)];
-        self.choice(node, &choices)
+        let choices = [
+            ("stop", OnFailure::Stop),
+            ("rollback", OnFailure::Rollback),
+            ("continue", OnFailure::Continue),
+            ("rollback-wave", OnFailure::RollbackWave),
+        ];
+        if !is_each && node.text() == Some("rollback-wave") {
+            self.error("bad-value", node.span.clone(), "only a `for-each` has waves")
+                .help("use `on-failure: rollback`, or put it beside the `for-each`");
+            return None;
+        }
+        self.choice(node, if is_each { &choices } else { &choices[..3] })
     }
 
     /// Refuses `on-unknown: retry` where repeating is not known to be safe.

@@ -35,7 +35,11 @@ impl Check<'_> {
         let fields = self.map(node, "a map with `where` and `with`")?;
         self.keys(fields, &ALARM);
         let condition = match find(fields, "where") {
-            Some(field) => self.condition(&field.value, Scope::Alarm),
+            Some(field) => {
+                let condition = self.condition(&field.value, Scope::Alarm);
+                condition.iter().for_each(|condition| self.labels_are_text(&field.value, condition));
+                condition
+            }
             None => {
                 let error = self.error("missing-key", first(node), "the alarm trigger has no `where`");
                 error.help("say which alarms, for example `where: alarm.name == \"VmDown\" && alarm.firing`");
@@ -74,6 +78,23 @@ impl Check<'_> {
         Some(Trigger::Alarm { r#where: condition?, with })
     }
 
+    /// A label that is compared with a number is never equal to it: labels are text.
+    fn labels_are_text(&mut self, node: &Node, condition: &str) {
+        for (root, rest) in ["alarm.labels", "alarm.annotations"]
+            .iter()
+            .flat_map(|root| condition.match_indices(root).map(move |(at, _)| (*root, &condition[at + root.len()..])))
+        {
+            let Some((name, rest)) = label(rest) else { continue };
+            let Some((sign, literal)) = compared(rest) else { continue };
+            let message = format!("`{root}.{name}` is text, and is compared with `{literal}`, which is none");
+            let error = self.error("wrong-type", node.span.clone(), message);
+            error.help(match sign {
+                "==" | "!=" => format!("write it in quotes: {sign} \"{literal}\""),
+                _ => format!("make a number of it: parse_float({root}.{name}) {sign} {literal}"),
+            });
+        }
+    }
+
     /// A literal value fits its input; what an expression gives is known later.
     fn given(&mut self, node: &Node, input: &Input) {
         let value = node.value();
@@ -86,4 +107,23 @@ impl Check<'_> {
             self.long_enough(node, &value, input.min);
         }
     }
+}
+
+/// The name of the label that is read here, and what comes behind it.
+fn label(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = match text.strip_prefix('.') {
+        Some(rest) => rest.split_at(rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len())),
+        None => text.strip_prefix("[\"")?.split_once("\"]")?,
+    };
+    (!name.is_empty()).then_some((name, rest.trim_start()))
+}
+
+/// The comparison that begins here with a number or a truth value: its sign, and that value.
+fn compared(text: &str) -> Option<(&str, &str)> {
+    let sign = ["==", "!=", "<=", ">=", "<", ">"].into_iter().find(|sign| text.starts_with(sign))?;
+    let value = text[sign.len()..].trim_start();
+    let end = value.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))).unwrap_or(value.len());
+    let word = &value[..end];
+    let number = word.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+    (number || matches!(word, "true" | "false")).then_some((sign, word))
 }

@@ -3,7 +3,7 @@
 use runwright_core::{OnFailure, Runbook, Step, Work};
 
 use crate::check::{Check, Keys, find};
-use crate::node::{Entry, Node};
+use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
@@ -13,7 +13,9 @@ impl Check<'_> {
     /// What takes a step back: a call of an action, or a script. It runs when others have run, so it reads all steps.
     pub(crate) fn undo(&mut self, node: &Node, scope: Scope) -> Option<Work> {
         let scope = match scope {
-            Scope::Run { inputs, steps, .. } => Scope::Run { inputs, steps, before: steps.len(), output: false },
+            Scope::Run { inputs, steps, items, depth, .. } => {
+                Scope::Run { inputs, steps, before: steps.len(), output: false, items, depth }
+            }
             other => other,
         };
         let fields = self.map(node, "a map with `uses` or `script`")?;
@@ -39,24 +41,38 @@ impl Check<'_> {
     /// Warns of a rollback that can't take anything back.
     pub(crate) fn rollback(&mut self, runbook: &Runbook, fields: &[Entry], steps: &[Node]) {
         let Some(catalog) = self.catalog else { return };
-        let undoable = |step: &Step| {
+        let undoable = |step: &&Step| {
             let acts = match &step.work {
                 Work::Action { action, .. } => std::slice::from_ref(action),
                 Work::Script { acts, .. } => acts,
-                Work::Wait { .. } => &[],
+                _ => &[],
             };
             step.undo.is_some() || acts.iter().any(|act| catalog.get(act).is_none_or(|facts| facts.has_undo))
         };
-        let asked = |step: &Step| step.on_failure == OnFailure::Rollback;
-        if !runbook.steps.iter().any(asked) || runbook.steps.iter().any(undoable) {
+        let asked = |step: &&Step| matches!(step.on_failure, OnFailure::Rollback | OnFailure::RollbackWave);
+        let all = runbook.all_steps();
+        if !all.iter().copied().any(|step| asked(&step)) || all.iter().copied().any(|step| undoable(&step)) {
             return;
         }
-        let entries = steps.iter().flat_map(Node::entries).chain(fields);
-        let asks = |entry: &&Entry| entry.key == "on-failure" && entry.value.text() == Some("rollback");
-        if let Some(entry) = entries.filter(asks).min_by_key(|entry| entry.at.start) {
+        let mut entries: Vec<&Entry> = fields.iter().collect();
+        steps.iter().for_each(|step| deep(step, &mut entries));
+        let asks = |entry: &&&Entry| {
+            entry.key == "on-failure" && matches!(entry.value.text(), Some("rollback" | "rollback-wave"))
+        };
+        if let Some(entry) = entries.iter().filter(asks).min_by_key(|entry| entry.at.start) {
             let warning =
                 self.warning("no-undo", entry.at.start..entry.value.span.end, "nothing can be rolled back here");
             warning.help("no step has an `undo`, and no action in it has one of its own");
+        }
+    }
+}
+
+/// The entries of a step, and of the steps in it.
+fn deep<'n>(step: &'n Node, all: &mut Vec<&'n Entry>) {
+    for entry in step.entries() {
+        all.push(entry);
+        if let ("steps" | "parallel" | "between", Kind::List(steps)) = (entry.key.as_str(), &entry.value.kind) {
+            steps.iter().for_each(|step| deep(step, all));
         }
     }
 }

@@ -39,7 +39,9 @@ impl Check<'_> {
         self.keys(inner, &KEYS);
         let work = self.polled(node, inner, scope);
         let scope = match scope {
-            Scope::Run { inputs, steps, before, .. } => Scope::Run { inputs, steps, before, output: true },
+            Scope::Run { inputs, steps, before, items, depth, .. } => {
+                Scope::Run { inputs, steps, before, output: true, items, depth }
+            }
             other => other,
         };
         let condition = match find(inner, "if") {
@@ -98,7 +100,7 @@ impl Check<'_> {
     }
 
     /// Tells of keys of a step that mean nothing for this kind of step.
-    fn without(&mut self, fields: &[Entry], keys: &[&str], kind: &str) {
+    pub(crate) fn without(&mut self, fields: &[Entry], keys: &[&str], kind: &str) {
         for entry in fields.iter().filter(|entry| keys.contains(&entry.key.as_str())) {
             let message = format!("{kind} has no `{}` of its own", entry.key);
             let error = self.error("bad-value", entry.at.clone(), message);

@@ -10,6 +10,8 @@ use crate::functions::Fallible;
 pub(crate) fn register(engine: &mut rhai::Engine) {
     engine.register_fn("host_of", |text: &str| -> Fallible<Dynamic> {
         match host_of(text) {
+            // A label that an alarm lacks is empty, and so is its host.
+            None if text.is_empty() => Ok(text.to_owned().into()),
             Some(host) => Ok(host.to_owned().into()),
             None => {
                 let shown: String = text.chars().take(100).collect();

@@ -16,7 +16,7 @@ fn a_subfolder_that_can_not_be_read_is_told_and_the_others_are_used() {
     project.write("runbooks/lost+found/lost.yaml", &runbook("lost", 1));
     project.write("runbooks/one.yaml", &runbook("one", 1));
     let command = bound(&project, &["serve"]);
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("a folder");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("a folder");
     let served = ready(&project, project.start_as(command));
     assert!(is_told(&project, &["runbooks/lost+found", "can't be read"]), "{:?}", problems(&project));
     assert_eq!(answer(&project, "one"), 1);

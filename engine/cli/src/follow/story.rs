@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use daemon::view::Tale;
-use runwright_core::{Direction, Record, Run, RunStatus, Runbook, StepState};
+use runwright_core::{Direction, Event, Record, Run, RunStatus, Runbook, StepState};
 
 use super::view::plain;
 use super::words::{of_calls, of_run, of_step, opening};
@@ -135,26 +135,23 @@ impl Story {
             self.run = Some(run);
             return Ok(lines);
         };
-        let before = states(run);
+        let settled = match &record.event {
+            Event::Settled { step, .. } => run.step(step).map(|(_, state)| state.state.clone()),
+            _ => None,
+        };
         let status = run.status();
         run.apply(record).map_err(|misfit| misfit.to_string())?;
         let mut lines: Vec<Line> = of_run(&record.event).map(Line::Run).into_iter().collect();
-        let old = |path: &str| before.get(path).unwrap_or(&StepState::Pending);
-        let changed = run.attempts().filter(|(step, state)| state.state != *old(&step.id));
-        match of_calls(&record.event, &before) {
+        let changed = run.changed().filter(|(_, state, before)| state.state != **before);
+        match of_calls(&record.event, settled.as_ref()) {
             Some(line) => lines.push(line),
-            None => lines.extend(changed.map(|(step, state)| of_step(step, state, old(&step.id), record))),
+            None => lines.extend(changed.map(|(step, state, before)| of_step(step, state, before, record))),
         }
-        if run.status() == RunStatus::RollingBack && status != RunStatus::RollingBack && !is_undoing(before.values()) {
+        if run.status() == RunStatus::RollingBack && status != RunStatus::RollingBack && !was_undoing(run) {
             lines.push(Line::Run("rolling back".to_owned()));
         }
         Ok(lines)
     }
-}
-
-/// Where everything stands that is attempted by itself.
-fn states(run: &Run) -> HashMap<String, StepState> {
-    run.attempts().map(|(step, state)| (step.id.clone(), state.state.clone())).collect()
 }
 
 /// Every record of a history with what it means, in words; those that mean nothing to people have no line.
@@ -169,9 +166,12 @@ pub(crate) fn told<'r>(runbook: Runbook, history: &'r [Record]) -> Result<Vec<(&
     history.iter().map(words).collect()
 }
 
-/// Whether an undo was begun.
-fn is_undoing<'a>(mut steps: impl Iterator<Item = &'a StepState>) -> bool {
-    steps.any(|state| match state {
+/// Whether an undo was begun before the last record.
+fn was_undoing(run: &Run) -> bool {
+    let before = run.changed().map(|(_, state, before)| (&state.path, before));
+    let before: HashMap<_, _> = before.collect();
+    let mut states = run.attempts().map(|(_, state)| *before.get(&state.path).unwrap_or(&&state.state));
+    states.any(|state| match state {
         StepState::Active(attempt) => attempt.direction == Direction::Undo,
         StepState::Undone | StepState::UndoFailed { .. } => true,
         _ => false,

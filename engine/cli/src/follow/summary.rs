@@ -6,6 +6,15 @@ use runwright_core::{Direction, Failure, FailureKind, RunId, RunStatus};
 use crate::human::{clean, count, duration, value};
 use crate::screen::{Screen, Tone};
 
+/// Steps that are named as asking a person, at most: of the others it is said how many there are.
+const ASKING_MAX: usize = 5;
+
+/// Steps that are named as failed beside the one that decided, at most.
+const ALSO_MAX: usize = 12;
+
+/// Steps and scripts in one list, at most.
+const GROUPS_MAX: usize = 12;
+
 /// A run that is not over, and that no engine goes on with.
 pub(crate) const INTERRUPTED: &str = "interrupted, no engine";
 
@@ -33,7 +42,16 @@ pub(crate) fn summary(screen: &Screen, run: &RunView, itself: &str) -> Vec<Strin
     }
     lines.extend(run.queued_behind.iter().map(|behind| format!("  it {}", waits(behind))));
     if run.outcome == RunStatus::Blocked {
-        lines.extend(run.steps.iter().flat_map(|step| decisions(run.run, step, itself)));
+        let asking = run.asking().take(ASKING_MAX);
+        lines.extend(asking.flat_map(|(step, decide)| decision(run.run, step, decide, itself)));
+        let more = run.asking().count().saturating_sub(ASKING_MAX);
+        if more > 0 {
+            lines.push(format!(
+                "  and {} more wait for a person: `{itself} runs show {}`",
+                count(more, "step"),
+                run.run
+            ));
+        }
     }
     lines
 }
@@ -62,15 +80,16 @@ fn in_short(failure: &Failure) -> String {
 
 /// Whether anything was taken back.
 fn was_undone(run: &RunView) -> bool {
-    let undone = |step: &StepView| step.outcome == "undone" || step.calls.iter().any(|call| call.outcome == "undone");
-    run.steps.iter().any(undone)
+    run.all_steps().any(|step| step.outcome == "undone")
 }
 
 /// These steps and calls, those of one script together: `second, clean (4 calls)`.
 pub(crate) fn grouped(paths: &[String]) -> String {
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for path in paths {
-        let script = path.split_once('/').map(|(script, _)| script);
+        // The last part of a call's path is its number.
+        let call = path.rsplit_once('/').filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+        let script = call.map(|(script, _)| script);
         match (script, groups.last_mut()) {
             (Some(script), Some((last, calls))) if *last == script => *calls += 1,
             (script, _) => groups.push((script.unwrap_or(path), usize::from(script.is_some()))),
@@ -80,7 +99,9 @@ pub(crate) fn grouped(paths: &[String]) -> String {
         0 => (*name).to_owned(),
         calls => format!("{name} ({})", count(*calls, "call")),
     };
-    groups.iter().map(group).collect::<Vec<_>>().join(", ")
+    let named = groups.iter().take(GROUPS_MAX).map(group).collect::<Vec<_>>().join(", ");
+    let more = groups.len().saturating_sub(GROUPS_MAX);
+    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 /// `: STEP: why`, for the end of a run that did not succeed: the failure that decided so.
@@ -95,26 +116,23 @@ fn also_failed(run: &RunView) -> Option<String> {
     if !matches!(run.outcome, RunStatus::Failed | RunStatus::RolledBack) {
         return None;
     }
-    let others = run.steps.iter().filter(|step| step.outcome == "failed" && Some(&step.id) != run.failed_at.as_ref());
+    let failed = run.leaves().filter(|step| step.outcome == "failed");
+    let others = failed.filter(|step| Some(&step.id) != run.failed_at.as_ref());
     let failed = others.filter_map(|step| {
         let error = step.error.as_ref().filter(|error| error.kind != FailureKind::Cancelled)?;
         Some(format!("{} ({})", step.id, in_short(error)))
     });
     let failed: Vec<String> = failed.collect();
-    (!failed.is_empty()).then(|| format!("  also failed: {}", failed.join(", ")))
+    let more = failed.len().saturating_sub(ALSO_MAX);
+    let named = failed.iter().take(ALSO_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!failed.is_empty()).then(|| format!("  also failed: {named}{more}"))
 }
 
 /// What a person can do about a step on which its run is blocked, or about the calls of its script.
-fn decisions(run: RunId, step: &StepView, itself: &str) -> Vec<String> {
-    match &step.decide {
-        Some(decide) => decision(run, step, decide, itself),
-        None => step.calls.iter().flat_map(|call| decisions(run, call, itself)).collect(),
-    }
-}
-
 fn decision(run: RunId, step: &StepView, decide: &Decision, itself: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    let stuck: Vec<&StepView> = step.calls.iter().filter(|call| call.decide.is_some()).collect();
+    let stuck: Vec<&StepView> = step.steps.iter().filter(|call| call.decide.is_some()).collect();
     if stuck.is_empty() {
         lines.push(format!("  {}: {}", step.id, clean(&step.why())));
     } else {

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use daemon::view::Tale;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use runwright_core::{Direction, Phase, Run, StepState};
+use runwright_core::{Attempt, Direction, Phase, Run, StepState};
 
 use super::story::{Line, Mark};
 use super::words::attempt_of;
 use crate::human::{duration, now};
 use crate::screen::{Screen, Tone};
+
+/// Characters that the column of steps has at most; longer paths stand out of it.
+const WIDTH_MAX: usize = 40;
 
 /// Milliseconds between two frames of a spinner.
 const FRAME_MS: u64 = 120;
@@ -119,7 +122,8 @@ impl Live {
 
     fn show(&mut self, lines: Vec<Line>, run: Option<&Run>) {
         if let Some(run) = run {
-            self.width = run.attempts().map(|(step, _)| step.id.chars().count()).max().unwrap_or(0);
+            let longest = run.attempts().map(|(_, state)| state.path.chars().count()).max().unwrap_or(0);
+            self.width = longest.min(WIDTH_MAX);
         }
         for line in &lines {
             self.line(line);
@@ -162,29 +166,32 @@ impl Live {
     fn spin(&mut self, run: &Run) {
         // A script that waits for its call stands before it.
         let going = run.attempts().filter_map(|(step, state)| match &state.state {
+            StepState::Active(Attempt { phase: Phase::Inside, .. }) => None,
             StepState::Active(attempt) => Some((step, state, attempt)),
             _ => None,
         });
+        let going: Vec<_> = going.collect();
         let Some((step, state, attempt)) = going.last() else { return self.clear() };
-        if self.active.as_ref().is_none_or(|(id, ..)| *id != step.id) {
+        if self.active.as_ref().is_none_or(|(path, ..)| **path != *state.path) {
             self.clear();
             let bar = self.bars.add(ProgressBar::new_spinner());
             let ago = now().millis_since(state.started.unwrap_or_default());
             let bar = bar.with_elapsed(Duration::from_millis(ago));
             bar.enable_steady_tick(Duration::from_millis(FRAME_MS));
-            self.active = Some((step.id.clone(), bar, String::new()));
+            self.active = Some((state.path.to_string(), bar, String::new()));
         }
         let word = match (&attempt.phase, attempt.direction) {
             (Phase::Waiting { .. } | Phase::Sleeping { .. }, _) => "waiting",
             (Phase::Verifying { .. }, _) => "verifying",
-            (Phase::Calling, Direction::Forward) => "running",
-            (Phase::Calling, Direction::Undo) => "undoing",
+            (_, Direction::Forward) => "running",
+            (_, Direction::Undo) => "undoing",
         };
         let attempts = match (step.retry.attempts, attempt.number) {
             (1, 1) => String::new(),
             (allowed, number) => format!("  {}", attempt_of(number, allowed)),
         };
-        let head = format!("{:<1$}  {word}", step.id, self.width).replace(['{', '}'], "");
+        let beside = if going.len() > 1 { format!(" (and {} beside it)", going.len() - 1) } else { String::new() };
+        let head = format!("{:<1$}  {word}{beside}", state.path, self.width).replace(['{', '}'], "");
         if let Some((_, bar, _)) = &self.active {
             let template = format!("  {{spinner}} {head} {{elapsed_short}}{attempts}  {{wide_msg:.dim}}");
             let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner());

@@ -1,7 +1,5 @@
 //! What records mean, in words.
 
-use std::collections::HashMap;
-
 use runwright_core::{
     Attempt, By, Cause, Direction, Event, Exit, Outcome, Phase, Record, Run, Settlement, SkipReason, Step, StepRun,
     StepState, Verdict,
@@ -47,9 +45,9 @@ pub(super) fn of_run(event: &Event) -> Option<String> {
 }
 
 /// What a person decided about all that a script did, where the event is that and not about a step that asks itself.
-pub(super) fn of_calls(event: &Event, before: &HashMap<String, StepState>) -> Option<Line> {
+pub(super) fn of_calls(event: &Event, before: Option<&StepState>) -> Option<Line> {
     let Event::Settled { step: id, settlement, by } = event else { return None };
-    if before.get(id)?.asks().is_some() {
+    if before?.asks().is_some() {
         return None;
     }
     let (mark, what) = match settlement {
@@ -65,7 +63,7 @@ pub(super) fn of_calls(event: &Event, before: &HashMap<String, StepState>) -> Op
 /// Where a run stands that went on before, on one line; none if nothing happened to its steps yet.
 pub(super) fn so_far(run: &Run) -> Option<String> {
     let begun = run.steps().filter(|(_, state)| state.state != StepState::Pending);
-    let mut told: Vec<String> = begun.map(|(step, state)| format!("{} {}", step.id, state.state.as_str())).collect();
+    let mut told: Vec<String> = begun.map(|(_, state)| format!("{} {}", state.path, state.state.as_str())).collect();
     let more = told.len().saturating_sub(SO_FAR_MAX);
     if more > 0 {
         told.drain(..more);
@@ -77,7 +75,7 @@ pub(super) fn so_far(run: &Run) -> Option<String> {
 /// What the step came to.
 pub(super) fn of_step(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> Line {
     let (mark, text) = words(step, state, before, record);
-    Line::Step { step: step.id.clone(), mark, text: clean(&text) }
+    Line::Step { step: state.path.to_string(), mark, text: clean(&text) }
 }
 
 /// What the step came to, in words.
@@ -90,7 +88,7 @@ fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (
     match &state.state {
         StepState::Pending => (Mark::Began, "pending".to_owned()),
         StepState::Active(Attempt { direction, number, phase }) => match phase {
-            Phase::Calling => (Mark::Began, began(step, *direction, *number)),
+            Phase::Calling | Phase::Inside => (Mark::Began, began(step, *direction, *number)),
             Phase::Sleeping { until } => {
                 (Mark::Began, format!("waits for {}", duration(until.millis_since(record.at))))
             }

@@ -54,6 +54,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) variables: Value,
     /// The steps whose end is not known, although they come before.
     pub(crate) unknown: BTreeSet<String>,
+    /// The names of items, which are known when their steps run.
+    pub(crate) items: BTreeSet<String>,
 }
 
 impl Scope<'_> {
@@ -112,6 +114,7 @@ impl Scope<'_> {
                 ("steps", None) if !self.unknown.is_empty() => {
                     all.get_or_insert_default().extend(self.unknown.iter().cloned());
                 }
+                (item, _) if self.items.contains(item) => _ = all.get_or_insert_default(),
                 // A run has its name from its runbook, and its id when it starts.
                 ("run", key) if key != Some("name") => _ = all.get_or_insert_default(),
                 _ => {}
@@ -132,7 +135,10 @@ mod tests {
         let unknown = BTreeSet::from(["test".to_owned(), "look".to_owned()]);
         let steps = json!({"skipped": {"ran": false}, "test": null, "look": null});
         let variables = json!({"inputs": {"vm": "web1"}, "steps": steps, "run": {"name": "r"}});
-        serde_json::to_value(Scope { scripts: &scripts, variables, unknown }.resolve(&template).unwrap()).unwrap()
+        serde_json::to_value(
+            Scope { scripts: &scripts, variables, unknown, items: BTreeSet::new() }.resolve(&template).unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use daemon::{Settings, Workshop};
 use runwright_core::{
     ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, OnUnknown, Record, Recovery, Retry, Run, RunId,
-    Runbook, SkipReason, Step, Timestamp, Value, Work, recovery,
+    Runbook, Share, SkipReason, Step, Timestamp, Value, Work, recovery,
 };
 use serde::Serialize;
 
@@ -44,14 +44,18 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct StepPlan {
+    /// The ids of the steps around it, and its own.
     id: String,
-    /// The action; none for a script or a wait.
+    /// The action; none for anything else.
     action: Option<String>,
     /// What a script may call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     acts: Vec<String>,
-    /// Whether it only waits.
-    is_wait: bool,
+    /// `uses`, `script`, `wait`, `steps`, `parallel` or `for-each`.
+    kind: &'static str,
+    /// How it goes through what it holds, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<String>,
     /// The condition until which the action is called again and again.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
@@ -108,23 +112,28 @@ impl Plan {
         let mut problems = Vec::new();
         let mut unknown = BTreeSet::new();
         let mut steps = Vec::with_capacity(runbook.steps.len());
-        for (place, step) in runbook.steps.iter().enumerate() {
-            let scope = Scope { scripts: &workshop.scripts, variables: run.scope(), unknown: unknown.clone() };
+        for step in &runbook.steps {
+            let variables = run.scope();
+            let scope =
+                Scope { scripts: &workshop.scripts, variables, unknown: unknown.clone(), items: BTreeSet::new() };
             let mut planned = StepPlan::new(step, &run, &scope, &mut problems);
             if planned.after_crash == "verify" && names_no_verify(workshop, step) {
                 planned.after_crash = if step.on_unknown == OnUnknown::Fail { "fail" } else { "ask" };
             }
             if planned.runs == Known::Now(false.into()) {
-                skip(&mut run, &runbook.steps[place].id)?;
-            } else {
-                check_input(workshop, &run, step, &planned.input, &mut problems);
-                unknown.insert(step.id.clone());
+                skip(&mut run, &step.id)?;
+                steps.push(planned);
+                continue;
             }
+            check_input(workshop, &run, step, &planned.input, &mut problems);
+            unknown.insert(step.id.clone());
             steps.push(planned);
+            inner(workshop, &run, step, &step.id, &scope, &mut steps, &mut problems);
         }
         let plugins = plugins(settings, workshop, &runbook);
         let lock = runbook.lock.as_ref().and_then(|lock| {
-            let scope = Scope { scripts: &workshop.scripts, variables: run.scope(), unknown: BTreeSet::new() };
+            let (scripts, variables) = (&*workshop.scripts, run.scope());
+            let scope = Scope { scripts, variables, unknown: BTreeSet::new(), items: BTreeSet::new() };
             match scope.resolve(&Value::String(lock.key.clone())) {
                 Ok(key) => Some((key.value().and_then(Value::as_str)?.to_owned(), lock.on_busy)),
                 Err(error) => {
@@ -161,7 +170,8 @@ impl StepPlan {
                 let input = scope.resolve(&Value::Object(with.clone()));
                 (Some(action), input.unwrap_or_else(|error| told("`with`", error)))
             }
-            Work::Script { .. } => (None, Known::Now(Value::Null)),
+            Work::Each { items, .. } => (None, scope.resolve(items).unwrap_or_else(|error| told("`for-each`", error))),
+            Work::Script { .. } | Work::Group { .. } => (None, Known::Now(Value::Null)),
             Work::Wait { time } => {
                 let time = scope.resolve(&Value::String(time.clone()));
                 (None, time.unwrap_or_else(|error| told("`wait`", error)))
@@ -175,7 +185,8 @@ impl StepPlan {
             id: step.id.clone(),
             action: action.map(ToString::to_string),
             acts: acts.iter().map(ToString::to_string).collect(),
-            is_wait: matches!(step.work, Work::Wait { .. }),
+            kind: step.work.kind(),
+            settings: each_settings(&step.work),
             until: step.until.as_ref().map(|until| until.condition.clone()),
             undo: step.undo.as_ref().map(|undo| undo.action().map_or("script".to_owned(), ToString::to_string)),
             point_of_no_return: step.point_of_no_return,
@@ -198,6 +209,65 @@ impl StepPlan {
             on_failure: step.on_failure,
             always: step.always,
         }
+    }
+}
+
+/// The steps in a step, which stand below it. What they read of each other is known when they run.
+fn inner(
+    workshop: &Workshop,
+    run: &Run,
+    step: &Step,
+    path: &str,
+    around: &Scope<'_>,
+    steps: &mut Vec<StepPlan>,
+    problems: &mut Vec<String>,
+) {
+    let (mut unknown, mut items) = (around.unknown.clone(), around.items.clone());
+    unknown.extend(step.steps().flat_map(Step::steps).chain(step.steps()).map(|inner| inner.id.clone()));
+    if let Work::Each { name, .. } = &step.work {
+        items.insert(name.clone());
+    }
+    let scope = Scope { scripts: around.scripts, variables: around.variables.clone(), unknown, items };
+    for (place, of_step) in step.steps().enumerate() {
+        // The steps for an item, and those between waves, are groups without a name.
+        let path = match (of_step.id.as_str(), place) {
+            ("", 0) => path.to_owned(),
+            ("", _) => format!("{path}/between"),
+            (id, _) => format!("{path}/{id}"),
+        };
+        if !of_step.id.is_empty() {
+            let mut planned = StepPlan::new(of_step, run, &scope, problems);
+            if planned.after_crash == "verify" && names_no_verify(workshop, of_step) {
+                planned.after_crash = if of_step.on_unknown == OnUnknown::Fail { "fail" } else { "ask" };
+            }
+            planned.id.clone_from(&path);
+            check_input(workshop, run, of_step, &planned.input, problems);
+            steps.push(planned);
+        }
+        inner(workshop, run, of_step, &path, &scope, steps, problems);
+    }
+}
+
+/// How a step goes through those in it.
+fn each_settings(work: &Work) -> Vec<String> {
+    let share = |share: &Share| match share {
+        Share::Items(items) => items.to_string(),
+        Share::Percent(percent) => format!("{percent}%"),
+    };
+    match work {
+        Work::Group { at_once: Some(at_once), fail_fast, .. } => {
+            let first = if *fail_fast { "; the first failure stops the others" } else { "" };
+            vec![format!("{at_once} side by side{first}")]
+        }
+        Work::Each { name, waves, at_once, max_failures, .. } => {
+            let mut settings =
+                vec![format!("for each as `{name}`, {at_once} at once; {} may fail", share(max_failures))];
+            if !waves.is_empty() {
+                settings.push(format!("waves end at {}", waves.iter().map(share).collect::<Vec<_>>().join(", ")));
+            }
+            settings
+        }
+        _ => Vec::new(),
     }
 }
 

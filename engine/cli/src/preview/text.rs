@@ -72,7 +72,7 @@ impl Plan {
 
 impl StepPlan {
     fn text(&self, screen: &Screen, width: usize) -> Vec<String> {
-        let action = self.action.as_deref().unwrap_or(if self.is_wait { "wait" } else { "script" });
+        let action = self.action.as_deref().unwrap_or(self.kind);
         let mut traits = vec![self.effect.as_str()];
         let flags = [(self.destructive, "destructive"), (self.has_undo, "undo"), (self.has_verify, "verify")];
         traits.extend(flags.into_iter().filter(|(is, _)| *is).map(|(_, word)| word));
@@ -121,8 +121,9 @@ impl StepPlan {
         if !self.acts.is_empty() {
             lines.push(format!("may call {}, each call a step of its own", self.acts.join(", ")));
         }
+        lines.extend(self.settings.iter().cloned());
         lines.extend(self.undo.iter().map(|undo| format!("undone by {undo}")));
-        if self.timeout_ms != Step::DEFAULT_TIMEOUT_MS && !self.is_wait {
+        if self.timeout_ms != Step::DEFAULT_TIMEOUT_MS && self.kind != "wait" {
             lines.push(format!("timeout {}", duration(self.timeout_ms)));
         }
         if self.retry.attempts > 1 {
@@ -134,6 +135,7 @@ impl StepPlan {
             OnFailure::Continue => lines.push("if it fails, and was not refused, the run goes on".to_owned()),
             OnFailure::ContinueAnyway => lines.push("if it fails, the run goes on".to_owned()),
             OnFailure::Rollback => lines.push("if it fails, the run is rolled back".to_owned()),
+            OnFailure::RollbackWave => lines.push("if it fails, the items of its last wave are rolled back".to_owned()),
         }
         lines.extend(match (self.after_crash, self.effect) {
             ("again", EffectClass::Read) => None,

@@ -1,10 +1,11 @@
 //! The one transition table: what an event makes of a run, live and on replay.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::place::{Place, split};
+use super::tree::{Node, NodeId, ROOT};
 use super::{Attempt, Phase, Run, ScriptCall, Stage, StepRun, StepState};
-use crate::{Direction, Event, Map, Note, Record, Runbook, Work};
+use crate::{Direction, Event, Map, Note, Record, Runbook, Step, Value, Work};
 
 /// An event that does not fit the run that it is applied to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,23 +36,36 @@ impl Run {
         if let Some(action) = runbook.actions().into_iter().find(|action| !pins.contains_key(*action)) {
             return Err(Misfit::new("a runbook that uses an action without pinning it", action.to_string()));
         }
-        Ok(Self {
+        let work = Work::Group { steps: runbook.steps.clone(), at_once: None, fail_fast: false };
+        let state = StepState::Active(Attempt { direction: Direction::Forward, number: 1, phase: Phase::Inside });
+        let root = Node {
+            step: Arc::new(Step::new("", work)),
+            parent: None,
+            children: Vec::new(),
+            inside: None,
+            undo_key: None,
+            run: StepRun { state, ..StepRun::pending("".into()) },
+        };
+        let mut run = Self {
             id: record.run,
             digest: *digest,
             inputs: inputs.clone(),
             pins: pins.clone(),
             cause: cause.clone(),
             lock: lock.clone(),
-            steps: vec![StepRun::pending(); runbook.steps.len()],
-            stage: if lock.is_some() { Stage::Queued } else { Stage::Forward },
+            nodes: vec![root],
+            at: HashMap::from([("".into(), ROOT)]),
+            changed: Vec::new(),
+            stage: if lock.is_some() { Stage::Queued } else { Stage::Open },
             outputs: Map::new(),
-            failed_at: None,
             failure: None,
             seq: 1,
             created: record.at,
             updated: record.at,
             runbook,
-        })
+        };
+        run.bear_inside(ROOT, &Value::Null);
+        Ok(run)
     }
 
     /// The run that these records, from its first on, describe.
@@ -77,11 +91,15 @@ impl Run {
         {
             return Err(Misfit::new(name(&record.event), format!("a run that is {}", status.as_str())));
         }
-        self.transition(record)?;
+        let before = std::mem::take(&mut self.changed);
+        if let Err(misfit) = self.transition(record) {
+            self.changed = before;
+            return Err(misfit);
+        }
         self.seq = record.seq;
         self.updated = record.at;
         debug_assert!(!self.status().is_finished() || self.attempts().all(|(_, step)| step.active().is_none()));
-        debug_assert!(self.steps.iter().all(|step| step.forward.spent <= step.forward.started));
+        debug_assert!(self.attempts().all(|(_, step)| step.forward.spent <= step.forward.started));
         Ok(())
     }
 
@@ -91,31 +109,34 @@ impl Run {
         match &record.event {
             Event::Created { .. } => Err(Misfit::new("a second created", "a run that exists")),
             Event::Locked if self.stage == Stage::Queued => {
-                self.stage = Stage::Forward;
+                self.stage = Stage::Open;
                 Ok(())
             }
             Event::Locked => Err(Misfit::new("locked", "a run that waits for no lock")),
             Event::Skipped { step, reason } => {
-                let place = self.pending(step, "skipped")?;
-                let step = self.at_mut(place);
-                step.state = StepState::Skipped(*reason);
-                step.ended = Some(at);
+                let id = self.pending(step, "skipped")?;
+                self.at_mut(id).ended = Some(at);
+                self.set(id, StepState::Skipped(*reason));
+                self.pass(id);
                 Ok(())
             }
-            Event::Refused { step, failure } => self.refuse(step, failure, at),
+            Event::Refused { step, failure } => {
+                let id = self.existing(step)?;
+                self.refuse(id, failure, at)
+            }
             Event::Started { step, direction, attempt, input, action, .. } => {
-                let place = self.starting(step, *direction, *attempt, action.as_ref())?;
-                self.start(place, *direction, *attempt, input, at);
+                let id = self.starting(step, *direction, *attempt, action.as_ref())?;
+                self.start(id, *direction, *attempt, input, at);
                 Ok(())
             }
             Event::Noted { step, direction, attempt, note } => {
-                let place = self.noting(step, *direction, *attempt)?;
-                self.at_mut(place).remember(note);
+                let id = self.noting(step, *direction, *attempt)?;
+                self.at_mut(id).remember(note);
                 Ok(())
             }
             Event::Ended { step, direction, attempt, outcome } => {
-                let place = self.awaited(step, *direction, *attempt, "ended")?;
-                self.end(place, *direction, outcome, at);
+                let id = self.awaited(step, *direction, *attempt, "ended")?;
+                self.end(id, *direction, outcome, at);
                 Ok(())
             }
             Event::Interrupted { engine, not_begun } => {
@@ -123,12 +144,12 @@ impl Run {
                 Ok(())
             }
             Event::Verified { step, direction, attempt, verdict } => {
-                let place = self.existing(step)?;
-                self.verified(place, *direction, *attempt, verdict, at)
+                let id = self.existing(step)?;
+                self.verified(id, *direction, *attempt, verdict, at)
             }
             Event::Settled { step, settlement, by } => {
-                let place = self.find(step).ok_or_else(|| self.no_such_step(step))?;
-                self.settle(place, settlement, by, at)
+                let id = self.find(step).ok_or_else(|| self.no_such_step(step))?;
+                self.settle(id, settlement, by, at)
             }
             Event::CancelRequested { rollback, .. } => self.cancel(*rollback, at),
             Event::RollbackRequested { .. } => self.roll_back(at),
@@ -136,104 +157,74 @@ impl Run {
         }
     }
 
-    fn existing(&self, path: &str) -> Result<Place, Misfit> {
+    fn existing(&self, path: &str) -> Result<NodeId, Misfit> {
         self.find(path).ok_or_else(|| Misfit::new(format!("step {path:?}"), "this run"))
     }
 
-    fn pending(&self, path: &str, event: &str) -> Result<Place, Misfit> {
-        let place = self.existing(path)?;
-        match self.at(place).state {
-            StepState::Pending => Ok(place),
-            _ => Err(self.misfit(place, event)),
+    fn pending(&self, path: &str, event: &str) -> Result<NodeId, Misfit> {
+        let id = self.existing(path)?;
+        match self.at(id).state {
+            StepState::Pending => Ok(id),
+            _ => Err(self.misfit(id, event)),
         }
     }
 
-    /// The place of the step whose attempt of this number awaits its answer, or sleeps. The next attempt of a script that
-    /// is given up waits in vain: that one can end too.
-    fn awaited(&self, path: &str, direction: Direction, number: u32, event: &str) -> Result<Place, Misfit> {
-        let place = self.existing(path)?;
-        match &self.at(place).state {
-            StepState::Active(Attempt { direction: d, number: n, phase: Phase::Calling | Phase::Sleeping { .. } })
-                if (*d, *n) == (direction, number) =>
-            {
-                Ok(place)
-            }
-            StepState::Active(Attempt { direction: Direction::Forward, number: n, phase: Phase::Waiting { .. } })
-                if (direction, number) == (Direction::Forward, *n) && self.is_given_up(place) =>
-            {
-                Ok(place)
-            }
-            _ => Err(self.misfit(place, event)),
-        }
+    /// The node whose attempt of this number awaits its answer, sleeps, or has nothing left to do inside. The next attempt
+    /// of a script that is given up waits in vain: that one can end too.
+    fn awaited(&self, path: &str, direction: Direction, number: u32, event: &str) -> Result<NodeId, Misfit> {
+        let id = self.existing(path)?;
+        let awaited = self.at(id).active().is_some_and(|attempt| {
+            let is_it = (attempt.direction, attempt.number) == (direction, number);
+            is_it
+                && match attempt.phase {
+                    Phase::Calling | Phase::Sleeping { .. } => true,
+                    Phase::Inside => self.rest(id).is_over(),
+                    Phase::Waiting { .. } => direction == Direction::Forward && self.is_given_up(id),
+                    Phase::Verifying { .. } => false,
+                }
+        });
+        if awaited { Ok(id) } else { Err(self.misfit(id, event)) }
     }
 
-    /// The place of the step that a note of its attempt is about. Whoever is asked whether an attempt happened may start
+    /// The node that a note of its attempt is about. Whoever is asked whether an attempt happened may start
     /// programs too.
-    fn noting(&self, path: &str, direction: Direction, number: u32) -> Result<Place, Misfit> {
-        let place = self.existing(path)?;
-        match &self.at(place).state {
+    fn noting(&self, path: &str, direction: Direction, number: u32) -> Result<NodeId, Misfit> {
+        let id = self.existing(path)?;
+        match &self.at(id).state {
             StepState::Active(Attempt { direction: d, number: n, phase: Phase::Verifying { .. } })
                 if (*d, *n) == (direction, number) =>
             {
-                Ok(place)
+                Ok(id)
             }
             _ => self.awaited(path, direction, number, "noted"),
         }
     }
 
-    /// The place of the step that an attempt of this number is about to begin at; a script's next call is made there.
+    /// The node at which an attempt of this number is about to begin; a script's next call is made there.
     fn starting(
         &mut self,
         path: &str,
         direction: Direction,
         number: u32,
         action: Option<&crate::ActionName>,
-    ) -> Result<Place, Misfit> {
-        let Some(place) = self.find(path) else { return self.next_call(path, direction, number, action) };
+    ) -> Result<NodeId, Misfit> {
+        let Some(id) = self.find(path) else { return self.next_call(path, direction, number, action) };
         let first = match direction {
-            Direction::Forward => self.at(place).state == StepState::Pending,
-            Direction::Undo => self.stage == Stage::Undoing && self.next_undo() == Some(place),
+            Direction::Forward => self.at(id).state == StepState::Pending,
+            Direction::Undo => self.undoes_next(id),
         };
-        let step = self.at(place);
+        let step = self.at(id);
         let next = matches!(&step.state, StepState::Active(Attempt { direction: d, phase: Phase::Waiting { .. }, .. })
             if *d == direction);
         if (first || next) && number == step.attempts(direction).started + 1 {
-            Ok(place)
+            Ok(id)
         } else {
-            Err(self.misfit(place, "started"))
+            Err(self.misfit(id, "started"))
         }
     }
 
-    /// Makes room for the next call of a script that runs.
-    fn next_call(
-        &mut self,
-        path: &str,
-        direction: Direction,
-        number: u32,
-        action: Option<&crate::ActionName>,
-    ) -> Result<Place, Misfit> {
-        let unknown = || Misfit::new(format!("step {path:?}"), "this run");
-        let (id, Some(call)) = split(path) else { return Err(unknown()) };
-        let parent = self.existing(id)?;
-        let calls = self.at(parent).calls.len();
-        let runs = matches!(self.at(parent).active(), Some(Attempt { phase: Phase::Calling, .. }));
-        let (Some(action), true) = (action, runs && direction == Direction::Forward && number == 1) else {
-            return Err(self.misfit(parent, "a call started"));
-        };
-        if call != calls + 1 || !self.pins.contains_key(action) {
-            return Err(unknown());
-        }
-        let mut step = self.step_at(parent).clone();
-        step.id = path.to_owned();
-        step.work = Work::Action { action: action.clone(), with: Map::new() };
-        (step.undo, step.until, step.condition) = (None, None, None);
-        let act = super::Act { step, run: StepRun::pending() };
-        self.at_mut(parent).calls.push(ScriptCall::Act(Box::new(act)));
-        Ok(Place { step: parent.step, call: Some(calls) })
-    }
-
-    pub(super) fn misfit(&self, place: Place, event: &str) -> Misfit {
-        let (id, step) = (&self.step_at(place).id, self.at(place));
+    pub(super) fn misfit(&self, id: NodeId, event: &str) -> Misfit {
+        let (id, step) = (self.path(id), self.at(id));
         let attempt = step.active().map_or_else(String::new, |attempt| format!(" in attempt {}", attempt.number));
         Misfit::new(event, format!("step {id:?}, which is {}{attempt}", step.state.as_str()))
     }

@@ -1,11 +1,12 @@
 //! Attempts: how they begin, end, are lost and are repeated.
 
-use super::place::Place;
-use super::{Attempt, Misfit, Phase, Run, Stage, StepRun, StepState};
+use super::inside::Course;
+use super::tree::NodeId;
+use super::{Attempt, Misfit, Phase, Run, StepRun, StepState};
 use crate::recovery::unverifiable;
 use crate::{
-    Answer, Direction, EffectClass, Exit, Failure, FailureKind, OnFailure, Outcome, Recovery, RunStatus, Timestamp,
-    Value, Verdict, Work, recovery,
+    Answer, Direction, EffectClass, Exit, Failure, FailureKind, Outcome, Recovery, Timestamp, Value, Verdict, Work,
+    recovery,
 };
 
 /// In flight at this many deaths of the engine, a step is suspected to be what kills it.
@@ -15,10 +16,20 @@ const DEATHS_BEFORE_QUARANTINE: u32 = 3;
 const UNDO_ATTEMPTS: u32 = 3;
 
 impl Run {
-    pub(super) fn start(&mut self, place: Place, direction: Direction, number: u32, input: &Value, at: Timestamp) {
-        let sleeps = matches!(self.work_at(place, direction), Work::Wait { .. });
-        let own_undo = self.undoes_itself(place, direction);
-        let step = self.at_mut(place);
+    pub(super) fn start(&mut self, id: NodeId, direction: Direction, number: u32, input: &Value, at: Timestamp) {
+        let sleeps = matches!(self.work_at(id, direction), Work::Wait { .. });
+        let own_undo = self.undoes_itself(id, direction);
+        let holds = self.holds_steps(id) && (own_undo || direction == Direction::Forward);
+        match direction {
+            Direction::Forward if self.node(id).inside.is_none() => self.bear_inside(id, input),
+            Direction::Undo if holds => {
+                self.set_course(id, Course::Undoing);
+                self.inside_mut(id).into_iter().for_each(|inside| inside.undo_from = 0);
+            }
+            _ => {}
+        }
+        let step = self.at_mut(id);
+        step.told_to_stop = false;
         step.attempts_mut(direction).started = number;
         step.started.get_or_insert(at);
         step.children.clear();
@@ -29,85 +40,108 @@ impl Run {
         }
         let phase = if sleeps {
             Phase::Sleeping { until: at.plus_millis(input.get("ms").and_then(Value::as_u64).unwrap_or(0)) }
+        } else if holds {
+            Phase::Inside
         } else {
             Phase::Calling
         };
-        step.state = StepState::Active(Attempt { direction, number, phase });
+        self.set(id, StepState::Active(Attempt { direction, number, phase }));
+        self.pass(id);
     }
 
-    pub(super) fn end(&mut self, place: Place, direction: Direction, outcome: &Outcome, at: Timestamp) {
+    /// Brings a node to this state; what stands above it learns of that.
+    pub(super) fn set(&mut self, id: NodeId, state: StepState) {
+        let before = std::mem::replace(&mut self.at_mut(id).state, state);
+        self.changed.push((id, before));
+        self.refresh(id);
+    }
+
+    fn conclude(&mut self, id: NodeId, state: StepState, at: Timestamp) {
+        let seq = self.seq + 1;
+        let step = self.at_mut(id);
+        (step.completed, step.ended) = (Some(seq), Some(at));
+        self.set(id, state);
+    }
+
+    /// Whether it holds steps, which are its work.
+    pub(super) fn holds_steps(&self, id: NodeId) -> bool {
+        matches!(self.step_at(id).work, Work::Group { .. } | Work::Each { .. })
+    }
+
+    pub(super) fn end(&mut self, id: NodeId, direction: Direction, outcome: &Outcome, at: Timestamp) {
+        if self.at(id).active().is_some_and(|attempt| attempt.phase == Phase::Inside) {
+            self.skip_rest(id, at);
+        }
         match outcome {
-            Outcome::Succeeded(answer) => self.succeed(place, direction, answer, at),
+            Outcome::Succeeded(answer) => self.succeed(id, direction, answer, at),
             Outcome::Failed(failure) => {
-                self.at_mut(place).attempts_mut(direction).spent += 1;
-                if failure.kind == FailureKind::Transient && self.may_repeat(place, direction, at) {
-                    self.at_mut(place).note_failure(direction, failure.clone());
-                    self.again(place, direction, failure.retry_after_ms.unwrap_or(0), at);
+                self.at_mut(id).attempts_mut(direction).spent += 1;
+                if failure.kind == FailureKind::Transient && self.may_repeat(id, direction, at) {
+                    self.at_mut(id).note_failure(direction, failure.clone());
+                    self.again(id, direction, failure.retry_after_ms.unwrap_or(0), at);
                 } else {
-                    self.give_up(place, direction, failure.clone(), at);
+                    self.give_up(id, direction, failure.clone(), at);
                 }
             }
             Outcome::Lost { reason } => {
-                self.at_mut(place).attempts_mut(direction).spent += 1;
-                self.lose(place, direction, reason, at);
+                self.at_mut(id).attempts_mut(direction).spent += 1;
+                self.lose(id, direction, reason, at);
             }
         }
     }
 
     /// Applies the recovery table to an attempt whose answer is lost.
-    fn lose(&mut self, place: Place, direction: Direction, reason: &str, at: Timestamp) {
-        let verdict = if self.undoes_itself(place, direction) {
+    fn lose(&mut self, id: NodeId, direction: Direction, reason: &str, at: Timestamp) {
+        let verdict = if self.undoes_itself(id, direction) {
             Recovery::Again
         } else {
-            recovery(self.step_at(place), self.pin_at(place, direction))
+            recovery(self.step_at(id), self.pin_at(id, direction))
         };
         match verdict {
             Recovery::Verify => {
-                if let StepState::Active(attempt) = &mut self.at_mut(place).state {
-                    attempt.phase = Phase::Verifying { reason: reason.to_owned() };
+                if let Some(attempt) = self.at(id).active().cloned() {
+                    let phase = Phase::Verifying { reason: reason.to_owned() };
+                    self.set(id, StepState::Active(Attempt { phase, ..attempt }));
                 }
             }
-            verdict => self.follow(verdict, place, direction, reason, at),
+            verdict => self.follow(verdict, id, direction, reason, at),
         }
     }
 
-    fn follow(&mut self, verdict: Recovery, place: Place, direction: Direction, reason: &str, at: Timestamp) {
+    fn follow(&mut self, verdict: Recovery, id: NodeId, direction: Direction, reason: &str, at: Timestamp) {
         match verdict {
-            Recovery::Again if self.may_repeat(place, direction, at) => {
-                self.doubt(place, direction);
-                self.again(place, direction, 0, at);
+            Recovery::Again if self.may_repeat(id, direction, at) => {
+                self.doubt(id, direction);
+                self.again(id, direction, 0, at);
             }
             Recovery::Again | Recovery::Fail => {
-                let effect = self.pin_at(place, direction).map_or(EffectClass::Read, |pin| pin.effect);
+                let effect = self.pin_at(id, direction).map_or(EffectClass::Read, |pin| pin.effect);
                 let kind = if effect == EffectClass::Read { FailureKind::Permanent } else { FailureKind::Partial };
-                self.give_up(place, direction, Failure::new(kind, reason), at);
+                self.give_up(id, direction, Failure::new(kind, reason), at);
             }
             Recovery::Ask | Recovery::Verify => {
-                let step = self.at_mut(place);
-                step.state = StepState::Unknown { direction, reason: reason.to_owned() };
-                step.ended = Some(at);
+                self.at_mut(id).ended = Some(at);
+                self.set(id, StepState::Unknown { direction, reason: reason.to_owned() });
             }
         }
     }
 
     /// An attempt that may have happened is repeated without asking whether it did.
-    fn doubt(&mut self, place: Place, direction: Direction) {
-        let writes = self.pin_at(place, direction).is_some_and(|pin| pin.effect != EffectClass::Read);
+    fn doubt(&mut self, id: NodeId, direction: Direction) {
+        let writes = self.pin_at(id, direction).is_some_and(|pin| pin.effect != EffectClass::Read);
         if direction == Direction::Forward && writes {
-            self.at_mut(place).doubtful = true;
+            self.at_mut(id).doubtful = true;
         }
     }
 
     pub(super) fn interrupt(&mut self, engine: Exit, not_begun: &[String], at: Timestamp) {
-        for place in self.places().collect::<Vec<_>>() {
-            let StepState::Active(Attempt { direction, phase: Phase::Calling, .. }) = self.at(place).state else {
-                continue;
-            };
-            if not_begun.contains(&self.step_at(place).id) {
-                self.not_begun(place, direction, at);
+        for id in self.calling() {
+            let Some(direction) = self.at(id).active().map(|attempt| attempt.direction) else { continue };
+            if not_begun.iter().any(|path| **path == **self.path(id)) {
+                self.not_begun(id, direction, at);
                 continue;
             }
-            let step = self.at_mut(place);
+            let step = self.at_mut(id);
             let attempts = step.attempts_mut(direction);
             if engine == Exit::Died {
                 attempts.deaths += 1;
@@ -115,127 +149,117 @@ impl Run {
             let deaths = attempts.deaths;
             if deaths < DEATHS_BEFORE_QUARANTINE {
                 let how = if engine == Exit::Died { "died" } else { "was stopped" };
-                self.lose(place, direction, &format!("the engine {how} while the step was in flight"), at);
+                self.lose(id, direction, &format!("the engine {how} while the step was in flight"), at);
             } else {
                 let reason = format!("the engine died {deaths} times while the step was in flight: quarantined");
-                self.follow(Recovery::Ask, place, direction, &reason, at);
+                self.follow(Recovery::Ask, id, direction, &reason, at);
             }
         }
     }
 
     /// An attempt ended before anything of it began: it is repeated, unless the run is ending.
-    fn not_begun(&mut self, place: Place, direction: Direction, at: Timestamp) {
-        if direction == Direction::Forward && self.stage != Stage::Forward && !self.step_at(place).always {
+    fn not_begun(&mut self, id: NodeId, direction: Direction, at: Timestamp) {
+        if direction == Direction::Forward && self.ends(self.around(id)) && !self.step_at(id).always {
             let failure = Failure::new(FailureKind::Cancelled, "it was cancelled before it began");
-            return self.fail(place, failure, at);
+            return self.fail(id, failure, at);
         }
-        self.again(place, direction, 0, at);
+        self.again(id, direction, 0, at);
     }
 
     pub(super) fn verified(
         &mut self,
-        place: Place,
+        id: NodeId,
         direction: Direction,
         number: u32,
         verdict: &Verdict,
         at: Timestamp,
     ) -> Result<(), Misfit> {
-        let reason = match &self.at(place).state {
+        let reason = match &self.at(id).state {
             StepState::Active(Attempt { direction: d, number: n, phase: Phase::Verifying { reason } })
                 if (*d, *n) == (direction, number) =>
             {
                 reason.clone()
             }
-            _ => return Err(self.misfit(place, "verified")),
+            _ => return Err(self.misfit(id, "verified")),
         };
         match verdict {
-            Verdict::Happened(answer) => self.succeed(place, direction, answer, at),
-            Verdict::NotHappened if self.may_repeat(place, direction, at) => self.again(place, direction, 0, at),
+            Verdict::Happened(answer) => self.succeed(id, direction, answer, at),
+            Verdict::NotHappened if self.may_repeat(id, direction, at) => self.again(id, direction, 0, at),
             Verdict::NotHappened => {
                 let failure = Failure::new(FailureKind::Transient, format!("{reason}; it did not happen"));
-                self.give_up(place, direction, failure, at);
+                self.give_up(id, direction, failure, at);
             }
             Verdict::CannotTell { reason: why } => {
-                let verdict = unverifiable(self.step_at(place));
-                self.follow(verdict, place, direction, &format!("{reason}; {why}"), at);
+                let verdict = unverifiable(self.step_at(id));
+                self.follow(verdict, id, direction, &format!("{reason}; {why}"), at);
             }
         }
         Ok(())
     }
 
-    pub(super) fn refuse(&mut self, path: &str, failure: &Failure, at: Timestamp) -> Result<(), Misfit> {
-        let place = self.find(path).ok_or_else(|| Misfit::new(format!("step {path:?}"), "this run"))?;
-        if self.at(place).state == StepState::Pending {
-            self.fail(place, failure.clone(), at);
+    pub(super) fn refuse(&mut self, id: NodeId, failure: &Failure, at: Timestamp) -> Result<(), Misfit> {
+        if self.at(id).state == StepState::Pending {
+            self.fail(id, failure.clone(), at);
+            self.pass(id);
             return Ok(());
         }
-        let next = self.stage == Stage::Undoing && self.next_undo() == Some(place);
-        if next || self.undo_unresolved(place) {
-            self.give_up(place, Direction::Undo, failure.clone(), at);
+        if self.undoes_next(id) || self.undo_unresolved(id) {
+            self.give_up(id, Direction::Undo, failure.clone(), at);
             return Ok(());
         }
-        Err(self.misfit(place, "refused"))
+        Err(self.misfit(id, "refused"))
     }
 
-    pub(super) fn succeed(&mut self, place: Place, direction: Direction, answer: &Answer, at: Timestamp) {
-        let seq = self.seq + 1;
-        let step = self.at_mut(place);
+    pub(super) fn succeed(&mut self, id: NodeId, direction: Direction, answer: &Answer, at: Timestamp) {
+        let step = self.at_mut(id);
         match direction {
             Direction::Forward => {
                 step.answer = Some(answer.clone());
                 step.failure = None;
-                step.conclude(StepState::Succeeded, seq, at);
+                if self.step_at(id).point_of_no_return && self.script_of(id).is_none() {
+                    self.pass_no_return(id);
+                }
+                self.conclude(id, StepState::Succeeded, at);
             }
             Direction::Undo => {
                 step.undo_failure = None;
-                step.state = StepState::Undone;
                 step.ended = Some(at);
+                self.set(id, StepState::Undone);
             }
         }
     }
 
-    pub(super) fn give_up(&mut self, place: Place, direction: Direction, failure: Failure, at: Timestamp) {
+    pub(super) fn give_up(&mut self, id: NodeId, direction: Direction, failure: Failure, at: Timestamp) {
         match direction {
-            Direction::Forward => self.fail(place, failure, at),
+            Direction::Forward => self.fail(id, failure, at),
             Direction::Undo => {
-                let step = self.at_mut(place);
+                let step = self.at_mut(id);
                 step.undo_failure = Some(failure);
-                step.state = StepState::UndoFailed { accepted: false };
                 step.ended = Some(at);
+                self.set(id, StepState::UndoFailed { accepted: false });
             }
         }
     }
 
-    /// The step failed for good: the run goes where its `on-failure` says, unless it is ending already. What the failure
-    /// of a call means, its script decides.
-    pub(super) fn fail(&mut self, place: Place, mut failure: Failure, at: Timestamp) {
-        let seq = self.seq + 1;
-        let step = self.at_mut(place);
+    /// The step failed for good, which may decide where what holds it goes.
+    pub(super) fn fail(&mut self, id: NodeId, mut failure: Failure, at: Timestamp) {
+        let step = self.at_mut(id);
         if step.doubtful && failure.kind != FailureKind::Partial {
             failure.kind = FailureKind::Partial;
             failure.message += "; an earlier attempt, whose answer was lost, may have happened";
         }
-        let kind = failure.kind;
         step.failure = Some(failure);
-        step.conclude(StepState::Failed, seq, at);
-        if self.stage == Stage::Forward && place.call.is_none() {
-            let step = self.step_at(place);
-            self.stage = match step.on_failure.after(kind, step.always) {
-                OnFailure::Continue | OnFailure::ContinueAnyway => return,
-                OnFailure::Stop => Stage::Closing(RunStatus::Failed),
-                OnFailure::Rollback => Stage::Undoing,
-            };
-            self.failed_at = Some(place.step);
-        }
+        self.conclude(id, StepState::Failed, at);
+        self.rise(id, at);
     }
 
     /// Whether one more attempt is allowed. A run that is ending repeats only what its end needs.
-    fn may_repeat(&self, place: Place, direction: Direction, at: Timestamp) -> bool {
-        let (step, state) = (self.step_at(place), self.at(place));
+    fn may_repeat(&self, id: NodeId, direction: Direction, at: Timestamp) -> bool {
+        let (step, state) = (self.step_at(id), self.at(id));
         let spent = state.attempts(direction).spent;
         match direction {
             Direction::Undo => spent < step.retry.attempts.max(UNDO_ATTEMPTS),
-            Direction::Forward if self.stage != Stage::Forward && !step.always => false,
+            Direction::Forward if self.ends(self.around(id)) && !step.always => false,
             Direction::Forward => match (&step.until, state.started) {
                 // Polling ends with the time that all of it may take.
                 (Some(until), Some(started)) => at.millis_since(started) + until.every_ms <= step.timeout_ms,
@@ -244,38 +268,17 @@ impl Run {
         }
     }
 
-    pub(super) fn again(&mut self, place: Place, direction: Direction, delay_ms: u64, at: Timestamp) {
-        let step = self.step_at(place);
-        let spent = self.at(place).attempts(direction).spent;
+    pub(super) fn again(&mut self, id: NodeId, direction: Direction, delay_ms: u64, at: Timestamp) {
+        let step = self.step_at(id);
+        let spent = self.at(id).attempts(direction).spent;
         let delay_ms = match (&step.until, direction) {
             _ if spent == 0 => 0,
             (Some(until), Direction::Forward) => until.every_ms,
             _ => delay_ms.max(step.retry.delay_after_ms(spent)),
         };
         let phase = Phase::Waiting { until: at.plus_millis(delay_ms) };
-        let step = self.at_mut(place);
-        let number = step.attempts(direction).started;
-        step.state = StepState::Active(Attempt { direction, number, phase });
-    }
-
-    /// Steps that wait, for their next attempt or for a time, will not get it: the run is ending.
-    pub(super) fn give_up_waiting(&mut self, at: Timestamp) {
-        for place in self.places().collect::<Vec<_>>() {
-            let waits = matches!(
-                self.at(place).active(),
-                Some(Attempt {
-                    direction: Direction::Forward,
-                    phase: Phase::Waiting { .. } | Phase::Sleeping { .. },
-                    ..
-                })
-            );
-            if waits && !self.step_at(place).always {
-                let failure = self.at(place).failure.clone();
-                let failure =
-                    failure.unwrap_or_else(|| Failure::new(FailureKind::Cancelled, "cancelled while it waited"));
-                self.fail(place, failure, at);
-            }
-        }
+        let number = self.at(id).attempts(direction).started;
+        self.set(id, StepState::Active(Attempt { direction, number, phase }));
     }
 }
 
@@ -285,11 +288,5 @@ impl StepRun {
             Direction::Forward => self.failure = Some(failure),
             Direction::Undo => self.undo_failure = Some(failure),
         }
-    }
-
-    pub(super) fn conclude(&mut self, state: StepState, seq: u64, at: Timestamp) {
-        self.state = state;
-        self.completed = Some(seq);
-        self.ended = Some(at);
     }
 }

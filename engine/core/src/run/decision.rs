@@ -1,19 +1,14 @@
 //! What people decide, and the end that a run comes to.
 
-use super::place::Place;
+use super::inside::{Course, End};
+use super::tree::{NodeId, ROOT};
 use super::{Misfit, Run, Stage, StepState};
-use crate::{Answer, By, Direction, Failure, FailureKind, Map, RunStatus, Settlement, SkipReason, Timestamp};
+use crate::{Answer, By, Direction, Failure, FailureKind, Map, RunStatus, Settlement, Timestamp};
 
 impl Run {
-    pub(super) fn settle(
-        &mut self,
-        place: Place,
-        settlement: &Settlement,
-        by: &By,
-        at: Timestamp,
-    ) -> Result<(), Misfit> {
-        let Some(direction) = self.at(place).state.asks() else {
-            return self.settle_calls(place, settlement, at);
+    pub(super) fn settle(&mut self, id: NodeId, settlement: &Settlement, by: &By, at: Timestamp) -> Result<(), Misfit> {
+        let Some(direction) = self.at(id).state.asks() else {
+            return self.settle_calls(id, settlement, at);
         };
         let decided = || {
             let why = if by.why.is_empty() { String::new() } else { format!(": {}", by.why) };
@@ -22,40 +17,52 @@ impl Run {
         match settlement {
             Settlement::Done { output } => {
                 let answer = Answer { output: output.clone(), changed: true, undo_data: None };
-                self.succeed(place, direction, &answer, at);
+                self.succeed(id, direction, &answer, at);
             }
-            Settlement::Failed if direction == Direction::Forward => self.fail(place, decided(), at),
-            Settlement::Failed => self.leave(place, at),
-            Settlement::Retry => self.retry(place, direction, at),
-            Settlement::Undo if direction == Direction::Undo || !self.has_undo(self.step_at(place)) => {
-                let id = &self.step_at(place).id;
+            Settlement::Failed if direction == Direction::Forward => self.fail(id, decided(), at),
+            Settlement::Failed => self.leave(id, at),
+            Settlement::Retry => self.retry(id, direction, at),
+            Settlement::Undo if direction == Direction::Undo || !self.has_undo(self.step_at(id)) => {
+                let path = self.path(id);
                 return Err(Misfit::refusal(format!(
-                    "step {id:?} has no undo that could run: settle it as done, failed or retry"
+                    "step {path:?} has no undo that could run: settle it as done, failed or retry"
                 )));
             }
             Settlement::Undo => {
-                let seq = self.seq + 1;
-                let step = self.at_mut(place);
-                step.conclude(StepState::Failed, seq, at);
-                step.failure = Some(decided());
-                if self.stage == Stage::Forward {
-                    self.failed_at = Some(place.step);
+                let (around, step) = (self.around(id), self.script_of(id).unwrap_or(id));
+                if let Some(inside) = self.inside_mut(around).filter(|inside| inside.course == Course::Forward) {
+                    inside.cause = Some(step);
                 }
-                self.stage = Stage::Undoing;
+                self.take_back_from(step, around, at);
+                self.fail(id, decided(), at);
             }
         }
         Ok(())
     }
 
+    /// What is around a step takes back what it did, up to the whole run.
+    fn take_back_from(&mut self, mut from: NodeId, mut around: NodeId, at: Timestamp) {
+        loop {
+            self.set_course(around, Course::Undoing);
+            let others = self.inside(around).map(|inside| inside.open.clone()).unwrap_or_default();
+            others.into_iter().filter(|other| *other != from).for_each(|other| self.stop(other, Course::Undoing, at));
+            let Some(parent) = self.node(around).parent else { return };
+            if let Some(inside) = self.inside_mut(parent).filter(|inside| inside.course == Course::Forward) {
+                inside.cause = Some(around);
+            }
+            (from, around) = (around, parent);
+        }
+    }
+
     /// Settles what a script did as a whole, where some of its calls could not be taken back: also the calls that wait for
     /// those, because they came before.
-    fn settle_calls(&mut self, script: Place, settlement: &Settlement, at: Timestamp) -> Result<(), Misfit> {
+    fn settle_calls(&mut self, script: NodeId, settlement: &Settlement, at: Timestamp) -> Result<(), Misfit> {
         let calls = self.left_calls(script);
         if calls.is_empty() {
             return Err(self.nothing_to_settle(script));
         }
         if *settlement == Settlement::Undo {
-            let id = &self.step_at(script).id;
+            let id = self.path(script);
             return Err(Misfit::refusal(format!(
                 "what step {id:?} did is being taken back already: settle it as done, failed or retry"
             )));
@@ -71,63 +78,56 @@ impl Run {
         Ok(())
     }
 
-    fn retry(&mut self, place: Place, direction: Direction, at: Timestamp) {
-        let step = self.at_mut(place);
+    fn retry(&mut self, id: NodeId, direction: Direction, at: Timestamp) {
+        let step = self.at_mut(id);
         let attempts = step.attempts_mut(direction);
         (attempts.spent, attempts.deaths) = (0, 0);
         if direction == Direction::Forward {
             step.doubtful = false;
         }
-        self.again(place, direction, 0, at);
+        self.again(id, direction, 0, at);
     }
 
     /// What it did is not taken back, because a person says so.
-    fn leave(&mut self, place: Place, at: Timestamp) {
-        let step = self.at_mut(place);
-        step.state = StepState::UndoFailed { accepted: true };
-        step.ended = Some(at);
+    fn leave(&mut self, id: NodeId, at: Timestamp) {
+        self.at_mut(id).ended = Some(at);
+        self.set(id, StepState::UndoFailed { accepted: true });
     }
 
     pub(super) fn cancel(&mut self, rollback: bool, at: Timestamp) -> Result<(), Misfit> {
-        if !matches!(self.stage, Stage::Forward | Stage::Queued) {
+        if self.course() != Course::Forward {
             return Err(self.ends_already());
         }
-        self.leave_queue(at);
-        self.stage = if rollback { Stage::Undoing } else { Stage::Closing(RunStatus::Cancelled) };
-        self.give_up_waiting(at);
+        self.turn_back(if rollback { Course::Undoing } else { Course::Closing(End::Cancelled) }, at);
         Ok(())
     }
 
     pub(super) fn roll_back(&mut self, at: Timestamp) -> Result<(), Misfit> {
-        if self.stage == Stage::Undoing || self.stage == Stage::Finished(RunStatus::RolledBack) {
+        let over = self.stage == Stage::Finished(RunStatus::RolledBack);
+        if over || self.stage == Stage::Open && self.course() == Course::Undoing {
             return Err(self.ends_already());
         }
-        self.leave_queue(at);
-        self.stage = Stage::Undoing;
-        self.give_up_waiting(at);
+        self.turn_back(Course::Undoing, at);
         Ok(())
     }
 
-    /// A run that ends before it held its lock did nothing, so nothing is to be cleaned up: what always runs would act
-    /// without the lock.
-    fn leave_queue(&mut self, at: Timestamp) {
+    /// The whole run goes no further. One that ends before it held its lock did nothing, so nothing is to be cleaned up:
+    /// what always runs would act without the lock.
+    fn turn_back(&mut self, course: Course, at: Timestamp) {
         if self.stage == Stage::Queued {
-            self.skip_rest(at);
+            self.skip_rest(ROOT, at);
         }
-    }
-
-    fn skip_rest(&mut self, at: Timestamp) {
-        for step in self.steps.iter_mut().filter(|step| step.state == StepState::Pending) {
-            step.state = StepState::Skipped(SkipReason::NotReached);
-            step.ended = Some(at);
-        }
+        self.stage = Stage::Open;
+        self.set_course(ROOT, course);
+        self.stop_children(ROOT, course, at);
     }
 
     pub(super) fn finish(&mut self, outputs: &Map, failure: Option<&Failure>, at: Timestamp) -> Result<(), Misfit> {
-        let Some(status) = self.end_reached() else {
+        if self.stage != Stage::Open || !self.rest(ROOT).is_over() {
             return Err(Misfit::new("finished", "a run with steps left"));
-        };
-        self.skip_rest(at);
+        }
+        let status = self.end_reached();
+        self.skip_rest(ROOT, at);
         self.outputs = outputs.clone();
         self.failure = failure.cloned();
         self.stage = Stage::Finished(if failure.is_some() { RunStatus::Failed } else { status });

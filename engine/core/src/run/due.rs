@@ -1,7 +1,8 @@
 //! What the world owes a run.
 
-use super::place::Place;
-use super::{Phase, Run, Stage, StepState};
+use super::inside::{Course, End};
+use super::tree::{NodeId, ROOT};
+use super::{Attempt, Phase, Run, Stage, StepState};
 use crate::{
     ActionName, Answer, Direction, Event, Failure, FailureKind, Key, Outcome, RunStatus, Timestamp, Value, Work,
 };
@@ -9,8 +10,7 @@ use crate::{
 /// Something that the world must do for a run. What came of it goes back as an [`Event`].
 ///
 /// Effects are derived, not stored: the same run owes the same effects until an event changes it, so whoever performs
-/// them remembers which ones are in hand. Steps are named by their path: the id, and for a call of a script a slash and
-/// its number.
+/// them remembers which ones are in hand. Steps are named by their path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Give the run its lock when no other holds it; gives [`Event::Locked`].
@@ -60,6 +60,25 @@ pub enum Effect {
     },
 }
 
+/// What a node comes to by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rest {
+    /// Nothing is left to do in it.
+    Over,
+    /// Nothing goes on before a person decides about an undo; what else is to be undone can be.
+    Stuck,
+    /// Nothing goes on before a person decides.
+    Asks,
+    /// Something is at work in it, or can begin.
+    Busy,
+}
+
+impl Rest {
+    pub(super) fn is_over(self) -> bool {
+        self == Self::Over
+    }
+}
+
 impl Run {
     /// What the world owes the run at `now`. Nothing when it is over or a person must decide.
     pub fn due(&self, now: Timestamp) -> Vec<Effect> {
@@ -68,66 +87,142 @@ impl Run {
             (Stage::Queued, Some(key)) => return vec![Effect::Lock { key: key.clone() }],
             _ => {}
         }
-        let active: Vec<Effect> = self.places().filter_map(|place| self.due_at(place, now)).collect();
-        if !active.is_empty() {
-            return active;
+        let mut effects = Vec::new();
+        if self.visit(ROOT, &mut |id| effects.extend(self.due_at(id, now))).is_over() {
+            effects.push(Effect::Finish { status: self.end_reached() });
         }
-        if let Some(status) = self.end_reached() {
-            return vec![Effect::Finish { status }];
-        }
-        if self.is_blocked() {
-            return Vec::new();
-        }
-        if self.stage == Stage::Undoing
-            && let Some(place) = self.next_undo()
-        {
-            let step = self.step_at(place);
-            return vec![match step.undo {
-                Some(_) => Effect::ResolveUndo { step: step.id.clone() },
-                None => Effect::Record(Box::new(self.next_attempt(place, Direction::Undo))),
-            }];
-        }
-        let next = self.next_forward().map(|place| self.runbook.steps[place].id.clone());
-        next.map(|step| Effect::Resolve { step }).into_iter().collect()
+        effects
     }
 
-    /// What is due for a step with an attempt in flight or waiting.
-    fn due_at(&self, place: Place, now: Timestamp) -> Option<Effect> {
-        let StepState::Active(attempt) = &self.at(place).state else { return None };
+    /// What is left to do in a node.
+    pub(super) fn rest(&self, id: NodeId) -> Rest {
+        self.visit(id, &mut |_| {})
+    }
+
+    /// Visits each node in `id` at which something is due: those at work, those that can begin, and those that have come to
+    /// their end. Says what is left to do in `id` itself.
+    pub(super) fn visit(&self, id: NodeId, due: &mut impl FnMut(NodeId)) -> Rest {
+        let Some(inside) = self.inside(id) else { return Rest::Over };
+        let (mut at_work, mut stuck) = (Vec::new(), Vec::new());
+        let mut rest = Rest::Over;
+        for child in inside.open.iter().copied() {
+            let of_child = self.visit_open(child, due);
+            rest = rest.max(of_child);
+            match of_child {
+                Rest::Over => {}
+                Rest::Stuck => stuck.push(child),
+                Rest::Asks | Rest::Busy => at_work.push(child),
+            }
+        }
+        if inside.course == Course::Undoing {
+            let next = if at_work.iter().any(|child| self.is_at_work_forward(*child)) {
+                Vec::new()
+            } else {
+                self.next_undos(id, &at_work, &stuck)
+            };
+            if !next.is_empty() {
+                next.into_iter().for_each(due);
+                return Rest::Busy;
+            }
+            if rest != Rest::Over {
+                return rest;
+            }
+        }
+        match self.next_child(id, at_work.len() + stuck.len()) {
+            Some(child) => {
+                due(child);
+                Rest::Busy
+            }
+            None => rest,
+        }
+    }
+
+    /// The same for a child that is at work, or waits for a person.
+    fn visit_open(&self, id: NodeId, due: &mut impl FnMut(NodeId)) -> Rest {
+        match &self.at(id).state {
+            StepState::Active(Attempt { phase: Phase::Inside, .. }) => match self.visit(id, due) {
+                // It ends as a whole.
+                Rest::Over => {
+                    due(id);
+                    Rest::Busy
+                }
+                rest => rest,
+            },
+            StepState::Active(Attempt { direction: Direction::Undo, .. }) => {
+                due(id);
+                Rest::Busy
+            }
+            StepState::Active(_) => {
+                let open = self.open_call(id);
+                let asks = open.is_some_and(|call| self.at(call).state.asks().is_some());
+                if let Some(call) = open.filter(|_| !asks) {
+                    due(call);
+                } else if !asks || self.is_given_up(id) {
+                    due(id);
+                } else {
+                    return Rest::Asks;
+                }
+                Rest::Busy
+            }
+            StepState::Unknown { direction: Direction::Forward, .. } if self.has_effect(id) => Rest::Over,
+            StepState::Unknown { .. } => Rest::Asks,
+            StepState::UndoFailed { accepted: false } => Rest::Stuck,
+            // A script is taken back call by call.
+            _ => {
+                let calls = self.inside(id).map(|inside| &inside.open).into_iter().flatten();
+                calls.map(|call| self.visit_open(*call, due)).max().unwrap_or(Rest::Over)
+            }
+        }
+    }
+
+    fn is_at_work_forward(&self, id: NodeId) -> bool {
+        self.at(id).active().is_some_and(|attempt| attempt.direction == Direction::Forward)
+    }
+
+    /// The end to which the run has come.
+    pub(super) fn end_reached(&self) -> RunStatus {
+        let passed_no_return = self.inside(ROOT).is_some_and(|inside| inside.no_return > 0);
+        match self.course() {
+            Course::Forward => RunStatus::Succeeded,
+            Course::Closing(End::Failed) => RunStatus::Failed,
+            Course::Closing(End::Cancelled) => RunStatus::Cancelled,
+            // What lies before a point of no return was not taken back.
+            Course::Undoing if passed_no_return => RunStatus::Failed,
+            Course::Undoing => RunStatus::RolledBack,
+        }
+    }
+
+    /// What is due at a node that was visited.
+    fn due_at(&self, id: NodeId, now: Timestamp) -> Option<Effect> {
+        let step = || self.path(id).to_string();
+        let StepState::Active(attempt) = &self.at(id).state else {
+            return Some(match self.at(id).state {
+                StepState::Pending => Effect::Resolve { step: step() },
+                _ if self.step_at(id).undo.is_some() => Effect::ResolveUndo { step: step() },
+                _ => Effect::Record(Box::new(self.next_attempt(id, Direction::Undo))),
+            });
+        };
         let (direction, number) = (attempt.direction, attempt.number);
-        let step = || self.step_at(place).id.clone();
-        if direction == Direction::Forward
-            && let Some(waits) = self.due_of_script(place, number)
-        {
-            return waits;
+        let ended =
+            |outcome| Effect::Record(Box::new(Event::Ended { step: step(), direction, attempt: number, outcome }));
+        if direction == Direction::Forward && self.is_given_up(id) {
+            return Some(ended(Outcome::Failed(Failure::new(
+                FailureKind::Cancelled,
+                "it was stopped: its run is ending",
+            ))));
         }
         Some(match attempt.phase {
             Phase::Calling => Effect::Call { step: step(), direction, attempt: number },
             Phase::Verifying { .. } => Effect::Verify { step: step(), direction, attempt: number },
             Phase::Waiting { until } | Phase::Sleeping { until } if until > now => Effect::Sleep { until },
-            Phase::Waiting { .. } if self.undo_unresolved(place) => Effect::ResolveUndo { step: step() },
-            Phase::Waiting { .. } => Effect::Record(Box::new(self.next_attempt(place, direction))),
-            Phase::Sleeping { .. } => {
-                let outcome = Outcome::Succeeded(Answer::default());
-                Effect::Record(Box::new(Event::Ended { step: step(), direction, attempt: number, outcome }))
-            }
+            Phase::Waiting { .. } if self.undo_unresolved(id) => Effect::ResolveUndo { step: step() },
+            Phase::Waiting { .. } => Effect::Record(Box::new(self.next_attempt(id, direction))),
+            Phase::Sleeping { .. } => ended(Outcome::Succeeded(Answer::default())),
+            Phase::Inside => ended(match self.outcome(id) {
+                Ok(()) => Outcome::Succeeded(Answer::default()),
+                Err(failure) => Outcome::Failed(failure),
+            }),
         })
-    }
-
-    /// What is due for a script that does not run now, though an attempt of it is active: none if it runs, or is no script.
-    fn due_of_script(&self, place: Place, attempt: u32) -> Option<Option<Effect>> {
-        let open = self.open_call(place);
-        let asks = open.is_some_and(|call| self.at(call).state.asks().is_some());
-        if !self.is_given_up(place) {
-            return open.map(|_| None);
-        }
-        if open.is_some() && !asks {
-            // The call was told to stop, and ends first.
-            return Some(None);
-        }
-        let step = self.step_at(place).id.clone();
-        let outcome = Outcome::Failed(Failure::new(FailureKind::Cancelled, "it was stopped: its run is ending"));
-        Some(Some(Effect::Record(Box::new(Event::Ended { step, direction: Direction::Forward, attempt, outcome }))))
     }
 
     /// The event that starts the first attempt of `step`, doing or undoing, with this input. None if the run has no such
@@ -154,26 +249,26 @@ impl Run {
         })
     }
 
-    fn next_attempt(&self, place: Place, direction: Direction) -> Event {
-        let step = self.at(place);
-        let own = self.undoes_itself(place, direction) || direction == Direction::Forward;
+    fn next_attempt(&self, id: NodeId, direction: Direction) -> Event {
+        let step = self.at(id);
+        let own = self.undoes_itself(id, direction) || direction == Direction::Forward;
         let input = if own { step.input.clone() } else { step.undo_input.clone() };
-        self.attempt(place, direction, step.attempts(direction).started + 1, input.unwrap_or_default())
+        self.attempt(id, direction, step.attempts(direction).started + 1, input.unwrap_or_default())
     }
 
-    fn attempt(&self, place: Place, direction: Direction, attempt: u32, input: Value) -> Event {
-        let step = self.step_at(place);
-        let work = self.work_at(place, direction);
+    fn attempt(&self, id: NodeId, direction: Direction, attempt: u32, input: Value) -> Event {
+        let path = self.path(id);
+        let work = self.work_at(id, direction);
         let action = match work {
             Work::Action { action, .. } => Some(action.clone()),
-            Work::Script { .. } | Work::Wait { .. } => None,
+            _ => None,
         };
         let pin = self.pin_of(work);
         Event::Started {
-            step: step.id.clone(),
+            step: path.to_string(),
             direction,
             attempt,
-            key: Key::of(self.id, &step.id, direction),
+            key: Key::of(self.id, path, direction),
             action,
             plugin: pin.map(|pin| pin.plugin),
             effect: pin.map_or(crate::EffectClass::Read, |pin| pin.effect),

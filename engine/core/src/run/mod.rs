@@ -1,24 +1,26 @@
-//! The state of one run: the fold of its history.
+//! The state of one run: the fold of its history, a tree.
 
 mod apply;
 mod attempt;
 mod decision;
 mod due;
-mod place;
+mod inside;
 mod refusal;
 mod scope;
+mod tree;
 mod undo;
 mod waiting;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use place::Place;
+use inside::Course;
+use tree::{Node, NodeId, ROOT};
 
 use crate::{
     ActionName, Answer, Cause, Digest, Direction, EffectClass, Failure, Head, Map, Pin, RunId, RunStatus, Runbook,
@@ -27,11 +29,15 @@ use crate::{
 
 pub use apply::Misfit;
 pub use due::Effect;
+pub use inside::Items;
 
 /// One run of a runbook: everything that its history says, and nothing that it does not.
 ///
 /// [`Run::replay`] builds it from records, [`Run::apply`] adds one more; both go through the same table. Equal
 /// histories give equal runs.
+///
+/// It is a tree of nodes, kept flat: the runbook is its root, steps that hold steps have those as children, and a script
+/// has its calls. A node is named by its path, for example `fleet/3/patch`: names are definitions, numbers are instances.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     id: RunId,
@@ -41,10 +47,11 @@ pub struct Run {
     pins: BTreeMap<ActionName, Pin>,
     cause: Cause,
     lock: Option<String>,
-    steps: Vec<StepRun>,
+    nodes: Vec<Node>,
+    at: HashMap<Path, NodeId>,
     stage: Stage,
-    /// The step whose failure decided how it ends.
-    failed_at: Option<usize>,
+    /// The nodes whose state the last record changed, each with its state before.
+    changed: Vec<(NodeId, StepState)>,
     outputs: Map,
     failure: Option<Failure>,
     seq: u64,
@@ -52,17 +59,17 @@ pub struct Run {
     updated: Timestamp,
 }
 
-/// Which way the run goes.
+/// Where in a run a step stands: the ids of the steps around it and its own, with a number where one definition has
+/// several instances.
+pub type Path = Arc<str>;
+
+/// How far the run is. Which way it goes is the course of its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nowhere yet: it waits for its lock.
+    /// It waits for its lock.
     Queued,
-    /// Through its steps.
-    Forward,
-    /// Back through what it did.
-    Undoing,
-    /// Through the steps that always run, then to this end.
-    Closing(RunStatus),
+    /// It goes on.
+    Open,
     /// It is over.
     Finished(RunStatus),
 }
@@ -70,6 +77,8 @@ enum Stage {
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepRun {
+    /// Its place in the run.
+    pub path: Path,
     /// Where it stands.
     pub state: StepState,
     /// The input of its last attempt.
@@ -95,6 +104,8 @@ pub struct StepRun {
     pub checkpoints: BTreeMap<String, Vec<u8>>,
     /// Processes that its last attempt started and that must not outlive it: pid and start time in clock ticks.
     pub children: Vec<(u32, u64)>,
+    /// Whether the attempt in flight was asked to stop.
+    pub told_to_stop: bool,
     /// When its first attempt started.
     pub started: Option<Timestamp>,
     /// When it came to its present state.
@@ -104,8 +115,9 @@ pub struct StepRun {
 }
 
 impl StepRun {
-    fn pending() -> Self {
+    fn pending(path: Path) -> Self {
         Self {
+            path,
             state: StepState::Pending,
             input: None,
             undo_input: None,
@@ -118,6 +130,7 @@ impl StepRun {
             calls: Vec::new(),
             checkpoints: BTreeMap::new(),
             children: Vec::new(),
+            told_to_stop: false,
             started: None,
             ended: None,
             completed: None,
@@ -151,8 +164,8 @@ impl StepRun {
 /// Something that a script asked of the world.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScriptCall {
-    /// `act(…)`: a step of its own, whose id is the script's, a slash and its place among the calls, from 1.
-    Act(Box<Act>),
+    /// `act(…)`: a node of its own below the script, named by its place among the calls, from 1.
+    Act,
     /// `now()`, `random()` or `uuid()`.
     Value {
         /// The function.
@@ -160,15 +173,6 @@ pub enum ScriptCall {
         /// What it gave.
         value: Value,
     },
-}
-
-/// A call of an action by a script.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Act {
-    /// The call as a step: its retries and what else the script's step says.
-    pub step: Step,
-    /// What became of it.
-    pub run: StepRun,
 }
 
 /// Counts of attempts in one direction.
@@ -273,6 +277,8 @@ pub enum Phase {
         /// When that is.
         until: Timestamp,
     },
+    /// The steps in it.
+    Inside,
 }
 
 impl Run {
@@ -306,9 +312,16 @@ impl Run {
         self.failure.as_ref()
     }
 
-    /// The step whose failure decided that the run stops or is rolled back; none where no failure did.
+    /// The step whose failure decided that the run stops or is rolled back; none where no failure did. Of steps that hold
+    /// steps it is the innermost.
     pub fn failed_at(&self) -> Option<(&Step, &StepRun)> {
-        self.failed_at.map(Place::of).map(|place| (self.step_at(place), self.at(place)))
+        self.inside(ROOT)?.cause?;
+        Some(self.shown(self.innermost(ROOT)))
+    }
+
+    /// How many places it has.
+    pub fn size(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The sequence number of its last record.
@@ -326,20 +339,33 @@ impl Run {
         self.updated
     }
 
-    /// Its steps with what became of them, in the order of the runbook.
+    /// The steps of the runbook with what became of them, in its order.
     pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
-        self.runbook.steps.iter().zip(&self.steps)
+        self.node(ROOT).children.iter().map(|id| self.shown(*id))
     }
 
-    /// Everything that is attempted by itself, with what became of it: the steps, each followed by the calls of its script.
+    /// Everything that has a place in the run, with what became of it: each step is followed by what is in it.
     pub fn attempts(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
-        self.places().map(|place| (self.step_at(place), self.at(place)))
+        self.places().map(|id| self.shown(id))
     }
 
-    /// The step with this id, or the call of a script with this path, and what became of it.
+    /// The step at this path, and what became of it.
     pub fn step(&self, path: &str) -> Option<(&Step, &StepRun)> {
-        let place = self.find(path)?;
-        Some((self.step_at(place), self.at(place)))
+        Some(self.shown(self.find(path)?))
+    }
+
+    /// What the last record changed: each step with its state before.
+    pub fn changed(&self) -> impl Iterator<Item = (&Step, &StepRun, &StepState)> {
+        let mut changed: Vec<&(NodeId, StepState)> = self.changed.iter().collect();
+        changed.sort_by_key(|(id, _)| *id);
+        changed.dedup_by_key(|(id, _)| *id);
+        changed.into_iter().map(|(id, before)| (self.step_at(*id), self.at(*id), before))
+    }
+
+    /// What is in the step at this path: the calls of a script, the steps of a group.
+    pub fn children(&self, path: &str) -> impl Iterator<Item = (&Step, &StepRun)> {
+        let children = self.find(path).map(|id| self.node(id).children.as_slice()).unwrap_or_default();
+        children.iter().map(|id| self.shown(*id))
     }
 
     /// What the run keeps of the action that `step` calls; none for scripts and waits.
@@ -351,7 +377,7 @@ impl Run {
     pub fn pin_of(&self, work: &Work) -> Option<&Pin> {
         match work {
             Work::Action { action, .. } => self.pins.get(action),
-            Work::Script { .. } | Work::Wait { .. } => None,
+            _ => None,
         }
     }
 
@@ -377,18 +403,13 @@ impl Run {
 
     /// Where it stands.
     pub fn status(&self) -> RunStatus {
-        let waits = |place: Place| {
-            let phase = self.at(place).active().map(|attempt| &attempt.phase);
-            // A script waits for its call, which may be in flight.
-            matches!(phase, Some(Phase::Waiting { .. } | Phase::Sleeping { .. })) && self.open_call(place).is_none()
-        };
         match self.stage {
             Stage::Finished(status) => status,
             Stage::Queued => RunStatus::Queued,
-            _ if self.is_blocked() => RunStatus::Blocked,
-            _ if self.places().any(waits) => RunStatus::Waiting,
-            Stage::Undoing => RunStatus::RollingBack,
-            Stage::Forward | Stage::Closing(_) => RunStatus::Running,
+            Stage::Open if self.is_blocked() => RunStatus::Blocked,
+            Stage::Open if self.only_waits() => RunStatus::Waiting,
+            Stage::Open if self.course() == Course::Undoing => RunStatus::RollingBack,
+            Stage::Open => RunStatus::Running,
         }
     }
 

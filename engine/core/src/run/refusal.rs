@@ -1,6 +1,7 @@
 //! Why a person's command does not fit a run, in their words.
 
-use super::place::Place;
+use super::inside::{Course, End};
+use super::tree::NodeId;
 use super::{Misfit, Run, Stage};
 use crate::{Direction, RunStatus, closest};
 
@@ -10,7 +11,7 @@ const NAMES_MAX: usize = 12;
 impl Run {
     /// Nothing stands at this path.
     pub(super) fn no_such_step(&self, path: &str) -> Misfit {
-        let known: Vec<&str> = self.attempts().map(|(step, _)| step.id.as_str()).collect();
+        let known: Vec<&str> = self.attempts().map(|(_, state)| &*state.path).collect();
         let near = closest(path, known.iter().copied());
         let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
         let steps: Vec<&str> = self.steps().map(|(step, _)| step.id.as_str()).collect();
@@ -18,12 +19,12 @@ impl Run {
     }
 
     /// Nobody asks what became of what stands here.
-    pub(super) fn nothing_to_settle(&self, place: Place) -> Misfit {
-        let (id, state) = (&self.step_at(place).id, self.at(place));
-        if let Some(call) = self.open_call(place).filter(|call| self.at(*call).state.asks().is_some()) {
-            let call = &self.step_at(call).id;
+    pub(super) fn nothing_to_settle(&self, id: NodeId) -> Misfit {
+        let (path, state) = (self.path(id), self.at(id));
+        if let Some(call) = self.open_call(id).filter(|call| self.at(*call).state.asks().is_some()) {
+            let call = self.path(call);
             return Misfit::refusal(format!(
-                "step {id:?} is a script that waits for its call {call:?}: say what became of {call:?}"
+                "step {path:?} is a script that waits for its call {call:?}: say what became of {call:?}"
             ));
         }
         let word = match state.state.as_str() {
@@ -37,17 +38,17 @@ impl Run {
             _ => "succeeded",
         };
         Misfit::refusal(format!(
-            "step {id:?} {word}, so there is nothing to settle about it; {}",
+            "step {path:?} {word}, so there is nothing to settle about it; {}",
             self.waits_for_person()
         ))
     }
 
     /// The run is on its way to its end, or there.
     pub(super) fn ends_already(&self) -> Misfit {
-        let how = match self.stage {
-            Stage::Finished(RunStatus::RolledBack) => return Misfit::refusal("the run was rolled back already"),
-            Stage::Undoing => "is rolling back",
-            Stage::Closing(RunStatus::Cancelled) => "is being cancelled",
+        let how = match (self.stage, self.course()) {
+            (Stage::Finished(RunStatus::RolledBack), _) => return Misfit::refusal("the run was rolled back already"),
+            (_, Course::Undoing) => "is rolling back",
+            (_, Course::Closing(End::Cancelled)) => "is being cancelled",
             _ => "is ending",
         };
         let waits = if self.is_blocked() { format!("; {}", self.waits_for_person()) } else { String::new() };
@@ -56,9 +57,10 @@ impl Run {
 
     /// What a person is asked about, for the end of a sentence.
     fn waits_for_person(&self) -> String {
-        let asks = self.attempts().filter_map(|(step, state)| {
+        let asks = self.attempts().filter_map(|(_, state)| {
             let about = state.state.asks()?;
-            Some(if about == Direction::Undo { format!("the undo of {}", step.id) } else { step.id.clone() })
+            let path = state.path.to_string();
+            Some(if about == Direction::Undo { format!("the undo of {path}") } else { path })
         });
         let asks: Vec<String> = asks.collect();
         match asks.as_slice() {

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::{Run, StepRun, StepState};
-use crate::{Map, Value};
+use super::tree::{NodeId, ROOT};
+use super::{Run, StepState};
+use crate::{Map, Value, Work};
 
 impl Run {
     /// The variables of expressions: `inputs`, `steps` and `run`.
@@ -12,24 +13,73 @@ impl Run {
     /// `outcome` (the word for its state), `output` (null before it succeeded), `error` (the message of its last
     /// failure, or null) and `attempts`.
     pub fn scope(&self) -> Value {
-        let steps: Map = self.steps().map(|(step, state)| (step.id.clone(), step_scope(state))).collect();
+        self.scope_of("")
+    }
+
+    /// The same for the step at this path: it also sees the steps of all that is around it, nearer ones first, and the items
+    /// that it is for, under their names.
+    pub fn scope_of(&self, path: &str) -> Value {
+        let mut scope = json!({ "inputs": self.inputs, "run": { "id": self.id, "name": self.runbook.name } });
+        let (mut steps, mut above) = (Map::new(), self.find(path).map_or(ROOT, |id| self.around(id)));
+        loop {
+            for child in &self.node(above).children {
+                let (step, _) = self.shown(*child);
+                if !step.id.is_empty() && !steps.contains_key(&step.id) {
+                    steps.insert(step.id.clone(), self.step_scope(*child));
+                }
+            }
+            if let Some((name, item)) = self.item(above) {
+                let seen = scope.get(name).is_some();
+                if !seen {
+                    scope[name] = item.clone();
+                }
+            }
+            match self.node(above).parent {
+                Some(parent) => above = parent,
+                None => break,
+            }
+        }
+        scope["steps"] = Value::Object(steps);
+        scope
+    }
+
+    /// The item that this node is for, under its name.
+    fn item(&self, id: NodeId) -> Option<(&str, &Value)> {
+        let parent = self.node(id).parent?;
+        let Work::Each { name, .. } = &self.step_at(parent).work else { return None };
+        let items = self.at(parent).input.as_ref()?.get("items")?;
+        Some((name, items.get(self.item_of(id)?)?))
+    }
+
+    fn step_scope(&self, id: NodeId) -> Value {
+        let step = self.at(id);
         json!({
-            "inputs": self.inputs,
-            "steps": steps,
-            "run": { "id": self.id, "name": self.runbook.name },
+            "ran": step.forward.started > 0,
+            "succeeded": step.state == StepState::Succeeded,
+            "failed": step.state == StepState::Failed,
+            "skipped": matches!(step.state, StepState::Skipped(_)),
+            "outcome": step.state.as_str(),
+            "output": self.output(id),
+            "error": step.failure.as_ref().map(|failure| &failure.message),
+            "attempts": step.forward.started,
         })
     }
-}
 
-fn step_scope(step: &StepRun) -> Value {
-    json!({
-        "ran": step.forward.started > 0,
-        "succeeded": step.state == StepState::Succeeded,
-        "failed": step.state == StepState::Failed,
-        "skipped": matches!(step.state, StepState::Skipped(_)),
-        "outcome": step.state.as_str(),
-        "output": step.answer.as_ref().map(|answer| &answer.output),
-        "error": step.failure.as_ref().map(|failure| &failure.message),
-        "attempts": step.forward.started,
-    })
+    /// What later steps see of it: of a group the outputs of its steps by name, of a for-each those of its items in their
+    /// order.
+    fn output(&self, id: NodeId) -> Value {
+        let children = &self.node(id).children;
+        let answer = self.at(id).answer.as_ref();
+        match &self.step_at(id).work {
+            _ if answer.is_none() => Value::Null,
+            Work::Group { .. } => {
+                children.iter().map(|child| (self.step_at(*child).id.clone(), self.output(*child))).collect()
+            }
+            Work::Each { .. } => {
+                let items = children.iter().filter(|child| self.item_of(**child).is_some());
+                items.map(|child| self.output(*child)).collect()
+            }
+            _ => answer.map(|answer| answer.output.clone()).unwrap_or_default(),
+        }
+    }
 }

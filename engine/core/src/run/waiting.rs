@@ -1,68 +1,75 @@
 //! Who waits for whom: scripts for their calls, runs for people.
 
-use super::place::Place;
-use super::{Phase, Run, ScriptCall, Stage, StepRun, StepState};
-use crate::{Direction, Step, Work};
+use super::due::Rest;
+use super::tree::{NodeId, ROOT};
+use super::{Phase, Run, ScriptCall, StepRun};
+use crate::{Direction, Step};
 
 impl Run {
     /// The call of this script that has not ended, if there is one. A script owes nothing before it has: it is run again
     /// when all its calls have their answers.
-    pub(super) fn open_call(&self, script: Place) -> Option<Place> {
-        if script.call.is_some() {
-            return None;
-        }
-        let calls = self.steps[script.step].calls.iter().enumerate();
-        let mut open = calls.filter(|(_, call)| matches!(call, ScriptCall::Act(act) if !act.run.state.has_ended()));
-        open.next().map(|(call, _)| Place { step: script.step, call: Some(call) })
+    pub(super) fn open_call(&self, script: NodeId) -> Option<NodeId> {
+        let last = self.node(script).children.last().filter(|_| self.is_script(script));
+        last.copied().filter(|call| !self.at(*call).state.has_ended())
     }
 
     /// The call that the script `step` waits for, and what became of it so far.
     pub fn waits_for(&self, step: &str) -> Option<(&Step, &StepRun)> {
-        let script = self.find(step).filter(|place| self.at(*place).active().is_some())?;
-        self.open_call(script).map(|call| (self.step_at(call), self.at(call)))
+        let script = self.find(step).filter(|id| self.at(*id).active().is_some())?;
+        self.open_call(script).map(|call| self.shown(call))
     }
 
-    /// Whether the script is not run any further, because its run is ending.
-    pub(super) fn is_given_up(&self, place: Place) -> bool {
-        let step = self.step_at(place);
-        self.is_ending() && matches!(step.work, Work::Script { .. }) && !step.always
+    /// What a script asked of the world as its call with this number, from 1, and the call itself.
+    pub fn asked(&self, script: &str, number: usize) -> Option<(&ScriptCall, Option<(&Step, &StepRun)>)> {
+        let call = self.step(script)?.1.calls.get(number.checked_sub(1)?)?;
+        Some((call, self.step(&format!("{script}/{number}"))))
     }
 
-    /// Whether it is on its way to its end: no further step starts but those that always run.
-    fn is_ending(&self) -> bool {
-        matches!(self.stage, Stage::Undoing | Stage::Closing(_))
+    /// Whether the script is not run any further, because what holds it is ending.
+    pub(super) fn is_given_up(&self, id: NodeId) -> bool {
+        self.is_script(id) && !self.step_at(id).always && self.ends(self.around(id))
+    }
+
+    /// Whether an attempt of it is in flight.
+    pub(super) fn computes(&self, id: NodeId) -> bool {
+        self.at(id).active().is_some_and(|attempt| attempt.phase == Phase::Calling)
+    }
+
+    /// Whether it is being undone.
+    pub(super) fn undoes(&self, id: NodeId) -> bool {
+        self.at(id).active().is_some_and(|attempt| attempt.direction == Direction::Undo)
+    }
+
+    /// The nodes with an attempt in flight, each before what is in it.
+    pub(super) fn calling(&self) -> Vec<NodeId> {
+        let (mut rest, mut calling) = (vec![ROOT], Vec::new());
+        while let Some(id) = rest.pop() {
+            if self.computes(id) {
+                calling.push(id);
+            }
+            rest.extend(self.inside(id).into_iter().flat_map(|inside| inside.open.iter().rev()));
+        }
+        calling
     }
 
     /// The attempts whose answer is lost if the engine that made the call is gone. A script that waits for its call is none
     /// of them: it has nothing to lose.
     pub fn in_flight(&self) -> impl Iterator<Item = &StepRun> {
-        let calling = |place: &Place| {
-            self.at(*place).active().is_some_and(|attempt| attempt.phase == Phase::Calling)
-                && self.open_call(*place).is_none()
-        };
-        self.places().filter(calling).map(|place| self.at(place))
-    }
-
-    /// The steps and calls about which a person must decide before anything can go on.
-    fn asking(&self) -> Vec<Place> {
-        let asks = |place: &Place| match &self.at(*place).state {
-            StepState::Unknown { direction: Direction::Forward, .. } => !self.is_to_be_undone(*place),
-            StepState::Unknown { direction: Direction::Undo, .. } => true,
-            StepState::UndoFailed { accepted } => !accepted && self.next_undo().is_none(),
-            _ => false,
-        };
-        self.places().filter(asks).collect()
+        self.calling().into_iter().filter(|id| self.open_call(*id).is_none()).map(|id| self.at(id))
     }
 
     /// Whether nothing can go on before a person decides.
     pub(super) fn is_blocked(&self) -> bool {
-        let asking = self.asking();
-        // A script whose call asks waits for the same decision, in whatever phase it is.
-        let waits = |place: Place| {
-            let open = self.open_call(place);
-            open.is_some_and(|call| asking.contains(&call)) && !self.is_given_up(place)
-        };
-        let busy = self.places().any(|place| self.at(place).active().is_some() && !waits(place));
-        !asking.is_empty() && !busy
+        matches!(self.rest(ROOT), Rest::Stuck | Rest::Asks)
+    }
+
+    /// Whether nothing goes on but time.
+    pub(super) fn only_waits(&self) -> bool {
+        let (mut waits, mut works) = (false, false);
+        self.visit(ROOT, &mut |id| match self.at(id).active().map(|attempt| &attempt.phase) {
+            Some(Phase::Waiting { .. } | Phase::Sleeping { .. }) => waits = true,
+            _ => works = true,
+        });
+        waits && !works
     }
 }

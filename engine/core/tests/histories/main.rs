@@ -25,8 +25,8 @@ struct History {
 /// What is known of a run, in words that no change of the code changes.
 fn told(run: &Run, now: Timestamp) -> String {
     let mut told = run.status().as_str().to_owned();
-    for (step, state) in run.attempts() {
-        let _ = write!(told, "\n  {} {}", step.id, state.state.as_str());
+    for (_, state) in run.attempts() {
+        let _ = write!(told, "\n  {} {}", state.path, state.state.as_str());
         for direction in [Direction::Forward, Direction::Undo] {
             let attempts = state.attempts(direction);
             if attempts.started > 0 {

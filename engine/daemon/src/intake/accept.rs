@@ -62,10 +62,10 @@ impl Engine {
         until: Instant,
     ) -> Result<Accepted, Error> {
         self.must_serve()?;
-        let Parts { alarms, refused, left_out, warnings } = trigger::read(format, body.as_ref())?;
+        let now = self.driver().now();
+        let Parts { alarms, refused, left_out, warnings } = trigger::read_at(format, body.as_ref(), now)?;
         // It is large, and the rest may take long.
         drop(body);
-        let now = self.driver().now();
         let first_problem = refused.first().map(|refused| refused.error.clone());
         let good = alarms.len();
         let of_alarm = |alarm: trigger::Alarm| {

@@ -29,14 +29,8 @@ impl Command {
 impl Task {
     /// Adds the event of the command; who gave it hears when it is durable, or why it does not fit.
     pub(super) fn obey(&mut self, command: Command, reply: Reply) {
-        let stops = matches!(command, Command::Cancel { .. } | Command::RollBack(_));
         match self.add(command.event()) {
-            Ok(()) => {
-                if stops {
-                    self.cancel.cancel();
-                }
-                self.replies.push(reply);
-            }
+            Ok(()) => self.replies.push(reply),
             Err(misfit) => {
                 let _ = reply.send(Err(misfit.into()));
             }

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use runwright_core::{
-    Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, RunStatus, SkipReason, Step, Value, Work,
-    duration_ms,
+    Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, RunStatus, Share, SkipReason, Step, Value,
+    Work, duration_ms,
 };
 use serde_json::json;
 
@@ -37,7 +37,7 @@ impl Task {
     /// Works out the step's condition and input.
     fn resolve(&self, id: &str) -> Result<Event, Error> {
         let (step, _) = self.run.step(id).ok_or_else(|| Error::Internal(format!("no step {id:?} in this runbook")))?;
-        Ok(match self.input_of(step) {
+        Ok(match self.input_of(id, step) {
             Ok(Some(input)) => self.first_attempt(id, Direction::Forward, input)?,
             Ok(None) => Event::Skipped { step: id.to_owned(), reason: SkipReason::Condition },
             Err(failure) => Event::Refused { step: id.to_owned(), failure },
@@ -48,7 +48,7 @@ impl Task {
     fn resolve_undo(&self, id: &str) -> Result<Event, Error> {
         let undo = self.run.step(id).and_then(|(step, _)| step.undo.as_ref());
         let undo = undo.ok_or_else(|| Error::Internal(format!("no undo of {id:?} in this runbook")))?;
-        match self.input_for(undo) {
+        match self.input_for(id, undo) {
             Ok(input) => self.first_attempt(id, Direction::Undo, input),
             Err(failure) => Ok(Event::Refused { step: id.to_owned(), failure }),
         }
@@ -60,22 +60,23 @@ impl Task {
     }
 
     /// The input of a step that should run; none if its condition is false.
-    fn input_of(&self, step: &Step) -> Result<Option<Value>, Failure> {
+    fn input_of(&self, path: &str, step: &Step) -> Result<Option<Value>, Failure> {
         if let Some(condition) = &step.condition {
-            let held = self.world.scripts.condition(condition, &self.run.scope());
+            let held = self.world.scripts.condition(condition, &self.run.scope_of(path));
             if !held.map_err(|error| invalid("`if`", &error))? {
                 return Ok(None);
             }
         }
-        self.input_for(&step.work).map(Some)
+        self.input_for(path, &step.work).map(Some)
     }
 
-    fn input_for(&self, work: &Work) -> Result<Value, Failure> {
+    fn input_for(&self, path: &str, work: &Work) -> Result<Value, Failure> {
         match work {
-            Work::Script { .. } => Ok(Value::Null),
-            Work::Wait { time } => self.wait_for(time),
+            Work::Script { .. } | Work::Group { .. } => Ok(Value::Null),
+            Work::Wait { time } => self.wait_for(path, time),
+            Work::Each { items, waves, max_failures, .. } => self.items(path, items, waves, *max_failures),
             Work::Action { action, with } => {
-                let input = self.resolved("`with`", with)?;
+                let input = self.resolved(path, "`with`", with)?;
                 if let Some(pin) = self.run.pin_of(work) {
                     self.world.plugins.check(pin.plugin, action, &input)?;
                 }
@@ -84,10 +85,39 @@ impl Task {
         }
     }
 
-    fn wait_for(&self, time: &str) -> Result<Value, Failure> {
+    /// What a for-each goes through, worked out once: its items, where its waves end, and how many may fail.
+    fn items(&self, path: &str, items: &Value, waves: &[Share], max_failures: Share) -> Result<Value, Failure> {
+        let items = match has_expression(items) {
+            true => {
+                let resolved = self.world.scripts.resolve(items, &self.run.scope_of(path));
+                resolved.map_err(|error| invalid("`for-each`", &error))?
+            }
+            false => items.clone(),
+        };
+        let wrong = |why: String| invalid("`for-each`", &why);
+        let count = items.as_array().ok_or_else(|| wrong(format!("{} is no list", kind(&items))))?.len();
+        if count > ITEMS_MAX {
+            return Err(wrong(format!("it has {count} items, and {ITEMS_MAX} are possible")));
+        }
+        let body = self.run.step(path).map_or(0, |(step, _)| size(step));
+        let nodes = self.run.size().saturating_add(count.saturating_mul(body));
+        if nodes > NODES_MAX {
+            let why = format!("its {count} items of {body} steps are more than a run can have: {NODES_MAX} in all");
+            return Err(wrong(why));
+        }
+        let ends: Vec<usize> = waves.iter().map(|end| end.up(count)).collect();
+        let input = json!({ "items": items, "waves": ends, "max-failures": max_failures.down(count) });
+        too_large(&input).map_or(Ok(input), |why| Err(wrong(why)))
+    }
+
+    fn wait_for(&self, path: &str, time: &str) -> Result<Value, Failure> {
         let time = Value::String(time.to_owned());
         let time = match has_expression(&time) {
-            true => self.world.scripts.resolve(&time, &self.run.scope()).map_err(|error| invalid("`wait`", &error))?,
+            true => self
+                .world
+                .scripts
+                .resolve(&time, &self.run.scope_of(path))
+                .map_err(|error| invalid("`wait`", &error))?,
             false => time,
         };
         let wrong = |why: String| Failure::new(FailureKind::InvalidInput, format!("could not work out `wait`: {why}"));
@@ -102,7 +132,7 @@ impl Task {
             return event;
         };
         let until = self.run.step(&step).and_then(|(known, _)| known.until.as_ref());
-        let outcome = match until.map(|until| self.holds(&until.condition, &answer)) {
+        let outcome = match until.map(|until| self.holds(&step, &until.condition, &answer)) {
             None | Some(Ok(true)) => Outcome::Succeeded(answer),
             Some(Ok(false)) => {
                 Outcome::Failed(Failure::new(FailureKind::Transient, "the condition of `wait-until` does not hold yet"))
@@ -112,23 +142,24 @@ impl Task {
         Event::Ended { step, direction: Direction::Forward, attempt, outcome }
     }
 
-    fn holds(&self, condition: &str, answer: &Answer) -> Result<bool, Failure> {
-        let mut scope = self.run.scope();
+    fn holds(&self, path: &str, condition: &str, answer: &Answer) -> Result<bool, Failure> {
+        let mut scope = self.run.scope_of(path);
         scope["output"] = answer.output.clone();
         self.world.scripts.condition(condition, &scope).map_err(|error| invalid("`if` of `wait-until`", &error))
     }
 
-    fn resolved(&self, what: &str, template: &Map) -> Result<Value, Failure> {
+    fn resolved(&self, path: &str, what: &str, template: &Map) -> Result<Value, Failure> {
         let mut value = Value::Object(template.clone());
         if has_expression(&value) {
-            value = self.world.scripts.resolve(&value, &self.run.scope()).map_err(|error| invalid(what, &error))?;
+            value =
+                self.world.scripts.resolve(&value, &self.run.scope_of(path)).map_err(|error| invalid(what, &error))?;
         }
         too_large(&value).map_or(Ok(value), |why| Err(invalid(what, &why)))
     }
 
     fn finish(&self, status: RunStatus) -> Event {
         let outputs = match status {
-            RunStatus::Succeeded => self.resolved("`outputs`", &self.run.runbook().outputs),
+            RunStatus::Succeeded => self.resolved("", "`outputs`", &self.run.runbook().outputs),
             _ => Ok(Value::default()),
         };
         match outputs {
@@ -136,6 +167,28 @@ impl Task {
             Ok(_) => Event::Finished { outputs: Map::new(), failure: None },
             Err(failure) => Event::Finished { outputs: Map::new(), failure: Some(failure) },
         }
+    }
+}
+
+/// Steps, items and calls of one run, at most.
+const NODES_MAX: usize = 100_000;
+
+/// How many steps are in a step, at every depth, for one item.
+fn size(step: &Step) -> usize {
+    step.steps().map(|inner| 1 + size(inner)).sum()
+}
+
+/// Items of one for-each, at most.
+pub(crate) const ITEMS_MAX: usize = 10_000;
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Object(_) => "a map",
+        Value::String(_) => "a text",
+        Value::Null => "nothing",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::Array(_) => "a list",
     }
 }
 

@@ -8,7 +8,6 @@ mod scripts;
 mod size;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use journal::{Batch, Journal};
@@ -72,26 +71,7 @@ pub(crate) struct Task {
     commands: mpsc::Receiver<Box<(Command, Reply)>>,
     notes: (mpsc::Sender<Box<NoteRequest>>, mpsc::Receiver<Box<NoteRequest>>),
     status: watch::Sender<RunStatus>,
-    cancel: Cancel,
     stop: watch::Receiver<Option<Duration>>,
-}
-
-/// Tells the calls and scripts in flight to stop; those that start later, to clean up, are not told.
-struct Cancel {
-    calls: watch::Sender<bool>,
-    scripts: Arc<AtomicBool>,
-}
-
-impl Cancel {
-    fn new() -> Self {
-        Self { calls: watch::channel(false).0, scripts: Arc::default() }
-    }
-
-    fn cancel(&mut self) {
-        let old = std::mem::replace(self, Self::new());
-        old.calls.send_replace(true);
-        old.scripts.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The ends of a task's channels that the driver keeps.
@@ -139,7 +119,6 @@ impl Task {
             commands,
             notes,
             status,
-            cancel: Cancel::new(),
             stop,
         };
         (task, Handle { commands: command_in, status: status_out })
@@ -208,6 +187,7 @@ impl Task {
         let record = Record { run: self.run.id(), seq: self.run.seq() + 1, at: self.world.clock.now(), event };
         self.run.apply(&record)?;
         self.batch.records.push(record);
+        self.in_hand.cancel(|path| self.run.step(path).is_some_and(|(_, state)| state.told_to_stop));
         Ok(())
     }
 
@@ -281,7 +261,7 @@ impl Task {
         self.sessions.keep(&[]);
         let run = &self.run;
         self.in_hand.keep(|effect| !is_script(run, effect));
-        let not_begun = self.in_hand.drop_waiting();
+        let not_begun = self.in_hand.drop_waiting().await;
         while !self.in_hand.is_empty() {
             tokio::select! {
                 biased;
@@ -297,7 +277,7 @@ impl Task {
                 () = &mut deadline => break,
             }
         }
-        self.cancel.cancel();
+        self.in_hand.cancel(|_| true);
         self.in_hand = InHand::default();
         if self.run.in_flight().next().is_some() {
             self.add(Event::Interrupted { engine: Exit::Stopped, not_begun })?;

@@ -14,6 +14,7 @@ use runwright_core::{
 use script::Outside;
 use tokio::sync::{mpsc, oneshot};
 
+use super::in_hand::Cancel;
 use super::scripts::Closed;
 use super::{Task, World, is_script, size};
 use crate::threads::NoResult;
@@ -29,12 +30,11 @@ impl Task {
             match effect {
                 Effect::Sleep { until } => sleep = Some(sleep.map_or(until, |earlier| earlier.min(until))),
                 Effect::Call { .. } | Effect::Verify { .. } => {
-                    let turn = Turn::default();
+                    let (turn, cancel) = (Turn::default(), Cancel::default());
                     if !self.in_hand.has(&effect)
-                        && let Some(event) = self.event_of(&effect, &turn)
+                        && let Some(event) = self.event_of(&effect, &turn, &cancel)
                     {
-                        let of = effect.clone();
-                        self.in_hand.take(effect, turn, event.map(move |event| (of, event)).boxed());
+                        self.in_hand.take(effect, turn, cancel, event);
                     }
                 }
                 // The run is told when it is its turn.
@@ -53,10 +53,12 @@ impl Task {
     fn let_go(&mut self) {
         let run = &self.run;
         let asks = |step: &str| run.waits_for(step).is_some_and(|(_, call)| call.state.asks().is_some());
-        let is_over = |state: &StepRun, attempt: u32| state.active().is_none_or(|active| active.number != attempt);
+        let is_over = |state: &StepRun, direction: Direction, attempt: u32| {
+            state.active().is_none_or(|active| (active.direction, active.number) != (direction, attempt))
+        };
         self.in_hand.keep(|effect| match effect {
-            Effect::Call { step, attempt, .. } if is_script(run, effect) => {
-                !asks(step) && run.step(step).is_some_and(|(_, state)| !is_over(state, *attempt))
+            Effect::Call { step, direction, attempt } if is_script(run, effect) => {
+                !asks(step) && run.step(step).is_some_and(|(_, state)| !is_over(state, *direction, *attempt))
             }
             _ => true,
         });
@@ -66,7 +68,7 @@ impl Task {
     }
 
     /// The event that will come of performing `effect`; `turn` learns whether that has begun.
-    fn event_of(&mut self, effect: &Effect, turn: &Turn) -> Option<BoxFuture<'static, Event>> {
+    fn event_of(&mut self, effect: &Effect, turn: &Turn, cancel: &Cancel) -> Option<BoxFuture<'static, Event>> {
         let (id, direction, attempt) = match effect {
             Effect::Call { step, direction, attempt } | Effect::Verify { step, direction, attempt } => {
                 (step.clone(), *direction, *attempt)
@@ -80,10 +82,10 @@ impl Task {
         let action = match work {
             Work::Script { source, .. } => {
                 let source = source.clone();
-                return Some(self.script(id, direction, attempt, source));
+                return Some(self.script(id, direction, attempt, source, cancel.of_script()));
             }
-            Work::Wait { .. } => return None,
             Work::Action { action, .. } => action.clone(),
+            Work::Wait { .. } | Work::Group { .. } | Work::Each { .. } => return None,
         };
         let call = Call {
             run: self.run.id(),
@@ -95,7 +97,7 @@ impl Task {
             input: input.clone().unwrap_or_default(),
             timeout: Duration::from_millis(step.timeout_ms),
             checkpoints: state.checkpoints.clone(),
-            cancel: self.cancel.calls.subscribe(),
+            cancel: cancel.of_call(),
         };
         let undo_data = state.answer.as_ref().and_then(|answer| answer.undo_data.clone());
         let world = Arc::clone(&self.world);
@@ -122,14 +124,20 @@ impl Task {
         Some(event.boxed())
     }
 
-    fn script(&mut self, id: String, direction: Direction, attempt: u32, source: String) -> BoxFuture<'static, Event> {
+    fn script(
+        &mut self,
+        id: String,
+        direction: Direction,
+        attempt: u32,
+        source: String,
+        cancel: Arc<AtomicBool>,
+    ) -> BoxFuture<'static, Event> {
         let outside: Box<dyn Outside> = match direction {
             Direction::Forward => Box::new(self.sessions.begin(&id, attempt, self.questions.0.clone())),
             Direction::Undo => Box::new(Closed),
         };
-        let scope = self.run.scope();
+        let scope = self.run.scope_of(&id);
         let (run, world) = (self.run.id(), Arc::clone(&self.world));
-        let cancel = Arc::clone(&self.cancel.scripts);
         let timeout = self.run.step(&id).map_or(0, |(step, _)| step.timeout_ms);
         let event = async move {
             let scripts = Arc::clone(&world.scripts);

@@ -120,9 +120,9 @@ impl Task {
         };
         session.asked += 1;
         let (number, answer) = (session.asked, session.answers.clone());
-        let Some((_, state)) = self.run.step(&step) else { return Ok(()) };
         let path = format!("{step}/{number}");
-        match (state.calls.get(number - 1), ask) {
+        let known = self.run.asked(&step, number).map(|(call, act)| (call.clone(), act));
+        match (known, ask) {
             (None, Ask::Value { function }) => {
                 let value = self.draw(function)?;
                 let note = Note::Value { function: function.to_owned(), value: value.clone() };
@@ -138,21 +138,21 @@ impl Task {
                 self.act(&step, &path, &action, input)?;
                 self.waits(&step, path);
             }
-            (Some(ScriptCall::Value { function, value }), Ask::Value { function: asked }) if function == asked => {
-                self.answers.push((answer, Ok(value.clone())));
+            (Some((ScriptCall::Value { function, value }, _)), Ask::Value { function: asked }) if function == asked => {
+                self.answers.push((answer, Ok(value)));
             }
-            (Some(ScriptCall::Act(act)), Ask::Act { action, input })
-                if act.step.work.action().is_some_and(|known| known.as_str() == action)
-                    && act.run.input.as_ref() == Some(&input) =>
+            (Some((_, Some((known, act)))), Ask::Act { action, input })
+                if known.work.action().is_some_and(|known| known.as_str() == action)
+                    && act.input.as_ref() == Some(&input) =>
             {
                 self.waits(&step, path);
             }
             (Some(known), ask) => {
                 let known = match known {
-                    ScriptCall::Value { function, .. } => format!("{function}()"),
-                    ScriptCall::Act(act) => {
-                        let input = act.run.input.as_ref().unwrap_or(&Value::Null);
-                        let action = act.step.work.action().map_or("", ActionName::as_str);
+                    (ScriptCall::Value { function, .. }, _) => format!("{function}()"),
+                    (ScriptCall::Act, known) => {
+                        let input = known.and_then(|(_, act)| act.input.as_ref()).unwrap_or(&Value::Null);
+                        let action = known.and_then(|(step, _)| step.work.action()).map_or("", ActionName::as_str);
                         format!("act({action:?}, {input})")
                     }
                 };

@@ -127,7 +127,7 @@ async fn a_run_that_is_blocked_in_a_script_stays_so_over_a_stop() {
         assert_eq!(next.driver.load(id).unwrap().status(), RunStatus::Blocked);
         next.driver.resume(id).await.unwrap();
         let run = next.driver.wait(id).await.unwrap();
-        assert_eq!((run.status(), run.waits_for("fix").unwrap().0.id.as_str()), (RunStatus::Blocked, "fix/2"));
+        assert_eq!((run.status(), &*run.waits_for("fix").unwrap().1.path), (RunStatus::Blocked, "fix/2"));
         next.driver.settle(id, "fix/2".into(), settlement.clone(), by()).await.unwrap();
         let run = next.driver.wait(id).await.unwrap();
         let end = if settlement == Settlement::Failed { RunStatus::Failed } else { RunStatus::Succeeded };

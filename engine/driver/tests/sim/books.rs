@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use journal::Batch;
-use runwright_core::{
-    Attempt, Direction, Event, Key, Phase, Record, Run, RunId, Runbook, ScriptCall, StepRun, StepState, Work,
-};
+use runwright_core::{Attempt, Direction, Event, Key, Phase, Record, Run, RunId, Runbook, StepState, Work};
 
 /// The books, and the first rule that was broken.
 pub(crate) struct Books {
@@ -86,16 +84,19 @@ impl Books {
         self.runs.get(&run)?.run.step(path).map(|(_, state)| &state.state)
     }
 
-    /// Whether the step waits for a time, and calls nothing.
-    pub(crate) fn waits(&self, run: RunId, path: &str, direction: Direction) -> bool {
+    /// Whether what is called there now is a script.
+    pub(crate) fn is_script(&self, run: RunId, path: &str, direction: Direction) -> bool {
         let step = self.runs.get(&run).and_then(|watched| watched.run.step(path));
-        step.is_some_and(|(step, _)| matches!(step.work(direction), Work::Wait { .. }))
+        step.is_some_and(|(step, state)| {
+            matches!(step.work(direction), Work::Script { .. })
+                && matches!(state.active(), Some(Attempt { phase: Phase::Calling, .. }))
+        })
     }
 
     /// Whether an attempt of this script is in flight.
     pub(crate) fn is_calling(&self, run: RunId, script: &str) -> bool {
         let state = self.state(run, script);
-        matches!(state, Some(StepState::Active(Attempt { phase: Phase::Calling, .. })))
+        matches!(state, Some(StepState::Active(Attempt { direction: Direction::Forward, phase: Phase::Calling, .. })))
     }
 
     /// A batch became durable.
@@ -151,18 +152,14 @@ impl Books {
     }
 }
 
-/// The paths of everything that is attempted by itself.
+/// The paths of everything that has a place in the run.
 pub(crate) fn paths(run: &Run) -> Vec<String> {
-    run.steps().flat_map(|(step, state)| std::iter::once(step.id.clone()).chain(acts(state))).collect()
+    run.attempts().map(|(_, state)| state.path.to_string()).collect()
 }
 
-/// The paths of the calls of a script.
-fn acts(script: &StepRun) -> Vec<String> {
-    let acts = script.calls.iter().filter_map(|call| match call {
-        ScriptCall::Act(act) => Some(act.step.id.clone()),
-        ScriptCall::Value { .. } => None,
-    });
-    acts.collect()
+/// The path and those of all that is around it, from within.
+pub(crate) fn around(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above))
 }
 
 /// A record for people, without what differs between two histories of one seed: what scripts drew at random.

@@ -62,7 +62,7 @@ fn asked(world: &World, scripts: &mut Scripts, record: &Record) {
     };
     match &record.event {
         Event::Started { step, direction: Direction::Forward, .. } => {
-            if let Some((script, _)) = step.split_once('/') {
+            if let Some((script, _)) = step.rsplit_once('/') {
                 stops(script, Some(step.clone()));
             }
         }
@@ -86,14 +86,15 @@ fn asked(world: &World, scripts: &mut Scripts, record: &Record) {
 fn answered(world: &World, scripts: &mut Scripts, record: &Record) {
     let run = record.run;
     match &record.event {
-        Event::Started { step, action: None, direction, .. } if !world.books().waits(run, step, *direction) => {
+        // It may have ended in the same commit.
+        Event::Started { step, action: None, direction, .. } if world.books().is_script(run, step, *direction) => {
             // Run again, it gets the recorded answers, which all are there.
             world.schedule.computes(format!("{run} {step}"), true);
             scripts.insert((run, step.clone()), None);
         }
         Event::Ended { step, .. } | Event::Verified { step, .. } | Event::Settled { step, .. } => {
             // A script that was not run in this life before, because it waited for a call, is run when that has ended.
-            if let Some((script, _)) = step.split_once('/')
+            if let Some((script, _)) = step.rsplit_once('/')
                 && world.books().is_calling(run, script)
             {
                 scripts.entry((run, script.to_owned())).or_insert_with(|| Some(step.clone()));

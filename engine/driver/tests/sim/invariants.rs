@@ -25,10 +25,10 @@ use std::sync::Arc;
 
 use runwright_core::{
     Direction, EffectClass, Event, FailureKind, Key, Outcome, Phase, Record, Run, RunId, RunStatus, Settlement,
-    StepState, Verdict,
+    StepRun, StepState, Verdict, Work,
 };
 
-use crate::books::{Books, Undone, Watched, paths};
+use crate::books::{Books, Undone, Watched, around, paths};
 
 impl Books {
     /// Something happens outside, for this attempt.
@@ -102,8 +102,7 @@ impl Books {
                 None
             }
             Event::Started { step: path, direction: Direction::Forward, .. } => {
-                let script = path.split_once('/').map_or(&**path, |(script, _)| script);
-                let always = before.step(script).is_some_and(|(step, _)| step.always);
+                let always = around(path).any(|path| before.step(path).is_some_and(|(step, _)| step.always));
                 let again = self.retried.contains(&(record.run, path.clone()));
                 let starts = self.stopped.contains(&record.run) && !always && !again;
                 starts.then(|| format!("10: {path} starts in a run that was told to stop"))
@@ -131,8 +130,8 @@ impl Books {
         if !settled {
             return Some(format!("3: {path} is undone, and it is {:?}", state.state));
         }
-        if before.attempts().any(|(_, step)| step.active().is_some_and(|a| a.direction == Direction::Forward)) {
-            return Some(format!("3: {path} is undone while a step is in flight"));
+        if let Some(other) = in_the_way(before, path) {
+            return Some(format!("3: {path} is undone while {other} is in flight"));
         }
         let held = held_back(before);
         if held.contains(path) {
@@ -144,7 +143,10 @@ impl Books {
         }
         let done = |path: &str| watched.completed.get(path).copied().unwrap_or(u64::MAX);
         let early = |other: &&Undone| {
-            done(&other.path) < done(path) && done(path) < other.began && !other.held_back.contains(path)
+            done(&other.path) < done(path)
+                && done(path) < other.began
+                && !other.held_back.contains(path)
+                && in_sequence(before, &other.path, path)
         };
         let early = watched.undone.iter().find(early).map(|other| other.path.clone());
         watched.undone.push(Undone { path: path.clone(), began: record.seq, held_back: held });
@@ -191,8 +193,8 @@ impl Books {
                 StepState::UndoFailed { accepted } => !accepted,
                 _ => true,
             };
-            let of_script = path.split_once('/').and_then(|(id, _)| run.step(id));
-            let may = run.has_undo(step) && !step.always && of_script.is_none_or(|(script, _)| script.undo.is_none());
+            let stays = |path| run.step(path).is_some_and(|(step, _)| step.undo.is_some() || step.always);
+            let may = run.has_undo(step) && !step.always && !around(&path).skip(1).any(stays);
             let left = run.status() == RunStatus::RolledBack && may && writes && done > 0;
             let taken = matches!(state.state, StepState::Undone | StepState::UndoFailed { accepted: true });
             (lie || left && !taken).then(|| {
@@ -214,7 +216,47 @@ impl Books {
     }
 }
 
-/// The paths that a step whose undo did not succeed builds on, directly or through others.
+/// The node in which both are, with the child of it that is, or is around, each.
+fn meet<'p>(one: &'p str, other: &'p str) -> (&'p str, &'p str, &'p str) {
+    let mut ends = one.match_indices('/').map(|(at, _)| at).chain([one.len()]);
+    let mut above = "";
+    loop {
+        let Some(end) = ends.next() else { return (above, one, other) };
+        let part = &one[..end];
+        if around(other).any(|path| path == part) {
+            above = part;
+            continue;
+        }
+        let of_other = around(other).take_while(|path| *path != above).last().unwrap_or(other);
+        return (above, part, of_other);
+    }
+}
+
+/// Whether both stand in steps that are done one after the other.
+fn in_sequence(run: &Run, one: &str, other: &str) -> bool {
+    match run.step(meet(one, other).0).map(|(step, _)| &step.work) {
+        Some(Work::Group { at_once: Some(at_once), .. }) => *at_once == 1,
+        Some(Work::Each { at_once, .. }) => *at_once == 1,
+        _ => true,
+    }
+}
+
+/// A step that goes forward while this one may not be undone because of that: side by side with what takes itself back,
+/// others may.
+fn in_the_way(run: &Run, path: &str) -> Option<String> {
+    let forward = |path: &str| {
+        let active = run.step(path).and_then(|(_, state)| state.active());
+        active.is_some_and(|attempt| attempt.direction == Direction::Forward)
+    };
+    // What holds steps is at work only by those.
+    let is_leaf = |state: &StepRun| state.active().is_some_and(|attempt| attempt.phase != Phase::Inside);
+    let at_work = run.attempts().filter(|(_, state)| is_leaf(state) && forward(&state.path));
+    let others = at_work.filter(|(_, state)| !around(path).any(|around| *around == *state.path));
+    let in_way = |other: &str| in_sequence(run, path, other) || !forward(meet(path, other).1);
+    others.map(|(_, state)| state.path.to_string()).find(|other| in_way(other))
+}
+
+/// The paths that a step whose undo did not succeed builds on, directly or through others, with all that is in them.
 fn held_back(run: &Run) -> BTreeSet<String> {
     let all = paths(run);
     let stuck = |path: &&String| {
@@ -228,16 +270,23 @@ fn held_back(run: &Run) -> BTreeSet<String> {
     let mut held = BTreeSet::new();
     let mut above: Vec<String> = all.iter().filter(stuck).cloned().collect();
     while let Some(path) = above.pop() {
-        let (id, call) = path.split_once('/').unwrap_or((&path, ""));
-        let reads = run.step(id).map(|(step, _)| step.builds_on.clone()).unwrap_or_default();
-        for below in &all {
-            let (other, of_call) = below.split_once('/').unwrap_or((below, ""));
-            let number = |call: &str| call.parse::<u32>().unwrap_or(0);
-            let before = other == id && number(of_call) > 0 && number(of_call) < number(call);
-            if (before || reads.iter().any(|read| read == other)) && held.insert(below.clone()) {
-                above.push(below.clone());
+        for level in around(&path) {
+            let (parent, name) = level.rsplit_once('/').unwrap_or(("", level));
+            let reads = run.step(level).map(|(step, _)| step.builds_on.clone()).unwrap_or_default();
+            let is_call = run.step(parent).is_some_and(|(step, _)| matches!(step.work, Work::Script { .. }));
+            for below in &all {
+                let (other, id) = below.rsplit_once('/').unwrap_or(("", below));
+                let number = |call: &str| call.parse::<u32>().unwrap_or(0);
+                let reads_it = match is_call {
+                    true => number(id) > 0 && number(id) < number(name),
+                    false => reads.iter().any(|read| read == id),
+                };
+                if other == parent && reads_it && held.insert(below.clone()) {
+                    above.push(below.clone());
+                }
             }
         }
     }
-    held
+    let inside = all.iter().filter(|path| around(path).any(|around| held.contains(around)));
+    inside.cloned().collect()
 }

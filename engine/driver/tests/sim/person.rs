@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use driver::{Admitted, Driver, Error};
 use journal::{Batch, Journal, Query};
-use runwright_core::{By, Direction, Key, Run, RunId, RunStatus, Settlement};
+use runwright_core::{By, Direction, Key, Run, RunId, RunStatus, Settlement, Work};
 use serde_json::json;
 
 use crate::dice::Dice;
@@ -149,7 +149,10 @@ async fn minds(
             Ok(true)
         }
         _ => {
-            if !world.is_calm() && dice.percent(6) {
+            if dice.percent(30) && run.attempts().any(|(_, state)| state.state.asks().is_some()) {
+                // Something else still goes on.
+                settles(world, driver, run, dice, by()).await?;
+            } else if !world.is_calm() && dice.percent(6) {
                 stops(world, driver, id, dice, by()).await?;
             }
             Ok(true)
@@ -157,9 +160,15 @@ async fn minds(
     }
 }
 
+/// The script that made this call.
+fn scripts(run: &Run, path: &str) -> Option<String> {
+    let (above, _) = path.rsplit_once('/')?;
+    run.step(above).filter(|(step, _)| matches!(step.work, Work::Script { .. })).map(|_| above.to_owned())
+}
+
 /// Settles one step by what is true outside.
 async fn settles(world: &World, driver: &Driver, run: &Run, dice: &mut Dice, by: By) -> Result<(), Error> {
-    let asks = run.attempts().find_map(|(step, state)| Some((step.id.clone(), state.state.asks()?)));
+    let asks = run.attempts().find_map(|(_, state)| Some((state.path.to_string(), state.state.asks()?)));
     let Some((path, direction)) = asks else {
         world.books().blame(format!("4: run {} is blocked, and no step asks", run.id()));
         return Ok(());
@@ -174,7 +183,7 @@ async fn settles(world: &World, driver: &Driver, run: &Run, dice: &mut Dice, by:
         (false, _) => Settlement::Retry,
     };
     // What a script did can be left as a whole.
-    let script = path.split_once('/').map(|(script, _)| script.to_owned());
+    let script = scripts(run, &path);
     let (path, settlement) = match script.filter(|_| direction == Direction::Undo && dice.percent(30)) {
         Some(script) => (script, Settlement::Failed),
         None => (path, settlement),

@@ -1,6 +1,10 @@
 //! Random runbooks.
 
-use runwright_core::{ActionName, Lock, Map, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Step, Until, Value, Work};
+use std::sync::Arc;
+
+use runwright_core::{
+    ActionName, Lock, Map, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Share, Step, Until, Value, Work,
+};
 use serde_json::json;
 
 use crate::dice::Dice;
@@ -15,10 +19,17 @@ const SCRIPTS: [&str; 5] = [
     r#"let c = ""; try { act("x/idem", #{ bad: true }) } catch (e) { c = e.kind } throw c"#,
 ];
 
-/// A runbook of 1 to 8 steps that uses some of everything that there is.
+/// Steps are in steps at most so deep.
+const DEPTH: usize = 3;
+
+/// Steps of one runbook, about: trees grow fast.
+const STEPS: usize = 24;
+
+/// A runbook of 1 to 8 steps, with steps in them, that uses some of everything that there is.
 pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
     let count = 1 + dice.below(8) as usize;
-    let steps = (0..count).map(|n| step(n, dice)).collect();
+    let mut left = STEPS;
+    let steps = (0..count).map(|n| Arc::new(step(n, 0, true, &mut left, dice))).collect();
     let keys = ["one", "two-${{ inputs.n }}"];
     let lock = dice.percent(40).then(|| Lock {
         key: dice.one(&keys).to_owned(),
@@ -36,32 +47,74 @@ pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
     }
 }
 
-fn step(n: usize, dice: &mut Dice) -> Step {
-    let (work, until) = work(n, dice);
+fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Step {
+    let letter = ["s", "t", "u", "v"][depth];
+    let id = format!("{letter}{n}");
+    *left = left.saturating_sub(1);
+    let (work, until) = match depth < DEPTH && *left > 4 && dice.percent(if depth == 0 { 30 } else { 20 }) {
+        true => (nested(depth + 1, alone, left, dice), None),
+        false => work(n, alone, dice),
+    };
+    let is_each = matches!(work, Work::Each { .. });
     let scripted = matches!(work, Work::Script { .. });
     let is_wait = matches!(work, Work::Wait { .. });
     let conditions = ["inputs.n > 0", "inputs.n > 1", "steps.s0.succeeded"];
-    let builds_on = (0..n).filter(|_| dice.percent(15)).map(|n| format!("s{n}")).collect();
+    let builds_on = (0..n).filter(|_| dice.percent(15)).map(|n| format!("{letter}{n}")).collect();
+    let mut failures = vec![OnFailure::Stop, OnFailure::Rollback, OnFailure::Rollback, OnFailure::Continue];
+    failures.extend(is_each.then_some(OnFailure::RollbackWave));
     Step {
         builds_on,
         condition: dice.percent(12).then(|| dice.one(&conditions).to_owned()),
         // The time of a script is measured for real.
         timeout_ms: if scripted { 3_600_000 } else { 1_000 + dice.below(20_000) },
         retry: Retry { attempts: 1 + dice.below(4) as u32, delay_ms: dice.below(5_000), ..Retry::default() },
-        on_failure: dice.one(&[OnFailure::Stop, OnFailure::Rollback, OnFailure::Rollback, OnFailure::Continue]),
+        on_failure: dice.one(&failures),
         on_unknown: dice.one(&[OnUnknown::Ask, OnUnknown::Ask, OnUnknown::Fail, OnUnknown::Retry]),
         idempotent: dice.percent(10),
         always: dice.percent(12),
-        undo: (!is_wait && dice.percent(20)).then(|| undo(n, dice)),
+        undo: (!is_wait && dice.percent(20)).then(|| undo(&id, alone, dice)),
         point_of_no_return: dice.percent(5),
         until,
-        ..Step::new(format!("s{n}"), work)
+        ..Step::new(id, work)
     }
 }
 
-fn work(n: usize, dice: &mut Dice) -> (Work, Option<Until>) {
+/// Steps in a step: one after the other, side by side, or for each item.
+fn nested(depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Work {
+    let (count, kind) = (1 + dice.below(3) as usize, dice.below(3));
+    let at_once = 1 + dice.below(3) as u32;
+    // Two scripts that compute at the same time would race for who asks first: one seed would be many histories.
+    let alone = alone && (kind == 0 || at_once == 1);
+    let mut steps: Vec<Arc<Step>> = (0..count).map(|n| Arc::new(step(n, depth, alone, left, dice))).collect();
+    match kind {
+        0 => Work::Group { steps, at_once: None, fail_fast: false },
+        1 => {
+            // Side by side none reads another.
+            for step in &mut steps {
+                Arc::make_mut(step).builds_on.clear();
+            }
+            Work::Group { steps, at_once: Some(at_once), fail_fast: dice.percent(40) }
+        }
+        _ => {
+            let group = |steps| Arc::new(Step::new("", Work::Group { steps, at_once: None, fail_fast: false }));
+            let gate = dice.percent(50).then(|| group(vec![Arc::new(step(0, DEPTH, alone, left, dice))]));
+            let waves = [vec![], vec![Share::Items(1), Share::Percent(50)], vec![Share::Percent(30)]];
+            Work::Each {
+                items: dice.one(&[json!([1, 2, 3, 4]), json!([7]), json!("${{ [1, 2, inputs.n] }}"), json!([])]),
+                name: "item".into(),
+                waves: dice.one(&waves),
+                at_once,
+                max_failures: dice.one(&[Share::Items(0), Share::Items(1), Share::Percent(50)]),
+                body: group(steps),
+                between: gate,
+            }
+        }
+    }
+}
+
+fn work(n: usize, alone: bool, dice: &mut Dice) -> (Work, Option<Until>) {
     match dice.below(100) {
-        0..12 => (script(dice.one(&SCRIPTS)), None),
+        0..12 if alone => (script(dice.one(&SCRIPTS)), None),
         12..18 => (Work::Wait { time: format!("{}s", dice.below(7_200)) }, None),
         18..24 => {
             let every_ms = 200 + dice.below(3_000);
@@ -76,15 +129,15 @@ fn work(n: usize, dice: &mut Dice) -> (Work, Option<Until>) {
     }
 }
 
-fn undo(n: usize, dice: &mut Dice) -> Work {
+fn undo(id: &str, alone: bool, dice: &mut Dice) -> Work {
     let with = [
-        json!({ "of": n }),
-        json!({ "was": format!("${{{{ steps.s{n}.output }}}}") }),
+        json!({ "of": id }),
+        json!({ "was": format!("${{{{ steps.{id}.output }}}}") }),
         // After a failure there is no output: the undo is refused.
-        json!({ "was": format!("${{{{ steps.s{n}.output.n }}}}") }),
+        json!({ "was": format!("${{{{ steps.{id}.output.n }}}}") }),
     ];
     match dice.below(10) {
-        0 => script("inputs.n"),
+        0 if alone => script("inputs.n"),
         _ => call(dice.one(&["x/idem", "x/unsafe", "x/blind", "x/vague"]), dice.one(&with)),
     }
 }

@@ -5,6 +5,7 @@
 
 mod attached;
 mod detached;
+mod program;
 mod reaper;
 mod signal;
 mod spawner;
@@ -32,6 +33,11 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// Why it can't be run without a shell.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        program::check(&self.program)
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         // The child's own copy of the descriptor: it closes when the child becomes the program.

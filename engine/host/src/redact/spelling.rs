@@ -1,5 +1,6 @@
 //! The ways in which a secret is spelled out by accident.
 
+use super::strength::is_weak_line;
 use crate::redact::SECRET_BYTES_MIN;
 
 /// Bytes of a line of a secret of several lines that is hidden on its own: logs show texts line by line.
@@ -32,7 +33,7 @@ pub(super) fn spellings(value: &str) -> Vec<Vec<u8>> {
             base64(bytes, alphabet).into_iter().for_each(&mut add);
         }
     }
-    for line in value.lines().map(str::trim).filter(|line| line.len() >= LINE_BYTES_MIN) {
+    for line in value.lines().map(str::trim).filter(|line| line.len() >= LINE_BYTES_MIN && !is_weak_line(line)) {
         add(line.as_bytes().to_vec());
     }
     all

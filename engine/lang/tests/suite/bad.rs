@@ -385,7 +385,7 @@ fn steps_that_are_wrong() {
     let texts: Vec<String> = steps.iter().map(|lines| step(lines)).collect();
     insta::assert_snapshot!(all(&texts.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
     x.yaml:9:5: error: a step has `uses` or `script`, not both; make two steps of it [bad-value]
-    x.yaml:6:5: error: the step has none of `uses`, `script`, `wait` and `wait-until`; name an action, for example `uses: vm/restart` [missing-key]
+    x.yaml:6:5: error: the step has none of `uses`, `script`, `wait`, `wait-until`, `steps`, `parallel` and `for-each`; name an action, for example `uses: vm/restart` [missing-key]
     x.yaml:8:11: error: expected a map of the action's input, found a list [wrong-type]
     x.yaml:7:11: error: `restart` is no name of an action; an action is named by its plugin and itself, for example `vm/restart` [unknown-action]
     x.yaml:7:11: error: there is no plugin `vmx`; did you mean `vm/restart`? [unknown-action]
@@ -394,8 +394,8 @@ fn steps_that_are_wrong() {
     x.yaml:8:5: error: `with` belongs to `uses`; a script reads `inputs` and `steps` by itself [bad-value]
     x.yaml:7:13: error: expected text, found a number; put it in quotes: "1" [wrong-type]
     x.yaml:7:5: error: `approve` is not supported by this version yet; leave it out for now [unsupported]
-    x.yaml:7:5: error: `parallel` is not supported by this version yet; leave it out for now [unsupported]
-    x.yaml:8:5: error: unknown key `lock` in a step; there are: id, if, uses, with, script, wait, wait-until, timeout, retry, on-failure, on-unknown, idempotent, always, undo, point-of-no-return [unknown-key]
+    x.yaml:7:5: warning: there are no steps: it does nothing; each step has an `id`, and `uses` or `script` [empty]
+    x.yaml:8:5: error: `lock` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:8:5: error: `name` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:8:14: error: `0s` is no time at all; at least 1ms is needed [bad-value]
     x.yaml:8:14: error: `40d` is longer than 30 days [bad-value]

@@ -212,3 +212,27 @@ fn a_number_that_is_not_whole_is_shown() {
     );
     assert_eq!(told("\"3\""), "the input `id` is a whole number, found text");
 }
+
+#[test]
+fn a_label_is_no_number() {
+    let trigger = |condition: &str| {
+        format!("name: x\non: {{ alarm: {{ where: '{condition}' }} }}\nsteps: [{{ id: a, script: '1' }}]\n")
+    };
+    let wrong = [
+        "alarm.labels.port == 9100",
+        "alarm.firing && alarm.labels[\"cpu\"] >= 80",
+        "alarm.annotations.n != -1.5 || alarm.labels.up == true",
+    ];
+    insta::assert_snapshot!(crate::support::all(&wrong.map(trigger).each_ref().map(String::as_str)), @r#"
+    x.yaml:2:23: error: `alarm.labels.port` is text, and is compared with `9100`, which is none; write it in quotes: == "9100" [wrong-type]
+    x.yaml:2:23: error: `alarm.labels.cpu` is text, and is compared with `80`, which is none; make a number of it: parse_float(alarm.labels.cpu) >= 80 [wrong-type]
+    x.yaml:2:23: error: `alarm.labels.up` is text, and is compared with `true`, which is none; write it in quotes: == "true" [wrong-type] +1
+    "#);
+    for right in
+        ["alarm.labels.port == \"9100\"", "parse_float(alarm.labels.cpu) >= 80", "alarm.labels.n == alarm.name"]
+    {
+        let text = trigger(right);
+        let parsed = lang::parse("x.yaml", text.as_bytes(), None, &crate::support::engine());
+        assert!(parsed.runbook.is_some(), "{right}: {:?}", parsed.diagnostics);
+    }
+}

@@ -16,7 +16,7 @@ fn the_flagship() {
     let path = format!("{}/../../runbooks/recover-vm.yaml", env!("CARGO_MANIFEST_DIR"));
     let runbook = parse(&std::fs::read_to_string(path).unwrap());
     assert_eq!((runbook.name.as_str(), runbook.steps.len()), ("recover-vm", 8));
-    assert_eq!(runbook.inputs["image"].default, Some(json!("golden")));
+    assert_eq!(runbook.inputs["image"].default, Some(json!("")));
     let restart = &runbook.steps[1];
     assert_eq!((restart.timeout_ms, restart.retry.attempts, restart.on_failure), (120_000, 2, OnFailure::Continue));
     let Trigger::Alarm { r#where, with } = &runbook.on[0];

@@ -3,6 +3,7 @@
 mod bad;
 mod doubtful;
 mod good;
+mod groups;
 mod hostile;
 mod kinds;
 mod support;

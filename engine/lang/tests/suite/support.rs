@@ -27,7 +27,12 @@ fn action(name: &str, effect: EffectClass, properties: Value, required: &[&str])
 pub(crate) fn catalog() -> Catalog {
     let vm = json!({"type": "string", "description": "The VM's name in the inventory."});
     let actions = vec![
-        action("diagnose", EffectClass::Read, json!({"vm": vm, "patience": {"type": "string"}}), &["vm"]),
+        action(
+            "diagnose",
+            EffectClass::Read,
+            json!({"vm": vm, "patience": {"type": "string"}, "image": {"type": "string"}}),
+            &["vm"],
+        ),
         action("restart", EffectClass::Unsafe, json!({"vm": vm}), &["vm"]),
         action("resume", EffectClass::Idempotent, json!({"vm": vm}), &["vm"]),
         action("wait-healthy", EffectClass::Read, json!({"vm": vm, "for": {"type": "string"}}), &["vm"]),

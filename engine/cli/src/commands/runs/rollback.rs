@@ -58,7 +58,7 @@ fn warnings(run: &RunView) -> Vec<String> {
     if matches!(run.outcome, RunStatus::RollingBack | RunStatus::RolledBack) {
         return Vec::new();
     }
-    let all = run.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.calls));
+    let all = run.all_steps();
     let doubtful =
         |step: &&StepView| step.destructive && step.outcome == "succeeded" && !run.not_undoable.contains(&step.id);
     let destroyed: Vec<String> = all.filter(doubtful).map(|step| step.id.clone()).collect();

@@ -1,5 +1,7 @@
 //! `runwright runs show`
 
+use std::collections::BTreeMap;
+
 use daemon::Access;
 use daemon::view::{RunView, StepView, Tale};
 use runwright_core::{Cause, Event, Record, Runbook};
@@ -9,6 +11,9 @@ use crate::follow::{Mark, person, summary, told};
 use crate::human::{clean, count, duration, table, time, value};
 use crate::screen::Tone;
 use crate::{Context, Error, exit};
+
+/// Steps of one step that are shown one by one, at most.
+const SHOWN_MAX: usize = 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,17 +81,36 @@ fn text(context: &Context, run: &RunView) -> Vec<String> {
     };
     let mut lines = vec![format!("{}, started {} by {cause}", run.runbook, time(run.created))];
     lines.extend(run.inputs.iter().map(|(key, input)| format!("  {} = {}", clean(key), value(input))));
-    // The calls of a script stand below it.
-    let steps =
-        run.steps.iter().flat_map(|step| std::iter::once(("", step)).chain(step.calls.iter().map(|call| ("  ", call))));
+    let mut tree = Vec::new();
+    rows(&run.steps, 0, &mut tree);
     let (rows, marks): (Vec<_>, Vec<_>) =
-        steps.map(|(indent, step)| (row(step, indent), (indent, Mark::of(&step.outcome)))).unzip();
+        tree.into_iter().map(|(indent, mark, row)| (row, ("  ".repeat(indent), mark))).unzip();
     lines.extend(table(&rows).iter().zip(marks).map(|(line, (indent, mark))| {
-        let line = line.strip_prefix(indent).unwrap_or(line);
+        let line = line.strip_prefix(&indent).unwrap_or(line);
         format!("  {indent}{} {line}", screen.paint(mark.tone(), mark.as_str()))
     }));
     lines.extend(summary(screen, run, &context.itself()));
     lines
+}
+
+/// Steps with what is in them below. Of many in one step those are shown that went wrong, are at work or ask; the others are
+/// counted.
+fn rows(steps: &[StepView], indent: usize, all: &mut Vec<(usize, Mark, Vec<String>)>) {
+    let is_calm = |step: &&StepView| {
+        let calm = matches!(step.outcome.as_str(), "succeeded" | "skipped" | "undone" | "pending");
+        indent > 0 && steps.len() > SHOWN_MAX && calm
+    };
+    for step in steps.iter().filter(|step| !is_calm(step)).take(SHOWN_MAX.max(steps.len() * usize::from(indent == 0))) {
+        all.push((indent, Mark::of(&step.outcome), row(step, &"  ".repeat(indent))));
+        rows(&step.steps, indent + 1, all);
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    steps.iter().filter(is_calm).for_each(|step| *counts.entry(&step.outcome).or_default() += 1);
+    let hidden: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    if !hidden.is_empty() {
+        let row = vec![format!("{}…", "  ".repeat(indent)), hidden.join(", ")];
+        all.push((indent, Mark::Skipped, row));
+    }
 }
 
 fn row(step: &StepView, indent: &str) -> Vec<String> {

@@ -86,7 +86,7 @@ fn a_call_whose_outcome_is_unknown_blocks_its_script_until_it_is_settled() {
     world.crash();
     world.settle_down();
     assert_eq!(world.run.status(), RunStatus::Blocked);
-    let asks = world.run.waits_for("s").unwrap().0.id.clone();
+    let asks = world.run.waits_for("s").unwrap().1.path.to_string();
     assert_eq!((asks.as_str(), world.run.in_flight().count()), ("s/1", 0));
     let refused = world.try_add(settled("s", Settlement::Failed)).unwrap_err();
     let expected = "step \"s\" is a script that waits for its call \"s/1\": say what became of \"s/1\"";
@@ -108,7 +108,7 @@ fn nothing_before_a_point_of_no_return_is_taken_back() {
     world.answer("c", succeeded(json!(null)));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::Failed));
     assert_eq!(["a", "c"].map(|id| world.state(id)), ["succeeded", "undone"]);
-    assert_eq!(world.run.not_undoable().map(|(step, _)| step.id.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(world.run.not_undoable().map(|(_, state)| &*state.path).collect::<Vec<_>>(), ["a"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The machine lived through, by hand and by chance.
 
 mod durable;
+mod tree;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ impl World {
             inputs: Default::default(),
             on: vec![],
             lock: None,
-            steps,
+            steps: steps.into_iter().map(Arc::new).collect(),
             outputs: Map::new(),
         });
         let now = Timestamp::from_millis(1_000);
@@ -211,7 +212,7 @@ fn rollback_undoes_in_reverse_what_had_an_effect() {
     world.answer("a", succeeded(json!(null)));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
     assert_eq!(["a", "b", "c", "d"].map(|id| world.state(id)), ["undone", "succeeded", "succeeded", "undone"]);
-    let left: Vec<_> = world.run.not_undoable().map(|(step, _)| step.id.as_str()).collect();
+    let left: Vec<_> = world.run.not_undoable().map(|(_, state)| &*state.path).collect();
     assert_eq!(left, ["c"], "what cannot be undone is told");
 }
 
@@ -450,7 +451,7 @@ fn live(steps: Vec<Step>, choices: &[u8]) -> World {
             None => {
                 assert_eq!(world.run.status(), RunStatus::Blocked, "a run with nothing due is over or blocked");
                 let asking = world.run.attempts().find(|(_, state)| state.state.asks().is_some());
-                let step = asking.expect("a blocked run names a step").0.id.clone();
+                let step = asking.expect("a blocked run names a step").1.path.to_string();
                 let settlement = match choice % 4 {
                     0 => Settlement::Done { output: json!("settled") },
                     1 => Settlement::Failed,

@@ -100,7 +100,7 @@ fn one_settlement_is_enough_for_all_that_a_script_did() {
     world.add(settled("s", Settlement::Failed));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::RolledBack));
     assert_eq!(states(&world), ["undo-failed", "undo-failed", "undo-failed"]);
-    let left: Vec<_> = world.run.not_undoable().map(|(step, _)| step.id.clone()).collect();
+    let left: Vec<_> = world.run.not_undoable().map(|(_, state)| state.path.to_string()).collect();
     assert_eq!(left, ["s/1", "s/2", "s/3"], "what stays is told");
 
     let mut world = unreturned();

@@ -77,6 +77,13 @@ fn allows(grant: &ExecGrant, command: &Command, folder: Option<&Folder>) -> bool
     same_program(&grant.program, &command.program) && arguments_fit(&grant.args, &command.args) && env && cwd
 }
 
+/// Would the grant allow the command if its folder were there?
+fn would_allow(grant: &ExecGrant, command: &Command, cwd: &str) -> bool {
+    let plain = cwd.starts_with('/') && !cwd.split('/').any(|part| matches!(part, "." | ".."));
+    let folder = Command { cwd: None, ..command.clone() };
+    plain && allows(grant, &folder, None) && grant.cwd.iter().any(|pattern| resolved_fits(pattern, Path::new(cwd)))
+}
+
 /// What is said where the line that would allow a command allows more than that.
 fn caution(command: &Command) -> &'static str {
     let open = command.args.iter().any(|arg| is_open(arg));
@@ -118,6 +125,16 @@ impl State {
         let fits = |grant: &&ExecGrant| allows(grant, command, folder.as_ref()) && (grant.detached || !detached);
         let mut grants = self.grants.exec.iter().filter(fits);
         let Some(first) = grants.next() else {
+            if let Some(cwd) = command.cwd.as_deref().filter(|_| folder.is_none())
+                && self.grants.exec.iter().any(|grant| would_allow(grant, command, cwd))
+            {
+                let why = format!(
+                    "the program {} can't be run in {}: there is no such folder",
+                    quoted(&command.program),
+                    quoted(cwd)
+                );
+                return Err(ExecError::Denied(self.refusals.invalid(&why)));
+            }
             let detached_text = if detached { " and outliving the engine" } else { "" };
             let line = format!("{}{}", line(command, detached), caution(command));
             let denied = self.deny(&format!("the program {}{detached_text}", what()), &line);
@@ -154,6 +171,7 @@ impl State {
 
     async fn run_program(&mut self, command: Command) -> Result<Output, ExecError> {
         let (order, acts) = self.order(&command, false)?;
+        order.check().map_err(|error| self.not_started(&order, &error))?;
         let notes = &self.notes;
         let note = async |process| notes.note(Self::child(process, &order, false)).await.map_err(io::Error::other);
         let running = process::run(&order, &command.input, self.limits.body_bytes, note);
@@ -201,6 +219,7 @@ impl State {
             return Err(ExecError::Denied(self.refusals.invalid(why)));
         }
         let (order, _) = self.order(&command, true)?;
+        order.check().map_err(|error| self.not_started(&order, &error))?;
         let notes = &self.notes;
         let note = async |process| notes.note(Self::child(process, &order, true)).await;
         match self.ending.within(None, process::start(&order, note)).await {

@@ -1,0 +1,355 @@
+//! Nodes that hold others: which way they go, which child comes next, and what a child's failure means above it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::tree::{NodeId, ROOT};
+use super::{Attempt, Phase, Run, StepState};
+use crate::{Direction, Failure, FailureKind, OnFailure, SkipReason, Timestamp, Work};
+
+/// Which way a node with children goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Course {
+    /// Through its children.
+    #[default]
+    Forward,
+    /// Back through what they did.
+    Undoing,
+    /// Through the children that always run, then to this end.
+    Closing(End),
+}
+
+/// The end of a node that did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Failed,
+    Cancelled,
+}
+
+/// What a node knows of its children.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Inside {
+    pub(super) course: Course,
+    /// Children at work at the same time, at most.
+    pub(super) at_once: u32,
+    /// Whether the first failure stops the children at work.
+    fail_fast: bool,
+    /// Whether the children at work were stopped.
+    stopped: bool,
+    /// Where each part ends, among the children: a part begins when all before it has ended.
+    pub(super) segments: Vec<usize>,
+    /// Children before this one have begun, or will not.
+    pub(super) next: usize,
+    /// Children that are at work or wait for a person.
+    pub(super) open: BTreeSet<NodeId>,
+    /// Children that a rollback takes back, by the record with which they completed.
+    pub(super) undo: BTreeSet<(u64, NodeId)>,
+    /// The last record with which a point of no return was passed, or 0: what completed before stays.
+    pub(super) no_return: u64,
+    /// A rollback goes no further than this child.
+    pub(super) undo_from: NodeId,
+    /// The child whose failure decided where it goes.
+    pub(super) cause: Option<NodeId>,
+    pub(super) failures: u32,
+    /// Failures that it bears.
+    pub(super) failures_max: u32,
+}
+
+/// How far a for-each is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Items {
+    /// Items that have come to their end.
+    pub done: usize,
+    /// Those of them that failed.
+    pub failed: usize,
+    /// All items.
+    pub all: usize,
+    /// The wave that is at work, from 1.
+    pub wave: usize,
+    /// All waves.
+    pub waves: usize,
+}
+
+impl fmt::Display for Items {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} done", self.done, self.all)?;
+        if self.failed > 0 {
+            write!(f, ", {} failed", self.failed)?;
+        }
+        if self.waves > 1 {
+            write!(f, ", wave {} of {}", self.wave, self.waves)?;
+        }
+        Ok(())
+    }
+}
+
+impl Inside {
+    pub(super) fn new(at_once: u32, fail_fast: bool) -> Self {
+        Self { at_once: at_once.max(1), fail_fast, ..Self::default() }
+    }
+
+    /// The part in which the child at this place is: where it begins.
+    fn part(&self, place: usize) -> usize {
+        self.segments.iter().copied().take_while(|end| *end <= place).last().unwrap_or(0)
+    }
+}
+
+impl Run {
+    /// Which way the whole run goes.
+    pub(super) fn course(&self) -> Course {
+        self.course_of(ROOT)
+    }
+
+    /// Which way a node with children goes.
+    pub(super) fn course_of(&self, id: NodeId) -> Course {
+        self.inside(id).map_or(Course::Forward, |inside| inside.course)
+    }
+
+    /// Whether no further step starts there but those that always run.
+    ///
+    /// Where steps go side by side, those at work come to their own ends when another one failed, unless they were stopped.
+    pub(super) fn ends(&self, around: NodeId) -> bool {
+        let ends = |inside: &Inside| inside.course != Course::Forward && (inside.at_once == 1 || inside.stopped);
+        self.inside(around).is_some_and(ends)
+    }
+
+    /// Something about the node has changed: what is known of it above changes with it.
+    pub(super) fn refresh(&mut self, mut id: NodeId) {
+        while let Some(parent) = self.node(id).parent {
+            let (open, key) = (self.is_open(id), self.undo_key(id));
+            let before = std::mem::replace(&mut self.node_mut(id).undo_key, key);
+            if let Some(inside) = self.inside_mut(parent) {
+                match open {
+                    true => inside.open.insert(id),
+                    false => inside.open.remove(&id),
+                };
+                if before != key {
+                    before.map(|before| inside.undo.remove(&(before, id)));
+                    key.map(|key| inside.undo.insert((key, id)));
+                }
+            }
+            id = parent;
+        }
+    }
+
+    /// Whether it is at work or waits for a person, it or something in it.
+    fn is_open(&self, id: NodeId) -> bool {
+        let inside = self.inside(id).is_some_and(|inside| !inside.open.is_empty());
+        inside || self.at(id).active().is_some() || self.at(id).state.asks().is_some()
+    }
+
+    /// The child that comes next on this course, if another may begin now.
+    pub(super) fn next_child(&self, id: NodeId, at_work: usize) -> Option<NodeId> {
+        let (inside, children) = (self.inside(id)?, &self.node(id).children);
+        if inside.course == Course::Forward {
+            let place = inside.next + children.iter().skip(inside.next).position(|child| self.is_pending(*child))?;
+            let begins = inside.segments.contains(&place);
+            let room = if begins { at_work == 0 } else { at_work < inside.at_once as usize };
+            return room.then(|| children[place]);
+        }
+        let wanted = |child: &&NodeId| self.step_at(**child).always && self.is_pending(**child);
+        if at_work > 0 { None } else { children.iter().find(wanted).copied() }
+    }
+
+    fn is_pending(&self, id: NodeId) -> bool {
+        self.at(id).state == StepState::Pending
+    }
+
+    /// The child has begun, or will not: those before it are looked at no more.
+    pub(super) fn pass(&mut self, id: NodeId) {
+        let Some(parent) = self.node(id).parent else { return };
+        let Some(inside) = self.inside(parent) else { return };
+        let (children, next) = (&self.node(parent).children, inside.next);
+        let passed = children[next.min(children.len())..].iter().take_while(|child| !self.is_pending(**child)).count();
+        if let Some(inside) = self.inside_mut(parent) {
+            inside.next += passed;
+        }
+    }
+
+    /// A step failed for good: what holds it goes where its `on-failure` says, unless that is ending already. What the
+    /// failure of a call means, its script decides.
+    pub(super) fn rise(&mut self, id: NodeId, at: Timestamp) {
+        let decided = self.at(self.innermost(id)).failure.as_ref();
+        let kind = decided.map_or(FailureKind::Permanent, |failure| failure.kind);
+        let Some(parent) = self.node(id).parent.filter(|parent| !self.is_script(*parent)) else { return };
+        let step = self.step_at(id);
+        let (mut follows, is_each) = (step.on_failure.after(kind, step.always), self.is_each(parent));
+        let on_failure = self.step_at(parent).on_failure;
+        let (is_item, from) = (self.item_of(id).is_some(), self.part_of(parent, id));
+        // A missing grant says nothing about an item.
+        let is_refusal = matches!(kind, FailureKind::Denied | FailureKind::InvalidInput);
+        let Some(inside) = self.inside_mut(parent) else { return };
+        if inside.course != Course::Forward {
+            return;
+        }
+        if is_each {
+            inside.failures += u32::from(is_item);
+            if is_item && !is_refusal && inside.failures <= inside.failures_max {
+                return;
+            }
+            follows = OnFailure::Stop;
+            if on_failure == OnFailure::RollbackWave {
+                follows = OnFailure::Rollback;
+                inside.undo_from = from;
+            }
+        }
+        let course = match follows {
+            OnFailure::Continue | OnFailure::ContinueAnyway => return,
+            OnFailure::Stop | OnFailure::RollbackWave => Course::Closing(End::Failed),
+            OnFailure::Rollback => Course::Undoing,
+        };
+        inside.cause = Some(id);
+        let fail_fast = inside.fail_fast;
+        self.set_course(parent, course);
+        if fail_fast {
+            self.stop_children(parent, Course::Closing(End::Cancelled), at);
+        }
+    }
+
+    /// The innermost step whose failure decided about this one; itself where none did.
+    pub(super) fn innermost(&self, mut id: NodeId) -> NodeId {
+        while let Some(cause) = self.inside(id).and_then(|inside| inside.cause) {
+            id = cause;
+        }
+        id
+    }
+
+    /// The first child of the part in which this child is.
+    fn part_of(&self, parent: NodeId, child: NodeId) -> NodeId {
+        let children = &self.node(parent).children;
+        let place = children.binary_search(&child).unwrap_or(0);
+        // What a gate between two waves finds is about the wave before it.
+        let place = if self.item_of(child).is_none() && self.is_each(parent) { place.saturating_sub(1) } else { place };
+        let first = self.inside(parent).map_or(0, |inside| inside.part(place));
+        children.get(first).copied().unwrap_or(child)
+    }
+
+    /// How far the for-each at this path is; none where there is no such thing.
+    pub fn items(&self, path: &str) -> Option<Items> {
+        let id = self.find(path).filter(|id| self.is_each(*id))?;
+        let (inside, children) = (self.inside(id)?, &self.node(id).children);
+        let is_gate = |child: &NodeId| self.item_of(*child).is_none();
+        let mut waves: Vec<usize> = Vec::new();
+        for (n, end) in inside.segments.iter().enumerate() {
+            let first = if n == 0 { 0 } else { inside.segments[n - 1] };
+            if first < *end && !is_gate(&children[first]) {
+                waves.push(*end);
+            }
+        }
+        let items = || children.iter().filter(|child| !is_gate(child)).map(|child| &self.at(*child).state);
+        let is_over = |state: &&StepState| !matches!(state, StepState::Pending | StepState::Active(_));
+        Some(Items {
+            done: items().filter(is_over).count(),
+            failed: items().filter(|state| **state == StepState::Failed).count(),
+            all: items().count(),
+            wave: waves.iter().filter(|end| **end < inside.next).count() + 1,
+            waves: waves.len(),
+        })
+    }
+
+    pub(super) fn is_each(&self, id: NodeId) -> bool {
+        matches!(self.step_at(id).work, Work::Each { .. })
+    }
+
+    /// The place of an item in its each, from 0; none for what is between waves, and for all else.
+    pub(super) fn item_of(&self, id: NodeId) -> Option<usize> {
+        let parent = self.node(id).parent.filter(|parent| self.is_each(*parent))?;
+        let name = self.path(id).strip_prefix(&**self.path(parent))?.strip_prefix('/')?;
+        name.parse::<usize>().ok()?.checked_sub(1)
+    }
+
+    /// Turns a node to a course on which no new step starts.
+    pub(super) fn set_course(&mut self, id: NodeId, course: Course) {
+        let Some(inside) = self.inside_mut(id) else { return };
+        inside.course = course;
+        if course == Course::Undoing {
+            // What nobody knows to have happened may be taken back now.
+            for child in self.node(id).children.clone() {
+                if self.at(child).state.asks().is_some() || self.is_script(child) {
+                    self.node(child).children.clone().into_iter().for_each(|call| self.refresh(call));
+                    self.refresh(child);
+                }
+            }
+        }
+    }
+
+    /// What is at work in a node comes to its end: steps that wait will not be tried again, calls are asked to stop, and
+    /// what holds steps goes on this course.
+    pub(super) fn stop_children(&mut self, id: NodeId, course: Course, at: Timestamp) {
+        let Some(inside) = self.inside_mut(id) else { return };
+        inside.stopped = true;
+        let open: Vec<NodeId> = inside.open.iter().copied().collect();
+        open.into_iter().for_each(|child| self.stop(child, course, at));
+    }
+
+    pub(super) fn stop(&mut self, id: NodeId, course: Course, at: Timestamp) {
+        let Some(Attempt { direction, phase, .. }) = self.at(id).active().cloned() else { return };
+        let ends = direction == Direction::Forward && !self.step_at(id).always;
+        match phase {
+            Phase::Calling | Phase::Verifying { .. } if direction == Direction::Forward => {
+                self.at_mut(id).told_to_stop = true;
+            }
+            Phase::Inside if ends => {
+                if self.course_of(id) == Course::Forward {
+                    self.set_course(id, course);
+                }
+                self.stop_children(id, course, at);
+            }
+            Phase::Waiting { .. } | Phase::Sleeping { .. } if ends => {
+                let failure = self.at(id).failure.clone();
+                let cancelled = || Failure::new(FailureKind::Cancelled, "cancelled while it waited");
+                self.fail(id, failure.unwrap_or_else(cancelled), at);
+            }
+            _ => {}
+        }
+        if self.is_script(id) {
+            self.stop_children(id, course, at);
+        }
+    }
+
+    /// Children that have not begun will not.
+    pub(super) fn skip_rest(&mut self, id: NodeId, at: Timestamp) {
+        for child in self.node(id).children.clone() {
+            if self.is_pending(child) {
+                self.at_mut(child).ended = Some(at);
+                self.set(child, StepState::Skipped(SkipReason::NotReached));
+            }
+        }
+    }
+
+    /// What a node that holds steps comes to, once nothing is left to do in it.
+    pub(super) fn outcome(&self, id: NodeId) -> Result<(), Failure> {
+        let Some(inside) = self.inside(id) else { return Ok(()) };
+        let direction = self.at(id).active().map_or(Direction::Forward, |attempt| attempt.direction);
+        if direction == Direction::Undo || inside.course == Course::Forward {
+            return Ok(());
+        }
+        let remains = self.node(id).children.iter().any(|child| self.remains(*child));
+        let cause = inside.cause.map(|_| self.shown(self.innermost(id)));
+        let why = match cause {
+            Some((_, state)) => {
+                let why = state.failure.as_ref().map_or("it failed", |failure| &failure.message);
+                match (self.is_each(id), inside.failures) {
+                    (true, failures @ 2..) => format!("{failures} items failed, the last: {}: {why}", state.path),
+                    _ => format!("{}: {why}", state.path),
+                }
+            }
+            None => "it was cancelled".to_owned(),
+        };
+        let kind = match cause {
+            _ if remains => FailureKind::Partial,
+            Some(_) => FailureKind::Permanent,
+            None => FailureKind::Cancelled,
+        };
+        Err(Failure::new(kind, why))
+    }
+
+    /// Whether something that was done there stands.
+    fn remains(&self, id: NodeId) -> bool {
+        let children = &self.node(id).children;
+        if children.is_empty() || self.step_at(id).undo.is_some() {
+            return self.has_effect(id) || matches!(self.at(id).state, StepState::UndoFailed { .. });
+        }
+        children.iter().any(|child| self.remains(*child))
+    }
+}
