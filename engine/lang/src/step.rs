@@ -69,7 +69,9 @@ impl Check<'_> {
         let id = self.id(node, fields, same);
         let field = |key| find(fields, key).map(|entry| &entry.value);
         let condition = field("if").and_then(|value| self.condition(value, scope));
-        let doing = self.doing(node, fields, on_failure, scope);
+        // What is taken back as a whole by an undo of its own does not go back step by step.
+        let inherited = if field("undo").is_some() { OnFailure::Stop } else { on_failure };
+        let doing = self.doing(node, fields, inherited, scope);
         let undo = field("undo").map(|value| self.undo(value, scope));
         let point_of_no_return = field("point-of-no-return").and_then(|value| self.boolean(value)).unwrap_or(false);
         let timeout = field("timeout").and_then(|value| self.duration(value));
@@ -82,6 +84,13 @@ impl Check<'_> {
         let on_unknown = field("on-unknown").map_or(Some(OnUnknown::Ask), |value| self.choice(value, &choices));
         let read = std::mem::replace(&mut self.steps_read, read_around);
         let Doing { work, until, timeout_ms } = doing?;
+        if let Some(undo) = find(fields, "undo")
+            && goes_back(&work)
+        {
+            let message = "a step in it says `on-failure: rollback`, and this `undo` takes all of it back as a whole";
+            let error = self.error("bad-value", undo.at.clone(), message);
+            error.help("let the steps in it say `stop`, and the step around them `rollback`");
+        }
         if on_unknown == Some(OnUnknown::Retry) && !idempotent {
             self.repeatable(fields, &work);
         }
@@ -240,4 +249,15 @@ impl Check<'_> {
         let Work::Action { action, .. } = work else { return None };
         self.catalog?.get(action)?.defaults.as_ref()?.get("timeout-ms")?.as_u64().filter(|ms| *ms > 0)
     }
+}
+
+/// Whether a list in it would take itself back.
+fn goes_back(work: &Work) -> bool {
+    let steps: Vec<&Step> = match work {
+        Work::Group { steps, .. } => steps.iter().map(|step| &**step).collect(),
+        Work::Each { body, between, .. } => std::iter::once(&**body).chain(between.as_deref()).collect(),
+        _ => Vec::new(),
+    };
+    let goes = |step: &Step| matches!(step.on_failure, OnFailure::Rollback | OnFailure::RollbackWave);
+    steps.into_iter().any(|step| goes(step) || goes_back(&step.work))
 }

@@ -224,7 +224,9 @@ impl Run {
             Direction::Undo => {
                 step.undo_failure = None;
                 step.ended = Some(at);
-                self.set(id, StepState::Undone);
+                let own_undo = self.step_at(id).undo.is_some();
+                let left = self.holds_steps(id) && !own_undo && self.was_left(id);
+                self.set(id, if left { StepState::UndoFailed { accepted: true } } else { StepState::Undone });
             }
         }
     }

@@ -44,6 +44,7 @@ impl Run {
     fn take_back_from(&mut self, mut from: NodeId, mut around: NodeId, at: Timestamp) {
         loop {
             self.set_course(around, Course::Undoing);
+            self.inside_mut(around).into_iter().for_each(|inside| inside.stopped = true);
             let others = self.inside(around).map(|inside| inside.open.clone()).unwrap_or_default();
             others.into_iter().filter(|other| *other != from).for_each(|other| self.stop(other, Course::Undoing, at));
             let Some(parent) = self.node(around).parent else { return };

@@ -35,7 +35,7 @@ pub(super) struct Inside {
     /// Whether the first failure stops the children at work.
     fail_fast: bool,
     /// Whether the children at work were stopped.
-    stopped: bool,
+    pub(super) stopped: bool,
     /// Where each part ends, among the children: a part begins when all before it has ended.
     pub(super) segments: Vec<usize>,
     /// Children before this one have begun, or will not.
@@ -88,9 +88,17 @@ impl Inside {
         Self { at_once: at_once.max(1), fail_fast, ..Self::default() }
     }
 
+    /// The number of the part in which the child at this place is.
+    pub(super) fn part_number(&self, place: usize) -> usize {
+        self.segments.partition_point(|end| *end <= place)
+    }
+
     /// The part in which the child at this place is: where it begins.
     fn part(&self, place: usize) -> usize {
-        self.segments.iter().copied().take_while(|end| *end <= place).last().unwrap_or(0)
+        match self.part_number(place) {
+            0 => 0,
+            number => self.segments[number - 1],
+        }
     }
 }
 
@@ -260,6 +268,12 @@ impl Run {
 
     /// Turns a node to a course on which no new step starts.
     pub(super) fn set_course(&mut self, id: NodeId, course: Course) {
+        // What has an undo of its own is taken back by that, as a whole and after its end.
+        let own_undo = self.step_at(id).undo.is_some() && !self.undoes(id);
+        let course = match course {
+            Course::Undoing if own_undo => Course::Closing(End::Failed),
+            course => course,
+        };
         let Some(inside) = self.inside_mut(id) else { return };
         inside.course = course;
         if course == Course::Undoing {
@@ -342,6 +356,13 @@ impl Run {
             None => FailureKind::Cancelled,
         };
         Err(Failure::new(kind, why))
+    }
+
+    /// Whether a person left something that was done there as it is.
+    pub(super) fn was_left(&self, id: NodeId) -> bool {
+        let left =
+            |child: &NodeId| matches!(self.at(*child).state, StepState::UndoFailed { .. }) || self.was_left(*child);
+        self.node(id).children.iter().any(left)
     }
 
     /// Whether something that was done there stands.

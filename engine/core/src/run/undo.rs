@@ -19,7 +19,12 @@ impl Run {
                 && !stuck.contains(child)
         });
         let room = (inside.at_once as usize).saturating_sub(at_work.len());
-        left.take(room).map(|(_, child)| self.undone_first(*child)).collect()
+        // Waves and gates were done one after the other.
+        let part = |child: NodeId| inside.part_number(self.node(id).children.binary_search(&child).unwrap_or(0));
+        let at_work = at_work.first().map(|child| part(*child));
+        let mut left = left.map(|(_, child)| *child).peekable();
+        let Some(first) = at_work.or_else(|| left.peek().map(|child| part(*child))) else { return Vec::new() };
+        left.take_while(|child| part(*child) == first).take(room).map(|child| self.undone_first(child)).collect()
     }
 
     /// A script is taken back call by call, unless it has an undo of its own.

@@ -187,3 +187,21 @@ steps:
     wrong.yaml: 14 errors, 1 warning
     "#);
 }
+
+#[test]
+fn what_an_undo_takes_back_as_a_whole_does_not_go_back_by_itself() {
+    let text = |inner: &str| {
+        format!(
+            "name: x\non-failure: rollback\nsteps:\n  - id: g\n    steps:\n      - {{ id: a, uses: vm/tune, with: {{ vm: a }}{inner} }}\n    \
+             undo: {{ uses: vm/tune, with: {{ vm: a }} }}\n"
+        )
+    };
+    let parsed = |inner: &str| lang::parse("x.yaml", text(inner).as_bytes(), Some(&catalog()), &engine());
+    let runbook = parsed("").runbook.unwrap_or_else(|| panic!("a runbook"));
+    assert_eq!(
+        runbook.all_steps().iter().map(|step| step.on_failure).collect::<Vec<_>>(),
+        [OnFailure::Rollback, OnFailure::Stop]
+    );
+    let wrong = parsed(", on-failure: rollback");
+    assert!(wrong.runbook.is_none() && wrong.diagnostics[0].message.contains("takes all of it back as a whole"));
+}

@@ -375,7 +375,7 @@ fn a_cancel_lets_an_undo_come_to_its_end() {
 }
 
 #[test]
-fn a_group_that_went_back_by_itself_is_not_taken_back_again() {
+fn a_group_with_an_undo_of_its_own_never_goes_back_step_by_step() {
     let undo = Some(Work::Action { action: "x/idem".parse().unwrap(), with: Map::new() });
     let fails = Step { on_failure: OnFailure::Rollback, ..step("b", "x/read") };
     let inner = group("g", vec![step("a", "x/idem"), fails]);
@@ -383,8 +383,48 @@ fn a_group_that_went_back_by_itself_is_not_taken_back_again() {
     world.succeed(&["g/a"]);
     world.go_on();
     world.answers("g/b", failed(FailureKind::Permanent));
-    world.succeed(&["g/a"]);
-    assert_eq!((world.states(&["g/a", "g"]), world.run.status()), ("undone failed".to_owned(), RunStatus::RolledBack));
+    assert_eq!(world.go_on(), ["g"], "its own undo, and nothing else");
+    world.answers("g", succeeded(json!(null)));
+    assert_eq!(
+        (world.states(&["g/a", "g"]), world.run.status()),
+        ("succeeded undone".to_owned(), RunStatus::RolledBack)
+    );
+}
+
+#[test]
+fn waves_and_gates_are_undone_one_after_the_other() {
+    let body = vec![step("patch", "x/idem")];
+    let last = Step { on_failure: OnFailure::Rollback, ..step("z", "x/read") };
+    let mut world = World::new(vec![fleet(OnFailure::Stop, Share::Items(0), body), last]);
+    let forward = ["fleet/1/patch", "fleet/between/1/bake", "fleet/2/patch", "fleet/3/patch", "fleet/between/2/bake"];
+    world.succeed(&forward);
+    world.succeed(&["fleet/4/patch"]);
+    world.go_on();
+    world.answers("z", failed(FailureKind::Permanent));
+    assert_eq!(world.go_on(), ["fleet/4/patch"]);
+    world.succeed(&["fleet/4/patch"]);
+    assert_eq!(world.go_on(), ["fleet/2/patch", "fleet/3/patch"]);
+    world.succeed(&["fleet/3/patch"]);
+    assert_eq!(world.go_on(), ["fleet/2/patch"], "the canary waits for all of them");
+    world.answers("fleet/2/patch", failed(FailureKind::Permanent));
+    world.succeed(&["fleet/1/patch"]);
+    world.go_on();
+    world.add(settled("fleet/2/patch", Settlement::Failed));
+    assert_eq!(world.states(&["fleet/1", "fleet/2", "fleet"]), "undone undo-failed undo-failed", "a person left it so");
+}
+
+#[test]
+fn a_step_that_a_person_undoes_stops_what_is_beside_it() {
+    let steps = vec![step("v", "x/mild"), script("s", &["x/idem"])];
+    let mut world = World::new(vec![parallel("p", false, steps)]);
+    world.go_on();
+    super::durable::act(&mut world, "p/s", "x/idem");
+    world.answers("p/v", lost());
+    world.add(settled("p/v", Settlement::Undo));
+    assert!(world.run.step("p/s/1").unwrap().1.told_to_stop);
+    world.answers("p/s/1", failed(FailureKind::Cancelled));
+    world.go_on();
+    assert_eq!(world.states(&["p/s"]), "failed", "it makes no further call");
 }
 
 #[test]
