@@ -195,9 +195,11 @@ fn a_full_disk_of_the_host_costs_a_vm_nothing() {
     let pid = lab.pid("web1");
     disk.fill();
     let agent = lab.folder().join("web1/agent.sock");
-    let wrote =
-        script("qmp.py").arg("start").arg(agent).arg("dd if=/dev/urandom of=/srv/data bs=64k count=64; sync").status();
-    assert!(wrote.is_ok_and(|status| status.success()));
+    let write = "dd if=/dev/urandom of=/srv/data bs=64k count=64; sync";
+    // Its agent may still be on its way.
+    wait_until("the guest writes", || {
+        script("qmp.py").arg("start").arg(&agent).arg(write).status().is_ok_and(|status| status.success())
+    });
     wait_until("the guest stands still", || lab.status("web1").qmp == "io-error");
 
     let recovering = lab.runwright(&RECOVER).stdout(Stdio::piped()).spawn().expect("runwright starts");
