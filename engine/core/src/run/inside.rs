@@ -296,6 +296,7 @@ impl Run {
         open.into_iter().for_each(|child| self.stop(child, course, at));
     }
 
+    /// The same for one node. An undo that is in flight comes to its end.
     pub(super) fn stop(&mut self, id: NodeId, course: Course, at: Timestamp) {
         let Some(Attempt { direction, phase, .. }) = self.at(id).active().cloned() else { return };
         let ends = direction == Direction::Forward && !self.step_at(id).always;

@@ -25,7 +25,6 @@ pub(super) struct Node {
     pub(super) run: StepRun,
 }
 
-/// A node with its step and what became of it.
 impl Run {
     pub(super) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id as usize]
