@@ -118,7 +118,7 @@ impl Project {
 
     /// Calls `runwright` and does not wait.
     pub(crate) fn start(&self, words: &[&str]) -> Called {
-        self.start_as(self.command(words))
+        self.start_as(heeding_hangups(&self.command(words)))
     }
 
     /// The same for a call that a test changed.
@@ -288,4 +288,19 @@ impl Ran {
         let error: Value = serde_json::from_str(&self.err).unwrap_or_else(|error| panic!("{error}: {self:?}"));
         error["error"].clone()
     }
+}
+
+/// The same call, which heeds SIGHUP though the tests themselves may have been started under nohup.
+fn heeding_hangups(command: &Command) -> Command {
+    let mut heeding = Command::new("env");
+    heeding.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => heeding.env(name, value),
+            None => heeding.env_remove(name),
+        };
+    }
+    command.get_current_dir().map(|folder| heeding.current_dir(folder));
+    heeding.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    heeding
 }

@@ -37,7 +37,9 @@ fn a_folder_that_is_away_takes_no_runbook_with_it() {
     let served = serve(&project);
     fs::rename(project.path("runbooks"), project.path("away")).expect("it is moved");
     let served = served.wait_until("it is told", || is_told(&project, &["runbooks: ", "stays in use"]));
-    assert_eq!(answer(&project, "one"), 1);
+    let ran = project.call(&["run", "one", "-o", "json"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    assert_eq!(ran.json()["outputs"]["answer"], 1);
     project.write("away/one.yaml", &runbook("one", 2));
     fs::rename(project.path("away"), project.path("runbooks")).expect("it is moved");
     let served = served.wait_until("it is back", || problems(&project).is_empty() && answer(&project, "one") == 2);
