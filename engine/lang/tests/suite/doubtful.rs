@@ -111,6 +111,40 @@ fn characters_that_break_the_text_are_named_at_their_place() {
 }
 
 #[test]
+fn look_alikes_of_yamls_own_signs_are_named_where_they_broke_the_text() {
+    insta::assert_snapshot!(all(&[
+        "name\u{ff1a}x\nsteps:\n  - id: a\n    script: '1'\n",
+        "name: x\nsteps\u{ff1a}\n  - id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  - id\u{fe55} a\n    script: '1'\n",
+        "name: x\nsteps:\n  \u{ff0d} id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  \u{2022} id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  - { id: a\u{ff0c} script: '1' }\n",
+        "name: x\nsteps: \u{ff3b} { id: a, script: '1' } ]\n",
+        "name: x\nsteps:\n  - id: a\n    uses: vm/tune\n    with: \u{ff5b} vm: x }\n",
+        "name: x\n\u{ff03} a comment\nsteps:\n  - id: a\n    script: '1'\n",
+        "name: x\u{2028}steps:\n  - id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  - id: a\u{2029}    script: '1'\n",
+        "name: x\nsteps:\n  - id: a\u{85}    script: '1'\n",
+        // A text of another language is not at fault.
+        "name: x\ndescription: \u{6ce8}\u{610f}\u{ff1a}x\u{ff0c}y: z\nsteps: []\n",
+    ]), @r#"
+    x.yaml:1:5: error: U+FF1A (fullwidth form) where a `:` is meant; it looks like `:`, which is U+003A: write that [character]
+    x.yaml:2:6: error: U+FF1A (fullwidth form) where a `:` is meant; it looks like `:`, which is U+003A: write that [character]
+    x.yaml:3:7: error: U+FE55 (small form) where a `:` is meant; it looks like `:`, which is U+003A: write that [character]
+    x.yaml:3:3: error: U+FF0D (fullwidth form) where a `-` is meant; it looks like `-`, which is U+002D: write that [character]
+    x.yaml:3:3: error: U+2022 (bullet) where a `-` is meant; it looks like `-`, which is U+002D: write that [character]
+    x.yaml:3:12: error: U+FF0C (fullwidth form) in a list or map on one line; it looks like `,`, which is U+002C: write that [character]
+    x.yaml:2:8: error: U+FF3B (fullwidth form) where a value is meant; it looks like `[`, which is U+005B: write that [character]
+    x.yaml:5:11: error: U+FF5B (fullwidth form) where a value is meant; it looks like `{`, which is U+007B: write that [character]
+    x.yaml:2:1: error: U+FF03 (fullwidth form) where a comment is meant; it looks like `#`, which is U+0023: write that [character]
+    x.yaml:1:8: error: U+2028 (line separator) where a line end is meant; YAML takes it for a part of the text: break the line there, or write a plain space [character]
+    x.yaml:3:10: error: U+2029 (paragraph separator) where a line end is meant; YAML takes it for a part of the text: break the line there, or write a plain space [character]
+    x.yaml:3:10: error: U+0085 (next line) where a line end is meant; YAML takes it for a part of the text: break the line there, or write a plain space [character]
+    x.yaml:2:20: error: a `:` where no key can be; check the indentation, or put text that contains `: ` in quotes [syntax]
+    "#);
+}
+
+#[test]
 fn names_that_are_not_what_they_look_like_are_explained() {
     let restart = "name: x\nsteps:\n  - id: rest\u{430}rt\n    script: '1'\n";
     insta::assert_snapshot!(rendered("x.yaml", restart.as_bytes()), @"
@@ -134,6 +168,7 @@ fn names_that_are_not_what_they_look_like_are_explained() {
             "at 4:6 stands U+0455 (cyrillic letter); it looks like `s`",
         ),
         ("name: x\nsteps:\n  - { id: a, uses: \"vm\u{2215}tune\" }\n", "at 3:23 stands U+2215"),
+        ("name: x\nsteps:\n  - { id: a, script\u{ff1a} '1' }\n", "at 3:20 stands U+FF1A (fullwidth form); it looks like `:`"),
         (&step("script: '1'\nif: steps.\u{430}.ran"), "U+0430 (cyrillic letter)"),
     ] {
         let told = told(text);
@@ -155,7 +190,30 @@ fn unseen_characters_in_texts_are_warned_of_where_they_stand_raw() {
         let told = tune(vm);
         assert!(told.contains(name) && told.contains("warning") && told.lines().count() == 1, "{told}");
     }
+    assert_eq!(
+        tune("'a\u{e0041}b'"),
+        "x.yaml:8:19: warning: U+E0041 (tag character) in this text; it can't be seen: remove it, or write it as \
+         \"\\U000E0041\" in double quotes"
+    );
+    for (vm, name) in [
+        ("'a\u{85}b'", "U+0085 (next line)"),
+        ("\"a\u{2028}b\"", "U+2028 (line separator)"),
+        ("a\u{2029}b", "U+2029 (paragraph separator)"),
+    ] {
+        let told = tune(vm);
+        let help = "YAML takes it for a part of the text: break the line there, or write a plain space";
+        assert_eq!(
+            told,
+            format!("x.yaml:8:{}: warning: {name} in this text; {help}", if vm.starts_with('a') { 18 } else { 19 })
+        );
+    }
+    for vm in ["\"\u{ff04}{{ inputs.vm }}\"", "\"\u{ff04}\u{ff5b}\u{ff5b} x\"", "'$\u{ff5b}{ x'"] {
+        let told = tune(vm);
+        assert!(told.contains("warning: U+FF") && told.lines().count() == 1, "{vm}: {told}");
+    }
     for fine in [
+        "'\u{ff04}5 \u{ff5b}x\u{ff5d}'",
+        "\"\\u2028\"",
         "\"\\u202Egnp.exe\"",
         "'a\u{a0}b'",
         "'\u{1f469}\u{200d}\u{1f4bb}'",
