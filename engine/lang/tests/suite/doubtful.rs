@@ -168,7 +168,10 @@ fn names_that_are_not_what_they_look_like_are_explained() {
             "at 4:6 stands U+0455 (cyrillic letter); it looks like `s`",
         ),
         ("name: x\nsteps:\n  - { id: a, uses: \"vm\u{2215}tune\" }\n", "at 3:23 stands U+2215"),
-        ("name: x\nsteps:\n  - { id: a, script\u{ff1a} '1' }\n", "at 3:20 stands U+FF1A (fullwidth form); it looks like `:`"),
+        (
+            "name: x\nsteps:\n  - { id: a, script\u{ff1a} '1' }\n",
+            "at 3:20 stands U+FF1A (fullwidth form); it looks like `:`",
+        ),
         (&step("script: '1'\nif: steps.\u{430}.ran"), "U+0430 (cyrillic letter)"),
     ] {
         let told = told(text);
@@ -226,6 +229,24 @@ fn unseen_characters_in_texts_are_warned_of_where_they_stand_raw() {
     }
     // Files that are no runbooks are read as before.
     assert_eq!(lang::value("x.yaml", "a: 'b\u{200b}'".as_bytes(), &engine()), Ok(json!({"a": "b\u{200b}"})));
+}
+
+#[test]
+fn a_name_with_dashes_behind_a_dot_is_explained() {
+    let told = |expression: &str| told(&step(&format!("script: '1'\nif: '{expression}'")));
+    let minus = "`-` is minus; a name with dashes is read like this: ";
+    for (expression, help) in [
+        ("run.node-role == 1", format!("{minus}run[\"node-role\"]")),
+        ("inputs.vm?.labels.node-role-x == 1", format!("{minus}inputs.vm?.labels[\"node-role-x\"]")),
+        ("parse_json(\"{}\").node-role == 1", format!("{minus}…[\"node-role\"]")),
+        ("inputs.get(node-role) == 1", "`-` is minus; put the name in quotes: .get(\"node-role\")".to_owned()),
+    ] {
+        let told = told(expression);
+        assert!(told.contains(&format!("there is no `role` here; {help}")), "{expression}: {told}");
+    }
+    let other = told("inputs.vm - role == 1");
+    assert!(other.contains("there is no `role` here; there are: inputs, steps, run"), "{other}");
+    assert_eq!(told("inputs.get(\"node-role\") == 1"), "");
 }
 
 #[test]
