@@ -21,6 +21,7 @@ mod document;
 mod expression;
 mod groups;
 mod input;
+mod known;
 mod lock;
 mod node;
 mod numbers;

@@ -1,8 +1,8 @@
 //! What a step gives to its action, against the action's JSON Schema.
 //!
-//! What an expression gives is known only when the run gets there (the engine checks the whole input again then). So a
-//! literal must fit, a property must be known and a required one be there, and about a value that an expression gives
-//! nothing is said.
+//! What most expressions give is known only when the run gets there (the engine checks the whole input again then). So a
+//! literal must fit, a property must be known and a required one be there; of a value that an expression gives only its type
+//! is looked at, where that is plain to see.
 
 use std::ops::Range;
 
@@ -30,9 +30,9 @@ impl Check<'_> {
         }
         let Some(Some(validator)) = self.schemas.get(action) else { return };
         let node = with.map(|with| &with.value).filter(|node| !node.is_null());
-        let input = node.map_or_else(|| Value::Object(runwright_core::Map::new()), Node::value);
-        let place =
-            Place { action, schema, node, missing: with.map_or(uses.value.span.clone(), |with| with.at.clone()) };
+        let input = node.map_or_else(|| Value::Object(runwright_core::Map::new()), |node| self.with_samples(node));
+        let missing = with.map_or(uses.value.span.clone(), |with| with.at.clone());
+        let place = Place { check: self, action, schema, node, missing };
         let misfits: Vec<Misfit> = validator.iter_errors(&input).flat_map(|error| place.misfits(&error)).collect();
         if let Some(node) = node {
             self.numbers(node, Some(schema));
@@ -46,7 +46,8 @@ impl Check<'_> {
 }
 
 /// Where an input stands, and what it is for.
-struct Place<'a> {
+struct Place<'a, 'c> {
+    check: &'a Check<'c>,
     action: &'a ActionName,
     schema: &'a Value,
     node: Option<&'a Node>,
@@ -54,11 +55,17 @@ struct Place<'a> {
     missing: Range<usize>,
 }
 
-impl Place<'_> {
+impl Place<'_, '_> {
     /// What the error says of the runbook; nothing where it speaks of what only the run will know.
     fn misfits(&self, error: &ValidationError) -> Vec<Misfit> {
         let path = error.instance_path().as_str();
         match error.kind() {
+            // What else an expression gives is not known, of which type it may be.
+            kind if !matches!(kind, ValidationErrorKind::Type { .. })
+                && self.find(path).is_some_and(|node| open(node) == Open::Whole) =>
+            {
+                Vec::new()
+            }
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 unexpected.iter().map(|name| self.unknown(path, name)).collect()
@@ -120,7 +127,13 @@ impl Place<'_> {
             note: None,
         };
         match error.kind() {
-            ValidationErrorKind::Type { kind } if open != Open::Whole => {
+            ValidationErrorKind::Type { kind } if open == Open::Whole => {
+                let known = node.and_then(|node| self.check.known(node))?;
+                let expected = types(kind);
+                let message = format!("expected {expected}, found {}", known.told);
+                Some(Misfit { help: known.help(&expected), ..new("wrong-type", span, message) })
+            }
+            ValidationErrorKind::Type { kind } => {
                 let actual = found(error.instance());
                 let mut misfit = new("wrong-type", span, format!("expected {}, found {actual}", types(kind)));
                 misfit.help = match (types(kind).as_str(), error.instance().as_ref()) {
@@ -132,7 +145,6 @@ impl Place<'_> {
                 };
                 Some(misfit)
             }
-            ValidationErrorKind::Type { .. } => None,
             _ if open != Open::No => None,
             ValidationErrorKind::Enum { options } => {
                 let words: Vec<String> = options.as_array()?.iter().map(plain).collect();

@@ -65,6 +65,66 @@ fn where_a_number_is_expected_only_padded_ones_are_doubted() {
 }
 
 #[test]
+fn what_an_expression_plainly_gives_must_fit_too() {
+    let with = |with: &str| {
+        told(&format!(
+            "name: x\ninputs: {{ s: {{ type: string }}, n: {{ type: integer }}, f: {{ type: number }}, b: {{ type: boolean }}, \
+             l: {{ type: list }}, m: {{ type: map }}, a-b: {{ type: integer }} }}\nsteps:\n  - id: a\n    uses: vm/tune\n    \
+             with: {{ {with} }}\n"
+        ))
+    };
+    for (wrong, expected) in [
+        ("vm: \"${{ 5 }}\"", "expected text, found `5`, which is a number"),
+        ("vm: \"${{ true }}\"", "expected text, found `true`, which is a boolean"),
+        (
+            "vm: \"${{ inputs.n }}\"",
+            "expected text, found `inputs.n`, which is a whole number; make text of it: ${{ inputs.n.to_string() }}",
+        ),
+        (
+            "vm: \"${{ inputs.b }}\"",
+            "expected text, found `inputs.b`, which is a boolean; make text of it: ${{ inputs.b.to_string() }}",
+        ),
+        (
+            "vm: \"${{ inputs.l }}\"",
+            "expected text, found `inputs.l`, which is a list; make text of it: ${{ inputs.l.to_json() }}",
+        ),
+        (
+            "vm: \"${{ inputs[\\\"a-b\\\"] }}\"",
+            "expected text, found `inputs[\"a-b\"]`, which is a whole number; make text of it: ${{ inputs[\"a-b\"].to_string() }}",
+        ),
+        ("cpus: \"${{ \\\"2\\\" }}\"", "expected a whole number, found `\"2\"`, which is text"),
+        (
+            "cpus: \"${{ inputs.s }}\"",
+            "expected a whole number, found `inputs.s`, which is text; make a number of it: ${{ parse_int(inputs.s) }}, or \
+             declare the input as `integer`",
+        ),
+        ("hot: \"${{ inputs.n }}\"", "expected a boolean, found `inputs.n`, which is a whole number"),
+        ("disks: \"${{ inputs.m }}\"", "expected a list, found `inputs.m`, which is a map"),
+        (
+            "labels: { zone: \"${{ inputs.n }}\" }",
+            "expected text, found `inputs.n`, which is a whole number; make text of it: ${{ inputs.n.to_string() }}",
+        ),
+    ] {
+        let text = if wrong.starts_with("vm:") { with(wrong) } else { with(&format!("vm: x, {wrong}")) };
+        assert!(text.contains(expected) && text.lines().count() == 1, "{wrong}: {text}");
+    }
+    for fine in [
+        "cpus: \"${{ inputs.n }}\"",
+        "cpus: \"${{ inputs.f }}\"",
+        "cpus: \"${{ inputs.n + 1 }}\"",
+        "cpus: \"${{ 2 }}\"",
+        "hot: \"${{ inputs.b }}\"",
+        "mode: \"${{ inputs.s }}\"",
+        "labels: \"${{ inputs.m }}\"",
+        "labels: { zone: \"x${{ inputs.n }}\" }",
+        "disks: \"${{ inputs.l }}\"",
+        "disks: [\"${{ inputs.m }}\"]",
+    ] {
+        assert_eq!(with(&format!("vm: x, {fine}")), "", "{fine}");
+    }
+}
+
+#[test]
 fn defaults_outputs_and_triggers_are_looked_at_too() {
     let runbook = |inputs: &str, on: &str, outputs: &str| {
         told(&format!(
