@@ -43,7 +43,7 @@ mod wait;
 
 use runwright_core::{Catalog, Runbook, Value};
 
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, doubts};
 pub use document::Toml;
 pub use input::{InputProblem, admit_inputs, input_from_text};
 pub use render::render;
