@@ -149,7 +149,7 @@ fn what_may_be_meant_otherwise_and_names_in_capitals_are_told_also_without_check
     let capitals = "its ending is in capitals, so it is not used: rename it to end in .yaml or .yml";
     let checked = project.call(&["check", "runbooks"]);
     assert!(checked.exit == Some(0) && checked.out.matches(capitals).count() == 2, "{checked:?}");
-    let doubt = "at 2:41, `1.30` is the number 1.3 here, and is passed on as that, and 1 more of the kind";
+    let doubt = "at 2:38, `1.30` is the number 1.3 here, and is passed on as that, and 1 more of the kind";
     let warning = format!("warning: runbooks/doubt.yaml: {doubt}; `runwright check runbooks/doubt.yaml` shows more\n");
     for words in
         [&["run", "runbooks/doubt.yaml"], &["run", "doubt"], &["plan", "runbooks/doubt.yaml"], &["plan", "doubt"]]
