@@ -105,13 +105,15 @@ fn replacements(engine: &mut rhai::Engine) {
 /// Compares whole numbers above Rhai's own integers with other numbers: of two types that it has no comparison for, Rhai says
 /// that each is neither less nor greater.
 fn comparisons(engine: &mut rhai::Engine) {
-    let comparisons: [(&str, fn(Option<Ordering>) -> bool); 6] = [
-        ("==", |order| order == Some(Ordering::Equal)),
-        ("!=", |order| order != Some(Ordering::Equal)),
-        ("<", |order| order == Some(Ordering::Less)),
-        ("<=", |order| matches!(order, Some(Ordering::Less | Ordering::Equal))),
-        (">", |order| order == Some(Ordering::Greater)),
-        (">=", |order| matches!(order, Some(Ordering::Greater | Ordering::Equal))),
+    use Ordering::{Equal, Greater, Less};
+    type Holds = fn(Option<Ordering>) -> bool;
+    let comparisons: [(&str, Holds); 6] = [
+        ("==", |order| order == Some(Equal)),
+        ("!=", |order| order != Some(Equal)),
+        ("<", |order| order == Some(Less)),
+        ("<=", |order| matches!(order, Some(Less | Equal))),
+        (">", |order| order == Some(Greater)),
+        (">=", |order| matches!(order, Some(Greater | Equal))),
     ];
     for (name, holds) in comparisons {
         engine

@@ -123,7 +123,7 @@ fn a_runbook_that_is_written_in_pieces_is_not_used_before_its_end() {
     }
     assert_eq!((answer(&project, "old"), answer(&project, "new")), (1.into(), Value::Null));
     for (name, file) in ["new", "old"].into_iter().zip(&mut open) {
-        write!(file, "description: the whole of {name}\n").expect("it is written");
+        writeln!(file, "description: the whole of {name}").expect("it is written");
     }
     drop(open);
     let served = served.wait_until("both", || answer(&project, "new") == 2 && answer(&project, "old") == 2);
