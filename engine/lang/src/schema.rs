@@ -73,6 +73,34 @@ impl Place<'_, '_> {
             ValidationErrorKind::Required { property } => {
                 vec![self.required(path, property.as_str().unwrap_or_default())]
             }
+            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                self.none_of(path, error, context)
+            }
+            _ => self.misfit(path, error).into_iter().collect(),
+        }
+    }
+
+    /// What is wrong with a value that fits none of several schemas, of which the errors are `context`: with the one that is meant
+    /// where only one is for values of this type.
+    fn none_of(&self, path: &str, error: &ValidationError, context: &[Vec<ValidationError<'_>>]) -> Vec<Misfit> {
+        let here = |error: &&ValidationError<'_>| error.instance_path().as_str() == path;
+        let of_type = |errors: &[ValidationError<'_>]| {
+            errors.iter().filter(here).any(|error| matches!(error.kind(), ValidationErrorKind::Type { .. }))
+        };
+        let meant: Vec<_> = context.iter().filter(|errors| !of_type(errors)).collect();
+        let all = context.iter().flatten().filter(here);
+        let words: Vec<String> = all.clone().filter_map(|error| constant(error.kind())).collect();
+        match meant.as_slice() {
+            _ if !words.is_empty() && words.len() == context.len() => self.choice(path, error, &words),
+            [] => {
+                let kinds = all.filter_map(|error| match error.kind() {
+                    ValidationErrorKind::Type { kind } => Some(types(kind)),
+                    _ => None,
+                });
+                let kinds: Vec<String> = kinds.collect();
+                self.wrong_type(path, error, &kinds.join(" or ")).into_iter().collect()
+            }
+            [errors] => errors.iter().flat_map(|error| self.misfits(error)).collect(),
             _ => self.misfit(path, error).into_iter().collect(),
         }
     }
@@ -115,50 +143,55 @@ impl Place<'_, '_> {
     }
 
     fn misfit(&self, path: &str, error: &ValidationError) -> Option<Misfit> {
-        let node = self.find(path);
-        let span = node.map_or(self.missing.clone(), |node| node.span.clone());
-        let open = node.map_or(Open::No, open);
-        let at = if path.is_empty() { String::new() } else { format!("`{}`: ", dotted(path)) };
-        let new = |code, span, message: String| Misfit {
-            span,
-            code,
-            message: format!("{at}{message}"),
-            help: None,
-            note: None,
-        };
         match error.kind() {
-            ValidationErrorKind::Type { kind } if open == Open::Whole => {
-                let known = node.and_then(|node| self.check.known(node))?;
-                let expected = types(kind);
-                let message = format!("expected {expected}, found {}", known.told);
-                Some(Misfit { help: known.help(&expected), ..new("wrong-type", span, message) })
-            }
-            ValidationErrorKind::Type { kind } => {
-                let actual = found(error.instance());
-                let mut misfit = new("wrong-type", span, format!("expected {}, found {actual}", types(kind)));
-                misfit.help = match (types(kind).as_str(), error.instance().as_ref()) {
-                    ("a boolean", Value::String(text)) if matches!(text.as_str(), "yes" | "no" | "on" | "off") => {
-                        Some("write `true` or `false`".to_owned())
-                    }
-                    (kinds, Value::Number(_) | Value::Bool(_)) if kinds.contains("text") => node.and_then(Node::quoted),
-                    _ => None,
-                };
-                Some(misfit)
-            }
-            _ if open != Open::No => None,
+            ValidationErrorKind::Type { kind } => self.wrong_type(path, error, &types(kind)),
+            _ if self.find(path).is_some_and(|node| open(node) != Open::No) => None,
             ValidationErrorKind::Enum { options } => {
                 let words: Vec<String> = options.as_array()?.iter().map(plain).collect();
-                let help =
-                    error.instance().as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
-                let message =
-                    format!("expected one of {}, found {}", words.join(", "), short(&plain(error.instance())));
-                Some(Misfit { help, ..new("bad-value", span, message) })
+                self.choice(path, error, &words).pop()
             }
             _ => {
                 let note = path.strip_prefix('/').and_then(|name| self.described(name));
-                Some(Misfit { note, ..new("bad-value", span, short_message(&error.to_string())) })
+                Some(Misfit { note, ..self.new(path, "bad-value", &short_message(&error.to_string())) })
             }
         }
+    }
+
+    /// A value that is not of the expected type, as far as that is known.
+    fn wrong_type(&self, path: &str, error: &ValidationError, expected: &str) -> Option<Misfit> {
+        let node = self.find(path);
+        if node.is_some_and(|node| open(node) == Open::Whole) {
+            let known = self.check.known(node?)?;
+            let message = format!("expected {expected}, found {}", known.told);
+            return Some(Misfit { help: known.help(expected), ..self.new(path, "wrong-type", &message) });
+        }
+        let help = match (expected, error.instance().as_ref()) {
+            ("a boolean", Value::String(text)) if matches!(text.as_str(), "yes" | "no" | "on" | "off") => {
+                Some("write `true` or `false`".to_owned())
+            }
+            (expected, Value::Number(_) | Value::Bool(_)) if expected.contains("text") => node.and_then(Node::quoted),
+            _ => None,
+        };
+        let message = format!("expected {expected}, found {}", found(error.instance()));
+        Some(Misfit { help, ..self.new(path, "wrong-type", &message) })
+    }
+
+    /// A literal that is none of these words.
+    fn choice(&self, path: &str, error: &ValidationError, words: &[String]) -> Vec<Misfit> {
+        if self.find(path).is_some_and(|node| open(node) != Open::No) {
+            return Vec::new();
+        }
+        let found = error.instance();
+        let help = found.as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
+        let message = format!("expected one of {}, found {}", words.join(", "), short(&plain(found)));
+        vec![Misfit { help, ..self.new(path, "bad-value", &message) }]
+    }
+
+    /// What is wrong with the value at a JSON pointer.
+    fn new(&self, path: &str, code: &'static str, message: &str) -> Misfit {
+        let span = self.find(path).map_or(self.missing.clone(), |node| node.span.clone());
+        let at = if path.is_empty() { String::new() } else { format!("`{}`: ", dotted(path)) };
+        Misfit { span, code, message: format!("{at}{message}"), help: None, note: None }
     }
 
     /// The node at a JSON pointer.
@@ -230,6 +263,14 @@ fn types(kind: &TypeKind) -> String {
     match kind {
         TypeKind::Single(kind) => word(kind.as_str()).to_owned(),
         TypeKind::Multiple(kinds) => kinds.iter().map(|kind| word(kind.as_str())).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// The word that a value must be.
+fn constant(kind: &ValidationErrorKind) -> Option<String> {
+    match kind {
+        ValidationErrorKind::Constant { expected_value } => Some(plain(expected_value)),
+        _ => None,
     }
 }
 

@@ -125,6 +125,51 @@ fn what_an_expression_plainly_gives_must_fit_too() {
 }
 
 #[test]
+fn of_several_schemas_the_one_that_is_meant_says_what_is_wrong() {
+    let hook = |with: &str| told(&step(&format!("uses: http/hook\nwith: {{ {with} }}"))).replace("x.yaml:8:", "");
+    for (with, at, expected) in [
+        ("sign: { secret: 7 }", "7", "error: `sign.secret`: expected text, found a number; put it in quotes: \"7\""),
+        // Beside an expression too.
+        (
+            "sign: { header: \"${{ inputs.vm }}\", secret: true }",
+            "true",
+            "error: `sign.secret`: expected text, found a boolean; put it in quotes: \"true\"",
+        ),
+        ("sign: { header: x }", "header", "error: `sign` needs `secret`; add `secret: …`"),
+        ("sign: { secret: a, hedaer: x }", "hedaer", "error: `sign` has no `hedaer`"),
+        ("sign: 5", "5", "error: `sign`: expected a map or null, found a number"),
+        (
+            "sort: oldset",
+            "oldset",
+            "error: `sort`: expected one of oldest, newest, found oldset; did you mean `oldest`?",
+        ),
+        ("sort: 5", "5", "error: `sort`: expected one of oldest, newest, found 5"),
+        (
+            "size: true",
+            "true",
+            "error: `size`: expected a whole number or text, found a boolean; put it in quotes: \"true\"",
+        ),
+        ("size: []", "[", "error: `size`: expected a whole number or text, found a list"),
+        ("either: { c: 1 }", "{ c", "error: `either`: {\"c\":1} is not valid under any of the schemas"),
+    ] {
+        let told = hook(with);
+        let column = "    with: { ".len() + with.find(at).expect("it is there") + 1;
+        assert!(told.starts_with(&format!("{column}: {expected}")) && told.lines().count() == 1, "{with}: {told}");
+    }
+    for fine in [
+        "sign: null",
+        "sign: { secret: a }",
+        "sign: \"${{ inputs.vm }}\"",
+        "sort: newest",
+        "sort: \"${{ inputs.vm }}\"",
+        "size: 5",
+        "size: \"${{ inputs.vm }}\"",
+    ] {
+        assert_eq!(hook(fine), "", "{fine}");
+    }
+}
+
+#[test]
 fn defaults_outputs_and_triggers_are_looked_at_too() {
     let runbook = |inputs: &str, on: &str, outputs: &str| {
         told(&format!(
