@@ -109,6 +109,9 @@ fn a_runbook_that_is_written_in_pieces_is_not_used_before_its_end() {
     let project = Project::with_plugins(&[]);
     project.write("runbooks/old.yaml", &runbook("old", 1));
     let mut served = serve(&project);
+    // The folder is watched by now.
+    project.write("runbooks/other.yaml", &runbook("other", 0));
+    served = served.wait_until("the other file", || answer(&project, "other") == 0);
     // Its first half is a runbook too. One file is new, the other is written anew in its place.
     let mut open: Vec<File> = Vec::new();
     for name in ["new", "old"] {
