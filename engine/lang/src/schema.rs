@@ -152,7 +152,7 @@ impl Place<'_, '_> {
             }
             _ => {
                 let note = path.strip_prefix('/').and_then(|name| self.described(name));
-                Some(Misfit { note, ..self.new(path, "bad-value", &short_message(&error.to_string())) })
+                Some(Misfit { note, ..self.wrong(path, "bad-value", &short_message(&error.to_string())) })
             }
         }
     }
@@ -163,7 +163,7 @@ impl Place<'_, '_> {
         if node.is_some_and(|node| open(node) == Open::Whole) {
             let known = self.check.known(node?)?;
             let message = format!("expected {expected}, found {}", known.told);
-            return Some(Misfit { help: known.help(expected), ..self.new(path, "wrong-type", &message) });
+            return Some(Misfit { help: known.help(expected), ..self.wrong(path, "wrong-type", &message) });
         }
         let help = match (expected, error.instance().as_ref()) {
             ("a boolean", Value::String(text)) if matches!(text.as_str(), "yes" | "no" | "on" | "off") => {
@@ -173,7 +173,7 @@ impl Place<'_, '_> {
             _ => None,
         };
         let message = format!("expected {expected}, found {}", found(error.instance()));
-        Some(Misfit { help, ..self.new(path, "wrong-type", &message) })
+        Some(Misfit { help, ..self.wrong(path, "wrong-type", &message) })
     }
 
     /// A literal that is none of these words.
@@ -184,11 +184,11 @@ impl Place<'_, '_> {
         let found = error.instance();
         let help = found.as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
         let message = format!("expected one of {}, found {}", words.join(", "), short(&plain(found)));
-        vec![Misfit { help, ..self.new(path, "bad-value", &message) }]
+        vec![Misfit { help, ..self.wrong(path, "bad-value", &message) }]
     }
 
     /// What is wrong with the value at a JSON pointer.
-    fn new(&self, path: &str, code: &'static str, message: &str) -> Misfit {
+    fn wrong(&self, path: &str, code: &'static str, message: &str) -> Misfit {
         let span = self.find(path).map_or(self.missing.clone(), |node| node.span.clone());
         let at = if path.is_empty() { String::new() } else { format!("`{}`: ", dotted(path)) };
         Misfit { span, code, message: format!("{at}{message}"), help: None, note: None }
