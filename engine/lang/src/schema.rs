@@ -203,14 +203,34 @@ impl Place<'_, '_> {
         })
     }
 
-    /// The properties that the schema has for the map at a JSON pointer.
-    fn properties(&self, pointer: &str) -> Vec<&str> {
-        let mut schema = Some(self.schema);
+    /// The properties that the schema has for the map at a JSON pointer, in any of its forms.
+    fn properties<'s>(&'s self, pointer: &str) -> Vec<&'s str> {
+        let mut schemas = self.forms(self.schema);
         for part in pointer.split('/').skip(1) {
-            schema = schema.and_then(|schema| schema.get("properties")?.get(part).or_else(|| schema.get("items")));
+            let inner = |schema: &'s Value| {
+                let known = schema.get("properties").and_then(|known| known.get(part));
+                known.or_else(|| schema.get("items"))
+            };
+            schemas = schemas.into_iter().filter_map(inner).flat_map(|schema| self.forms(schema)).collect();
         }
-        let properties = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
-        properties.map(|properties| properties.keys().map(String::as_str).collect()).unwrap_or_default()
+        let properties = schemas.into_iter().filter_map(|schema| schema.get("properties")?.as_object());
+        properties.flat_map(|properties| properties.keys().map(String::as_str)).collect()
+    }
+
+    /// The schema itself and those that it refers to or gives a choice of.
+    fn forms<'s>(&'s self, schema: &'s Value) -> Vec<&'s Value> {
+        /// Schemas may refer to each other without end.
+        const FORMS_MAX: usize = 32;
+        let mut forms = vec![schema];
+        let mut at = 0;
+        while let Some(schema) = forms.get(at).copied().filter(|_| forms.len() < FORMS_MAX) {
+            let referred = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
+            forms.extend(referred.and_then(|pointer| self.schema.pointer(pointer)));
+            let choices = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema.get(key)?.as_array());
+            forms.extend(choices.flatten());
+            at += 1;
+        }
+        forms
     }
 
     fn described(&self, name: &str) -> Option<String> {

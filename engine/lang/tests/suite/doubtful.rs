@@ -136,7 +136,7 @@ fn of_several_schemas_the_one_that_is_meant_says_what_is_wrong() {
             "error: `sign.secret`: expected text, found a boolean; put it in quotes: \"true\"",
         ),
         ("sign: { header: x }", "header", "error: `sign` needs `secret`; add `secret: …`"),
-        ("sign: { secret: a, hedaer: x }", "hedaer", "error: `sign` has no `hedaer`"),
+        ("sign: { secret: a, hedaer: x }", "hedaer", "error: `sign` has no `hedaer`; did you mean `header`?"),
         ("sign: 5", "5", "error: `sign`: expected a map or null, found a number"),
         (
             "sort: oldset",
