@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -133,8 +134,9 @@ fn who_needs_the_journal_alone_is_told_who_has_it() {
         assert!(ran.err.contains("this needs the journal for itself: end that first"), "{ran:?}");
         assert_eq!(ran.exit, Some(3));
     }
-    // Somebody removed the socket: the hint names what helps then.
-    fs::remove_file(project.path("state/api.sock")).expect("it is there");
+    // Somebody put another socket in its place, which is left alone: the hint names what helps then.
+    drop(UnixListener::bind(project.path("state/other.sock")).expect("a socket"));
+    fs::rename(project.path("state/other.sock"), project.path("state/api.sock")).expect("it is moved");
     let ran = project.call(&["runs", "list"]);
     assert!(ran.err.contains("hint: it answers nobody"), "{ran:?}");
     called.signal(Signal::INT);

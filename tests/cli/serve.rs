@@ -55,6 +55,20 @@ fn it_says_what_it_serves_and_ends_when_told() {
 }
 
 #[test]
+fn a_socket_that_somebody_removes_is_made_again() {
+    let (project, mut served) = serving();
+    let socket = project.path("state/api.sock");
+    for _ in 0..2 {
+        std::fs::remove_file(&socket).expect("a socket");
+        served = served.wait_until("the socket", || socket.exists());
+        assert_eq!(project.call(&["status", "-o", "json"]).json()["serves"], true);
+    }
+    served.signal(Signal::TERM);
+    let ran = served.wait();
+    assert_eq!((ran.exit, socket.exists()), (Some(0), false), "{ran:?}");
+}
+
+#[test]
 fn sighup_ends_it_cleanly_however_often() {
     let (project, mut served) = serving();
     for _ in 0..6 {

@@ -176,6 +176,25 @@ fn an_answer_says_what_remains() {
 }
 
 #[test]
+fn an_answer_that_breaks_off_says_what_its_status_says() {
+    for (answer, kind) in [("201 Created", None), ("404 Not Found", Some(FailureKind::Permanent))] {
+        let server = Server::start(move |mut stream| {
+            let request = request(&mut BufReader::new(&stream))?;
+            write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 9\r\n\r\nok").ok()?;
+            Some(request)
+        });
+        let bench = bench(&server);
+        let input = json!({"url": server.url(), "json": {}});
+        match kind {
+            None => assert_eq!(bench.run("webhook", &input).output, json!({"status": 201})),
+            Some(kind) => assert_eq!(bench.fail("webhook", &input).kind, kind),
+        }
+        server.next();
+        assert!(!matches!(bench.verify("webhook", &input), Verdict::CannotTell { .. }), "{answer}");
+    }
+}
+
+#[test]
 fn what_was_not_sent_may_be_sent_again_and_what_may_have_been_is_asked_about() {
     let silent = Server::start(|mut stream| request(&mut BufReader::new(&mut stream)));
     let mut bench = bench(&silent);

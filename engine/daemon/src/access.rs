@@ -8,7 +8,7 @@ use runwright_core::{By, Record, RunId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::api::{self, Client};
+use crate::api::{self, Client, Socket, SocketFile};
 use crate::engine::{LOCK_LOOK, PATIENCE};
 use crate::view::{
     Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale, UnstartedAlarm,
@@ -46,6 +46,7 @@ type Opening<'a> = Pin<Box<dyn Future<Output = Result<Own, Error>> + 'a>>;
 struct Answering {
     /// Says that it ends, once.
     close: Option<oneshot::Sender<()>>,
+    file: SocketFile,
     task: JoinHandle<Result<(), Error>>,
 }
 
@@ -234,7 +235,7 @@ impl Access {
     pub async fn answer_no_more(&mut self) {
         let Self::Here(own) = self else { return };
         let Some(answering) = &mut own.answering else { return };
-        answering.end(&own.engine);
+        answering.end();
         // Whoever watches a run may stay longer.
         if tokio::time::timeout(DRAIN, &mut answering.task).await.is_ok() {
             own.answering = None;
@@ -246,7 +247,7 @@ impl Access {
         let Self::Here(own) = self else { return };
         let Own { engine, answering } = *own;
         if let Some(mut answering) = answering {
-            answering.end(&engine);
+            answering.end();
             engine.stop().await;
             // What others watched has its last records to send.
             let _ = tokio::time::timeout(LINGER, answering.task).await;
@@ -258,9 +259,9 @@ impl Access {
 
 impl Answering {
     /// Nobody new is answered from now on, and whoever comes waits for the state directory itself.
-    fn end(&mut self, engine: &Engine) {
+    fn end(&mut self) {
         if let Some(close) = self.close.take() {
-            let _ = std::fs::remove_file(engine.settings.socket());
+            self.file.remove();
             let _ = close.send(());
         }
     }
@@ -273,8 +274,8 @@ impl Own {
 
     /// A socket that can't be made is no reason not to run: other commands wait then.
     fn answering(engine: Engine) -> Self {
-        let listener = match api::listen(&engine.settings.socket()) {
-            Ok(listener) => listener,
+        let socket = match Socket::listen(&engine.settings.socket()) {
+            Ok(socket) => socket,
             Err(error) => {
                 tracing::warn!("other commands can't go through this one: {error}");
                 return Self::quiet(engine);
@@ -284,7 +285,8 @@ impl Own {
         let closing = async {
             let _ = closing.await;
         };
-        let task = tokio::spawn(api::answer(engine.clone(), listener, closing));
-        Self { engine, answering: Some(Answering { close: Some(close), task }) }
+        let file = socket.file();
+        let task = tokio::spawn(api::answer(engine.clone(), socket, closing));
+        Self { engine, answering: Some(Answering { close: Some(close), file, task }) }
     }
 }

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use host::{regular, shown};
 
 use crate::folder::{Due, Folder, Trouble};
-use crate::look::Look;
+use crate::look::{Look, Open};
 use crate::names::{Judged, Wanted};
 use crate::{Engine, Error};
 
@@ -99,6 +99,10 @@ impl AlarmFiles {
 
     pub(crate) fn folders(&self) -> &BTreeSet<PathBuf> {
         self.folder.folders()
+    }
+
+    pub(crate) fn open(&self) -> Open {
+        self.folder.open()
     }
 
     pub(crate) fn is_unread(&self) -> bool {

@@ -203,7 +203,7 @@ impl Engine {
         let (unusable, unasked) = library.unusable();
         let usable = library.runbooks().into_values();
         let mut all: Vec<Candidate> =
-            usable.map(|loaded| Candidate { runbook: loaded.runbook, unusable: None }).collect();
+            usable.map(|loaded| Candidate { runbook: loaded.checked.runbook, unusable: None }).collect();
         all.extend(unusable.into_iter().map(|(runbook, why)| Candidate { runbook, unusable: Some(why) }));
         (all, unasked)
     }
@@ -211,11 +211,16 @@ impl Engine {
     /// Starts a run. It exists, durably, when this returns.
     pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
         let (runbook, note) = match request.runbook {
-            RunbookRef::Text { file, text } => (Arc::new(self.workshop.runbook(&file, text.as_bytes())?), None),
+            RunbookRef::Text { file, text } => {
+                let checked = self.workshop.runbook(&file, text.as_bytes())?;
+                let note = checked.warning(&file);
+                (checked.runbook, note)
+            }
             RunbookRef::Name(name) => {
                 let loaded = self.named(&name)?;
-                let note = loaded.stale.then(|| stale(&loaded));
-                (loaded.runbook, note)
+                let note =
+                    if loaded.stale { Some(stale(&loaded)) } else { loaded.checked.warning(&shown(&loaded.file)) };
+                (loaded.checked.runbook, note)
             }
         };
         let inputs = workshop::inputs(&runbook, request.inputs)?;

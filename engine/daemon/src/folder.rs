@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use host::shown;
 
-use crate::look::Look;
+use crate::look::{Look, Open};
 use crate::names::{Listing, Wanted};
 use crate::view::Problem;
 
@@ -17,11 +17,20 @@ const FILES_MAX: usize = 10_000;
 /// A file that is missing in this many scans in a row is gone: editors rename files and write them again.
 const SCANS_UNTIL_GONE: u32 = 2;
 
+/// A file about which nothing changed for so long is taken to be whole, unless somebody has it open.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// A file that somebody has open for writing, and to which nothing was written for so long, is told.
+const OPEN_TOLD: Duration = Duration::from_secs(10);
+
+/// After this time it is taken as it is: it may be that its closing was not heard of.
+const OPEN_MAX: Duration = Duration::from_secs(5 * 60);
+
 /// The files of some folders, and the last good `T` that was made of each.
 ///
-/// A file is due when it is new or has changed and has settled; whoever scans reads it then and says what came of it
-/// ([`learn`](Self::learn)). A file that can't be used keeps the last good one that was made of it. A folder that can't be
-/// read takes nothing away: what is not known to be gone stays.
+/// A file is due when it is new or has changed, has settled, and nobody has it [open](Self::open) for writing; whoever scans
+/// reads it then and says what came of it ([`learn`](Self::learn)). A file that can't be used keeps the last good one that was
+/// made of it. A folder that can't be read takes nothing away: what is not known to be gone stays.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder<T> {
     roots: Vec<PathBuf>,
@@ -29,6 +38,7 @@ pub(crate) struct Folder<T> {
     files: BTreeMap<PathBuf, Known<T>>,
     listing: Listing,
     left_out: usize,
+    open: Open,
 }
 
 /// What is known of one file.
@@ -80,10 +90,15 @@ pub(crate) struct Scan {
 impl<T> Folder<T> {
     /// The folders `roots`. Nothing is known of them until they are [scanned](Self::scan).
     pub(crate) fn new(roots: Vec<PathBuf>, wanted: Wanted) -> Self {
-        Self { roots, wanted, files: BTreeMap::new(), listing: Listing::default(), left_out: 0 }
+        Self { roots, wanted, files: BTreeMap::new(), listing: Listing::default(), left_out: 0, open: Open::default() }
     }
 
-    /// Looks at the folders. With `patience` a file that was written just now is left for the next scan.
+    /// The files that somebody is writing, for whoever hears of that to note.
+    pub(crate) fn open(&self) -> Open {
+        self.open.clone()
+    }
+
+    /// Looks at the folders. With `patience` a file that is being written, or was just now, is left for a later scan.
     pub(crate) fn scan(&mut self, patience: bool) -> Scan {
         let mut scan = Scan::default();
         self.listing = Listing::of(&self.roots, self.wanted);
@@ -95,7 +110,7 @@ impl<T> Folder<T> {
             }
             let known = self.files.entry(path.clone()).or_default();
             match std::fs::metadata(path).and_then(|meta| Look::of(&meta)) {
-                Ok(look) => known.look(path, look, patience, &mut scan),
+                Ok(look) => known.look(path, look, patience.then_some(&self.open), &mut scan),
                 // It went away since the folder was read, unless it is a link.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => known.missing_scans += 1,
                 Err(error) => {
@@ -218,18 +233,30 @@ impl<T> Folder<T> {
 }
 
 impl<T> Known<T> {
-    fn look(&mut self, path: &Path, look: Look, patience: bool, scan: &mut Scan) {
+    /// Without `open`, nobody is waited for.
+    fn look(&mut self, path: &Path, look: Look, open: Option<&Open>, scan: &mut Scan) {
         self.missing_scans = 0;
         if self.read == Some(look) {
             return;
         }
         let before = self.seen.filter(|(before, _)| *before == look).map(|(_, since)| since);
         self.seen = Some((look, before.unwrap_or_else(Instant::now)));
-        if patience && before.is_none() && !look.is_settled() {
-            scan.unsettled = true;
-            return;
-        }
         let unchanged = before.map(|since| since.elapsed()).unwrap_or_default();
+        if let Some(open) = open {
+            let quiet = unchanged.max(look.age().unwrap_or_default());
+            if open.contains(path) && quiet < OPEN_MAX {
+                // Its closing is heard of; what is told of it meanwhile may come a little late.
+                scan.unsettled |= quiet < OPEN_TOLD;
+                if quiet >= OPEN_TOLD {
+                    self.fail(Trouble::Unread("is still open for writing: it is used once it is closed".to_owned()));
+                }
+                return;
+            }
+            if quiet < SETTLED {
+                scan.unsettled = true;
+                return;
+            }
+        }
         scan.due.push(Due { path: path.to_owned(), look, unchanged });
     }
 

@@ -11,6 +11,8 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::io::Errno;
 use tokio::sync::mpsc;
 
+use crate::look::Open;
+
 /// Scans happen at least this often, whatever was missed.
 const RESCAN: Duration = Duration::from_secs(30);
 
@@ -31,6 +33,7 @@ pub(crate) struct Hints {
     /// The folders that are watched, each with the device and inode that it had then.
     watched: BTreeMap<PathBuf, (u64, u64)>,
     complaints: Complaints,
+    open: Open,
 }
 
 /// The limits that were told to be at fault, by whichever task met them first.
@@ -48,9 +51,10 @@ pub(crate) enum Mood {
 }
 
 impl Hints {
-    pub(crate) fn new(complaints: Complaints) -> Self {
+    /// Those of folders whose `open` files they tell.
+    pub(crate) fn new(complaints: Complaints, open: Open) -> Self {
         let (hint, heard) = mpsc::channel(1);
-        Self { hint, heard, watcher: None, watched: BTreeMap::new(), complaints }
+        Self { hint, heard, watcher: None, watched: BTreeMap::new(), complaints, open }
     }
 
     /// Waits until it is time to look at these folders again.
@@ -70,7 +74,7 @@ impl Hints {
     /// Watches these folders and no others. False: some can't be watched.
     fn watch(&mut self, folders: &BTreeSet<PathBuf>) -> bool {
         if self.watcher.is_none() {
-            match watcher(self.hint.clone()) {
+            match watcher(self.hint.clone(), self.open.clone()) {
                 Ok(watcher) => self.watcher = Some(watcher),
                 Err(error) => self.complain(&error, "fs.inotify.max_user_instances"),
             }
@@ -120,8 +124,9 @@ impl Hints {
     }
 }
 
-fn watcher(hint: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+fn watcher(hint: mpsc::Sender<()>, open: Open) -> notify::Result<RecommendedWatcher> {
     notify::recommended_watcher(move |event: notify::Result<Event>| {
+        open.hear(&event);
         // A look at a folder must not lead to the next look.
         let kind = event.map(|event| event.kind);
         if matches!(kind, Ok(EventKind::Access(access)) if access != AccessKind::Close(AccessMode::Write)) {

@@ -15,12 +15,13 @@ use crate::copies::{backup, copy};
 use crate::folder::{Folder, Trouble};
 use crate::names::{Judged, Listing, Wanted};
 use crate::view::{Problem, RunbookView};
+use crate::workshop::Checked;
 
 /// A runbook that new runs can use.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Its checked form.
-    pub runbook: Arc<Runbook>,
+    /// Its checked form, and what may be meant otherwise in its file.
+    pub checked: Checked,
     /// Its file.
     pub file: PathBuf,
     /// The file has changed since to something that can't be used.
@@ -32,7 +33,7 @@ pub struct Loaded {
 #[derive(Debug, Clone)]
 pub struct Library {
     root: PathBuf,
-    folder: Folder<Arc<Runbook>>,
+    folder: Folder<Checked>,
     claims: Claims,
     /// What files would be if the plugins were there that they name; only those that can't be used.
     without_plugins: BTreeMap<PathBuf, Arc<Runbook>>,
@@ -55,22 +56,27 @@ pub struct Scan {
     pub unsettled: bool,
 }
 
-/// `.yaml` and `.yml`, but not the `.test.yaml` beside one. Conflicts of sync tools are told; backups are not worth a line
-/// each time.
+/// `.yaml` and `.yml`, but not the `.test.yaml` beside one. Conflicts of sync tools and endings in capitals are told; backups
+/// are not worth a line each time.
 const RUNBOOKS: Wanted = Wanted {
     deep: true,
     judge: |name| match judge(name) {
-        Judged::Left(_) if copy(name).is_none() => Judged::Other,
+        Judged::Left(_) if backup(name, &ENDINGS).is_some() => Judged::Other,
         judged => judged,
     },
 };
 
+const ENDINGS: [&str; 2] = [".yaml", ".yml"];
+
 fn judge(name: &str) -> Judged {
-    let is_runbook = (name.ends_with(".yaml") || name.ends_with(".yml")) && !name.ends_with(".test.yaml");
-    match (copy(name).filter(|_| is_runbook), backup(name, &[".yaml", ".yml"])) {
+    let is_runbook = |name: &str| ENDINGS.iter().any(|ending| name.ends_with(ending)) && !name.ends_with(".test.yaml");
+    match (copy(name).filter(|_| is_runbook(name)), backup(name, &ENDINGS)) {
         _ if name.starts_with('.') => Judged::Other,
         (Some(why), _) | (None, Some(why)) => Judged::Left(why),
-        (None, None) if is_runbook => Judged::Ours,
+        (None, None) if is_runbook(name) => Judged::Ours,
+        (None, None) if is_runbook(&name.to_ascii_lowercase()) => {
+            Judged::Left("its ending is in capitals, so it is not used: rename it to end in .yaml or .yml")
+        }
         (None, None) => Judged::Other,
     }
 }
@@ -80,17 +86,22 @@ fn judge(name: &str) -> Judged {
 pub struct RunbookFiles {
     /// The files, sorted.
     pub files: Vec<PathBuf>,
-    /// Copies and backups, which are not used.
+    /// Backups and other files that are not used.
     pub left: Vec<Problem>,
+    /// Copies of conflicts, which are not used: somebody must merge them.
+    pub conflicts: Vec<Problem>,
     /// Folders that can't be read.
     pub unread: Vec<Problem>,
 }
 
 /// What `folder` and its subfolders hold of runbooks.
 pub fn runbook_files(folder: &Path) -> RunbookFiles {
-    let listing = Listing::of(&[folder.to_owned()], Wanted { deep: true, judge });
+    let mut listing = Listing::of(&[folder.to_owned()], Wanted { deep: true, judge });
+    let is_conflict = |path: &Path| path.file_name().is_some_and(|name| copy(&name.to_string_lossy()).is_some());
+    let conflicts = listing.left.extract_if(.., |path, _| is_conflict(path));
+    let conflicts = conflicts.map(|(path, why)| Problem { subject: shown(&path), problem: why.to_owned() }).collect();
     let (left, unread) = (listing.left_alone(), listing.unread_folders());
-    RunbookFiles { files: listing.files.into_iter().collect(), left, unread }
+    RunbookFiles { files: listing.files.into_iter().collect(), left, conflicts, unread }
 }
 
 impl Library {
@@ -112,11 +123,11 @@ impl Library {
         for due in scan.due {
             let read = read(&self.root, &due.path);
             let checked = read.and_then(|bytes| self.check(&due.path, &bytes, catalog, scripts));
-            if self.folder.learn(&due, checked.map(Arc::new)) {
+            if self.folder.learn(&due, checked) {
                 changed.push(due.path);
             }
         }
-        self.claims.decide(self.folder.good().map(|(path, runbook)| (runbook.name.as_str(), path)));
+        self.claims.decide(self.folder.good().map(|(path, checked)| (checked.runbook.name.as_str(), path)));
         Scan { changed, unsettled: scan.unsettled }
     }
 
@@ -128,8 +139,8 @@ impl Library {
     /// The runbooks by name. A name that several files claim of which none was in use is not among them.
     pub fn runbooks(&self) -> BTreeMap<&str, Loaded> {
         let loaded = |(name, file)| {
-            let (runbook, stale) = self.folder.get(file)?;
-            Some((name, Loaded { runbook: Arc::clone(runbook), file: file.to_owned(), stale }))
+            let (checked, stale) = self.folder.get(file)?;
+            Some((name, Loaded { checked: checked.clone(), file: file.to_owned(), stale }))
         };
         self.claims.files().filter_map(loaded).collect()
     }
@@ -148,7 +159,7 @@ impl Library {
                 None => unread += 1,
             }
         }
-        for (_, runbook) in self.folder.good() {
+        for (_, Checked { runbook, .. }) in self.folder.good() {
             let files = self.claims.contested(&runbook.name);
             if !files.is_empty() && !unusable.iter().any(|(listed, _)| listed.name == runbook.name) {
                 let (name, files) = (runbook.name.clone(), files.to_owned());
@@ -172,22 +183,28 @@ impl Library {
     /// What people are shown of the runbooks.
     pub fn views(&self) -> Vec<RunbookView> {
         let view = |loaded: Loaded| RunbookView {
-            name: loaded.runbook.name.clone(),
-            description: loaded.runbook.description.clone(),
+            name: loaded.checked.runbook.name.clone(),
+            description: loaded.checked.runbook.description.clone(),
             file: shown(&loaded.file),
             stale: loaded.stale,
         };
         self.runbooks().into_values().map(view).collect()
     }
 
-    /// The files that can't be used as they are now, and the folders that can't be read.
+    /// The files that can't be used as they are now, the folders that can't be read, and what files say that may be meant
+    /// otherwise.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.folder.problems(true);
+        let doubtful = |(path, checked): (&Path, &Checked)| {
+            let problem = format!("{}; `runwright check` shows more", checked.doubts.as_ref()?);
+            Some(Problem { subject: shown(path), problem })
+        };
+        problems.extend(self.folder.good().filter_map(doubtful));
         problems.extend(self.claims.problems("runbook"));
         problems
     }
 
-    pub(crate) fn folder(&self) -> &Folder<Arc<Runbook>> {
+    pub(crate) fn folder(&self) -> &Folder<Checked> {
         &self.folder
     }
 
@@ -197,7 +214,7 @@ impl Library {
         bytes: &[u8],
         catalog: &Catalog,
         scripts: &script::Engine,
-    ) -> Result<Runbook, Trouble> {
+    ) -> Result<Checked, Trouble> {
         let name = shown(path);
         let parsed = lang::parse(&name, bytes, Some(catalog), scripts);
         let draft = if parsed.runbook.is_none() { lang::parse(&name, bytes, None, scripts).runbook } else { None };
@@ -205,7 +222,7 @@ impl Library {
             Some(draft) => _ = self.without_plugins.insert(path.to_owned(), Arc::new(draft)),
             None => _ = self.without_plugins.remove(path),
         }
-        parsed.runbook.ok_or_else(|| Trouble::Unusable(lang::render(&parsed.diagnostics, bytes)))
+        Checked::of(parsed).map_err(|diagnostics| Trouble::Unusable(lang::render(&diagnostics, bytes)))
     }
 }
 

@@ -13,7 +13,7 @@ use runwright_core::{Digest, PluginFacts};
 use crate::claims::Claims;
 use crate::copies::copy;
 use crate::folder::{Folder, Trouble};
-use crate::look::Look;
+use crate::look::{Look, Open};
 use crate::names::{Judged, Wanted};
 use crate::view::Problem;
 use crate::{Error, PluginLock, Settings};
@@ -63,7 +63,11 @@ pub(crate) struct Scanned {
 const PLUGINS: Wanted = Wanted {
     deep: false,
     judge: |name| match copy(name) {
-        _ if name.starts_with('.') || !name.ends_with(".wasm") => Judged::Other,
+        _ if name.starts_with('.') => Judged::Other,
+        _ if !name.ends_with(".wasm") && name.to_ascii_lowercase().ends_with(".wasm") => {
+            Judged::Left("its ending is in capitals, so it is not used: rename it to end in .wasm")
+        }
+        _ if !name.ends_with(".wasm") => Judged::Other,
         Some(why) => Judged::Left(why),
         None => Judged::Ours,
     },
@@ -185,6 +189,11 @@ impl PluginFiles {
         problems.extend(files.folder.problems(false));
         problems.extend(files.claims.problems("plugin"));
         problems
+    }
+
+    /// The files of plugins that somebody is writing.
+    pub(crate) fn open(&self) -> Open {
+        self.files().folder.open()
     }
 
     /// The folders in which something may change, and whether one of them can't be read now.

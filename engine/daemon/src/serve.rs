@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
 use crate::hints::Complaints;
@@ -33,14 +32,15 @@ pub async fn serve(
     };
     starts::begin(&engine).await?;
     watch::make(&engine).await?;
-    let listener = api::listen(&settings.socket())?;
+    let socket = api::Socket::listen(&settings.socket())?;
+    let socket_file = socket.file();
     // Without patience: an alarm may come at once.
     engine.scan_runbooks(false);
     let safe_mode = engine.driver().safe_mode().is_some();
     if !safe_mode {
         resume(&engine).await?;
     }
-    let mut tasks = tasks(&engine, listener, safe_mode);
+    let mut tasks = tasks(&engine, socket, safe_mode);
     ready(&engine.status()?);
     let ended = tokio::select! {
         () = &mut shutdown => Ok(()),
@@ -49,7 +49,7 @@ pub async fn serve(
     tasks.shutdown().await;
     tracing::info!("stopping: steps in flight may take {} s more", settings.grace.as_secs());
     // Nobody can ask for anything any more; the socket goes first, so that commands do not wait for an answer.
-    let _ = std::fs::remove_file(settings.socket());
+    socket_file.remove();
     engine.stop().await;
     if ended.is_ok() {
         starts::end(&engine).await?;
@@ -60,9 +60,9 @@ pub async fn serve(
 /// What an engine does while it serves, each on a task of its own, so that a look at a large folder holds up nothing else.
 /// None of them ends by itself; with an error only where the engine as a whole can't go on, never because of one file or
 /// one request.
-fn tasks(engine: &Engine, listener: UnixListener, safe_mode: bool) -> JoinSet<Result<(), Error>> {
+fn tasks(engine: &Engine, socket: api::Socket, safe_mode: bool) -> JoinSet<Result<(), Error>> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(api::answer(engine.clone(), listener, std::future::pending()));
+    tasks.spawn(api::answer(engine.clone(), socket, std::future::pending()));
     tasks.spawn(forget(engine.clone()));
     if !safe_mode {
         let complaints = Complaints::default();

@@ -12,7 +12,7 @@ use crate::{Engine, Error, Settings};
 
 /// Watches the folder of runbooks for ever.
 pub(crate) async fn watch_runbooks(engine: Engine, complaints: Complaints) -> Result<(), Error> {
-    let mut hints = Hints::new(complaints);
+    let mut hints = Hints::new(complaints, engine.library().folder().open());
     loop {
         let unsettled = tokio::task::block_in_place(|| engine.scan_runbooks(true));
         let (folders, unread) = {
@@ -28,8 +28,8 @@ pub(crate) async fn watch_runbooks(engine: Engine, complaints: Complaints) -> Re
 /// # Errors
 /// Only where the journal can't be written any more: then no alarm can be taken in by this process.
 pub(crate) async fn watch_alarms(engine: Engine, complaints: Complaints) -> Result<(), Error> {
-    let mut hints = Hints::new(complaints);
     let mut alarms = AlarmFiles::new(&engine.settings.alarms);
+    let mut hints = Hints::new(complaints, alarms.open());
     loop {
         let unsettled = alarms.scan(&engine).await?;
         hints.next(alarms.folders(), mood(unsettled, alarms.is_unread())).await;
@@ -38,7 +38,7 @@ pub(crate) async fn watch_alarms(engine: Engine, complaints: Complaints) -> Resu
 
 /// Watches the folders of plugins, and `plugins.lock`, for ever. Compiling a plugin holds up nothing else.
 pub(crate) async fn watch_plugins(engine: Engine, complaints: Complaints) -> Result<(), Error> {
-    let mut hints = Hints::new(complaints);
+    let mut hints = Hints::new(complaints, engine.workshop.files.open());
     loop {
         let unsettled = engine.scan_plugins().await;
         let (folders, unread) = engine.workshop.files.folders();

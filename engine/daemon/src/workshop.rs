@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host::{Host, Limits, regular, shown};
-use lang::Parsed;
+use lang::{Diagnostic, Parsed};
 use runwright_core::{Catalog, Map, Runbook, Value};
 
 use crate::plugins::PluginFiles;
@@ -89,11 +89,12 @@ impl Workshop {
     }
 
     /// Reads a runbook that must be without errors.
-    pub fn runbook(&self, file: &str, bytes: &[u8]) -> Result<Runbook, Error> {
-        let parsed = self.parse(file, bytes);
-        let diagnostics = parsed.diagnostics;
-        let wrong = || Error::Runbook { file: file.to_owned(), text: bytes.to_vec(), diagnostics };
-        parsed.runbook.ok_or_else(wrong)
+    pub fn runbook(&self, file: &str, bytes: &[u8]) -> Result<Checked, Error> {
+        Checked::of(self.parse(file, bytes)).map_err(|diagnostics| Error::Runbook {
+            file: file.to_owned(),
+            text: bytes.to_vec(),
+            diagnostics,
+        })
     }
 
     /// What people are shown of the plugins.
@@ -105,6 +106,29 @@ impl Workshop {
             actions: facts.actions.iter().map(|action| action.name.clone()).collect(),
         };
         self.host.plugins().iter().map(|facts| view(facts)).collect()
+    }
+}
+
+/// A runbook without errors.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Its checked form.
+    pub runbook: Arc<Runbook>,
+    /// What in its file may be meant otherwise, in one line.
+    pub doubts: Option<String>,
+}
+
+impl Checked {
+    /// The runbook of a file, or what is wrong with that.
+    pub(crate) fn of(parsed: Parsed) -> Result<Self, Vec<Diagnostic>> {
+        let Parsed { runbook, diagnostics } = parsed;
+        let doubts = lang::doubts(&diagnostics);
+        runbook.map(|runbook| Self { runbook: Arc::new(runbook), doubts }).ok_or(diagnostics)
+    }
+
+    /// What people are told who start it from this file, if there is something.
+    pub fn warning(&self, file: &str) -> Option<String> {
+        self.doubts.as_ref().map(|doubts| format!("{file}: {doubts}; `runwright check {file}` shows more"))
     }
 }
 

@@ -45,6 +45,9 @@ impl Odd {
     /// How to mend it.
     pub(crate) fn help(&self) -> String {
         match self.like {
+            Some(' ') if ends_line(self.char) => {
+                "YAML takes it for a part of the text: break the line there, or write a plain space".to_owned()
+            }
             Some(' ') => "replace it with a plain space".to_owned(),
             Some(like) => format!("it looks like `{like}`, which is U+{:04X}: write that", u32::from(like)),
             None => "it can't be seen: remove it".to_owned(),
@@ -53,14 +56,16 @@ impl Odd {
 }
 
 impl Check<'_> {
-    /// Warns of characters in a text that are not seen, that turn what follows around, or that are spaces where YAML wants
-    /// its own.
+    /// Warns of characters in a text that are not seen, that turn what follows around, that are spaces or line ends where YAML
+    /// wants its own, or that make no template of what looks like one.
     pub(crate) fn unseen(&mut self, span: Range<usize>, style: ScalarStyle) {
         let doubtful = |odd: &Odd| {
             let before = &self.source.text[..odd.at.start];
             match odd.like {
                 None => !joins(before, odd.char),
-                Some(' ') => style == ScalarStyle::Plain || indents(before),
+                Some(' ') => style == ScalarStyle::Plain || indents(before) || ends_line(odd.char),
+                Some('$') => self.source.text[odd.at.end..].starts_with(is_brace),
+                Some('{') => before.ends_with('$'),
                 Some(_) => false,
             }
         };
@@ -70,7 +75,9 @@ impl Check<'_> {
                 Some(_) => odd.help(),
                 None => {
                     let number = u32::from(odd.char);
-                    format!("it can't be seen: remove it, or write it as \"\\u{number:04X}\" in double quotes")
+                    // YAML has four digits behind `\u` and eight behind `\U`.
+                    let escape = if number > 0xffff { format!("\\U{number:08X}") } else { format!("\\u{number:04X}") };
+                    format!("it can't be seen: remove it, or write it as \"{escape}\" in double quotes")
                 }
             };
             self.warning("character", odd.at.clone(), format!("{} in this text", odd.named())).help(help);
@@ -109,16 +116,49 @@ fn indents(before: &str) -> bool {
     before.chars().rev().take_while(|c| *c != '\n').all(|c| c == ' ' || matches!(odd(c), Some((_, Some(' ')))))
 }
 
-/// What broke the YAML in these lines: a character that is not seen, in the indentation or behind a sign, and where it is.
+/// What broke the YAML in these lines: a character that is not seen or is no space, or one that looks like a sign of YAML
+/// where such a sign is meant; and where it stands.
 pub(crate) fn breaking(source: &Source, lines: Range<usize>) -> Option<(Odd, &'static str)> {
-    all(source, lines).filter(|odd| matches!(odd.like, None | Some(' '))).find_map(|odd| {
-        let before = &source.text[..odd.at.start];
-        match before.ends_with([':', '-', ',', '?']) {
-            _ if indents(before) => Some((odd, "in the indentation")),
-            true => Some((odd, "where a space is meant")),
-            false => None,
-        }
+    all(source, lines).find_map(|odd| {
+        let before = source.text[..odd.at.start].rsplit('\n').next().unwrap_or_default();
+        let place = match odd.like {
+            Some(' ') | None if indents(before) => "in the indentation",
+            Some(' ') | None if before.ends_with([':', '-', ',', '?']) => "where a space is meant",
+            Some(' ') if ends_line(odd.char) => "where a line end is meant",
+            Some(sign) => meant(before, sign)?,
+            None => return None,
+        };
+        Some((odd, place))
     })
+}
+
+/// Where a sign of YAML is meant behind what stands before it on its line, if one is.
+fn meant(before: &str, sign: char) -> Option<&'static str> {
+    let text = before.trim_end();
+    // An item of a list, or a part of a map in braces.
+    let part = text.rsplit(['{', '[', ',']).next().unwrap_or_default().trim_start().trim_start_matches("- ").trim();
+    let is_key =
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '"' | '\''));
+    let begins_value = text.ends_with([':', '-', ',', '[', '{']);
+    let is_inside = text.contains(['{', '[']);
+    match sign {
+        ':' if is_key => Some("where a `:` is meant"),
+        '-' if text.is_empty() => Some("where a `-` is meant"),
+        '#' if text.len() < before.len() || text.is_empty() => Some("where a comment is meant"),
+        '{' | '[' | '|' | '>' | '"' | '\'' if begins_value => Some("where a value is meant"),
+        ',' | '}' | ']' if is_inside => Some("in a list or map on one line"),
+        _ => None,
+    }
+}
+
+/// Whether other programs end a line at it, and YAML 1.2 does not (5.4).
+fn ends_line(char: char) -> bool {
+    matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Whether it is a brace, or looks like one.
+fn is_brace(char: char) -> bool {
+    char == '{' || matches!(odd(char), Some((_, Some('{'))))
 }
 
 /// Whether it joins letters or pictures, as some scripts need it: never behind plain letters.
@@ -211,8 +251,18 @@ fn sign(char: char) -> Option<(&'static str, Option<char>)> {
         '\u{2212}' => ("minus sign", '-'),
         '\u{2044}' | '\u{2215}' => ("fraction or division slash", '/'),
         '\u{2217}' => ("asterisk operator", '*'),
-        '\u{a789}' | '\u{2236}' => ("letter colon or ratio", ':'),
-        '\u{ff01}'..='\u{ff5e}' => ("full width form", char::from_u32(u32::from(char) - 0xfee0)?),
+        '\u{2022}' => ("bullet", '-'),
+        '\u{a789}' | '\u{2236}' | '\u{2d0}' => ("letter colon or ratio", ':'),
+        '\u{3001}' | '\u{ff64}' => ("ideographic comma", ','),
+        '\u{fe10}' => ("vertical form", ','),
+        '\u{fe13}' => ("vertical form", ':'),
+        '\u{fe50}' => ("small form", ','),
+        '\u{fe55}' => ("small form", ':'),
+        '\u{fe5b}' => ("small form", '{'),
+        '\u{fe5c}' => ("small form", '}'),
+        '\u{fe5f}' => ("small form", '#'),
+        '\u{fe63}' => ("small form", '-'),
+        '\u{ff01}'..='\u{ff5e}' => ("fullwidth form", char::from_u32(u32::from(char) - 0xfee0)?),
         _ => return None,
     };
     Some((name, Some(like)))
@@ -249,6 +299,8 @@ mod tests {
             ('Լ', 'L'),
             ('ａ', 'a'),
             ('：', ':'),
+            ('﹕', ':'),
+            ('、', ','),
         ] {
             assert_eq!(odd(char).and_then(|(_, like)| like), Some(like), "{char}");
         }

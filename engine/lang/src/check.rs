@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use runwright_core::{ActionName, Catalog, did_you_mean, duration_ms};
+use runwright_core::{ActionName, Catalog, InputKind, did_you_mean, duration_ms};
 
 use crate::diagnostic::bounded;
 use crate::node::{Entry, Kind, Node};
@@ -16,6 +16,8 @@ pub(crate) struct Check<'a> {
     pub(crate) engine: &'a script::Engine,
     /// The compiled input schemas of the actions met so far; none where a schema is not one.
     pub(crate) schemas: HashMap<ActionName, Option<jsonschema::Validator>>,
+    /// The kinds of the inputs that are declared.
+    pub(crate) kinds: HashMap<String, InputKind>,
     /// Anchors and aliases met so far.
     pub(crate) anchors: usize,
     /// The steps that the expressions met since it was last taken read.
@@ -39,6 +41,7 @@ impl<'a> Check<'a> {
             catalog,
             engine,
             schemas: HashMap::new(),
+            kinds: HashMap::new(),
             anchors: 0,
             steps_read: BTreeSet::new(),
             diagnostics: Vec::new(),

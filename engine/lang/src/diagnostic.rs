@@ -71,6 +71,20 @@ impl Diagnostic {
     }
 }
 
+/// What a runbook without errors says that may be meant otherwise (numbers, characters), in one line for people who do not look
+/// at the file: the first, with its line and column, and how many more there are.
+pub fn doubts(diagnostics: &[Diagnostic]) -> Option<String> {
+    let doubts: Vec<&Diagnostic> =
+        diagnostics.iter().filter(|diagnostic| matches!(diagnostic.code, "number" | "character")).collect();
+    let first = doubts.first()?;
+    let Diagnostic { line, column, message, .. } = first;
+    let more = match doubts.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more of the kind"),
+    };
+    Some(format!("at {line}:{column}, {message}{more}"))
+}
+
 /// The diagnostics in the order of the text, at most [`limits::DIAGNOSTICS`] of them; a note says that more follow.
 pub(crate) fn bounded(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
     all.sort_by_key(|diagnostic| diagnostic.span.start);

@@ -9,7 +9,7 @@ use crate::characters;
 use crate::check::{Check, short};
 use crate::node::{Kind, Node, Scalar};
 use crate::place::raw_offset;
-use crate::scope::{Scope, dashed, missing};
+use crate::scope::{Scope, dashed, missing, part_of_dashed};
 
 impl Check<'_> {
     /// Every `${{ }}` in the texts of a value.
@@ -108,10 +108,7 @@ impl Check<'_> {
     /// The bytes of the file at which a place in an expression stands. `offset` is where the expression begins in the
     /// text of the scalar; a length of 0 means the word there.
     pub(crate) fn span(&self, node: &Node, scalar: &Scalar, offset: usize, at: At, length: usize) -> Range<usize> {
-        let text = &scalar.text[offset..];
-        let line: usize = text.split_inclusive('\n').take(at.line - 1).map(str::len).sum();
-        let inside: usize = text[line..].chars().take(at.column - 1).map(char::len_utf8).sum();
-        let begin = offset + line + inside;
+        let begin = byte(scalar, offset, at);
         let length = if length == 0 { token(&scalar.text[begin..]) } else { length };
         let raw = self.source.text.get(node.span.clone()).unwrap_or_default();
         let start = node.span.start + raw_offset(raw, scalar, begin);
@@ -133,7 +130,8 @@ impl Check<'_> {
                 // The end of a name with dashes: its beginning is told of already.
                 return;
             }
-            (&read.variable, read.at, message, scope.help(&read.variable))
+            let part = part_of_dashed(&scalar.text, byte(scalar, offset, read.at));
+            (&read.variable, read.at, message, part.unwrap_or_else(|| scope.help(&read.variable)))
         } else {
             let Some((key, message, help)) = missing(read, scope, &scalar.text) else { return };
             (&key.name, key.at, message, help)
@@ -141,6 +139,14 @@ impl Check<'_> {
         let span = self.span(node, scalar, offset, at, name.len());
         self.error("unknown-name", span, message).help(help);
     }
+}
+
+/// The byte of the scalar's text at which a place in an expression stands that begins at `offset`.
+fn byte(scalar: &Scalar, offset: usize, at: At) -> usize {
+    let text = &scalar.text[offset..];
+    let line: usize = text.split_inclusive('\n').take(at.line - 1).map(str::len).sum();
+    let inside: usize = text[line..].chars().take(at.column - 1).map(char::len_utf8).sum();
+    offset + line + inside
 }
 
 /// The bytes of the word or operator at the start of a text, at least 1.

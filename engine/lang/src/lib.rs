@@ -21,6 +21,7 @@ mod document;
 mod expression;
 mod groups;
 mod input;
+mod known;
 mod lock;
 mod node;
 mod numbers;
@@ -42,7 +43,7 @@ mod wait;
 
 use runwright_core::{Catalog, Runbook, Value};
 
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, doubts};
 pub use document::Toml;
 pub use input::{InputProblem, admit_inputs, input_from_text};
 pub use render::render;

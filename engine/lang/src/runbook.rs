@@ -25,6 +25,7 @@ impl Check<'_> {
         let name = self.name(root, fields);
         let description = find(fields, "description").and_then(|field| self.text(&field.value));
         let inputs = find(fields, "inputs").map(|field| self.inputs(&field.value)).unwrap_or_default();
+        self.kinds = inputs.iter().map(|(name, input)| (name.clone(), input.kind)).collect();
         let declared = find(fields, "inputs").map(|field| names(&field.value)).unwrap_or_default();
         let on = find(fields, "on").map(|field| self.triggers(&field.value, &inputs, &declared)).unwrap_or_default();
         let lock = find(fields, "lock").and_then(|field| self.lock(&field.value, &declared));

@@ -1,8 +1,8 @@
 //! What a step gives to its action, against the action's JSON Schema.
 //!
-//! What an expression gives is known only when the run gets there (the engine checks the whole input again then). So a
-//! literal must fit, a property must be known and a required one be there, and about a value that an expression gives
-//! nothing is said.
+//! What most expressions give is known only when the run gets there (the engine checks the whole input again then). So a
+//! literal must fit, a property must be known and a required one be there; of a value that an expression gives only its type
+//! is looked at, where that is plain to see.
 
 use std::ops::Range;
 
@@ -30,9 +30,9 @@ impl Check<'_> {
         }
         let Some(Some(validator)) = self.schemas.get(action) else { return };
         let node = with.map(|with| &with.value).filter(|node| !node.is_null());
-        let input = node.map_or_else(|| Value::Object(runwright_core::Map::new()), Node::value);
-        let place =
-            Place { action, schema, node, missing: with.map_or(uses.value.span.clone(), |with| with.at.clone()) };
+        let input = node.map_or_else(|| Value::Object(runwright_core::Map::new()), |node| self.with_samples(node));
+        let missing = with.map_or(uses.value.span.clone(), |with| with.at.clone());
+        let place = Place { check: self, action, schema, node, missing };
         let misfits: Vec<Misfit> = validator.iter_errors(&input).flat_map(|error| place.misfits(&error)).collect();
         if let Some(node) = node {
             self.numbers(node, Some(schema));
@@ -46,7 +46,8 @@ impl Check<'_> {
 }
 
 /// Where an input stands, and what it is for.
-struct Place<'a> {
+struct Place<'a, 'c> {
+    check: &'a Check<'c>,
     action: &'a ActionName,
     schema: &'a Value,
     node: Option<&'a Node>,
@@ -54,11 +55,17 @@ struct Place<'a> {
     missing: Range<usize>,
 }
 
-impl Place<'_> {
+impl Place<'_, '_> {
     /// What the error says of the runbook; nothing where it speaks of what only the run will know.
     fn misfits(&self, error: &ValidationError) -> Vec<Misfit> {
         let path = error.instance_path().as_str();
         match error.kind() {
+            // What else an expression gives is not known, of which type it may be.
+            kind if !matches!(kind, ValidationErrorKind::Type { .. })
+                && self.find(path).is_some_and(|node| open(node) == Open::Whole) =>
+            {
+                Vec::new()
+            }
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 unexpected.iter().map(|name| self.unknown(path, name)).collect()
@@ -66,6 +73,34 @@ impl Place<'_> {
             ValidationErrorKind::Required { property } => {
                 vec![self.required(path, property.as_str().unwrap_or_default())]
             }
+            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                self.none_of(path, error, context)
+            }
+            _ => self.misfit(path, error).into_iter().collect(),
+        }
+    }
+
+    /// What is wrong with a value that fits none of several schemas, of which the errors are `context`: with the one that is meant
+    /// where only one is for values of this type.
+    fn none_of(&self, path: &str, error: &ValidationError, context: &[Vec<ValidationError<'_>>]) -> Vec<Misfit> {
+        let here = |error: &&ValidationError<'_>| error.instance_path().as_str() == path;
+        let of_type = |errors: &[ValidationError<'_>]| {
+            errors.iter().filter(here).any(|error| matches!(error.kind(), ValidationErrorKind::Type { .. }))
+        };
+        let meant: Vec<_> = context.iter().filter(|errors| !of_type(errors)).collect();
+        let all = context.iter().flatten().filter(here);
+        let words: Vec<String> = all.clone().filter_map(|error| constant(error.kind())).collect();
+        match meant.as_slice() {
+            _ if !words.is_empty() && words.len() == context.len() => self.choice(path, error, &words),
+            [] => {
+                let kinds = all.filter_map(|error| match error.kind() {
+                    ValidationErrorKind::Type { kind } => Some(types(kind)),
+                    _ => None,
+                });
+                let kinds: Vec<String> = kinds.collect();
+                self.wrong_type(path, error, &kinds.join(" or ")).into_iter().collect()
+            }
+            [errors] => errors.iter().flat_map(|error| self.misfits(error)).collect(),
             _ => self.misfit(path, error).into_iter().collect(),
         }
     }
@@ -108,45 +143,55 @@ impl Place<'_> {
     }
 
     fn misfit(&self, path: &str, error: &ValidationError) -> Option<Misfit> {
-        let node = self.find(path);
-        let span = node.map_or(self.missing.clone(), |node| node.span.clone());
-        let open = node.map_or(Open::No, open);
-        let at = if path.is_empty() { String::new() } else { format!("`{}`: ", dotted(path)) };
-        let new = |code, span, message: String| Misfit {
-            span,
-            code,
-            message: format!("{at}{message}"),
-            help: None,
-            note: None,
-        };
         match error.kind() {
-            ValidationErrorKind::Type { kind } if open != Open::Whole => {
-                let actual = found(error.instance());
-                let mut misfit = new("wrong-type", span, format!("expected {}, found {actual}", types(kind)));
-                misfit.help = match (types(kind).as_str(), error.instance().as_ref()) {
-                    ("a boolean", Value::String(text)) if matches!(text.as_str(), "yes" | "no" | "on" | "off") => {
-                        Some("write `true` or `false`".to_owned())
-                    }
-                    (kinds, Value::Number(_) | Value::Bool(_)) if kinds.contains("text") => node.and_then(Node::quoted),
-                    _ => None,
-                };
-                Some(misfit)
-            }
-            ValidationErrorKind::Type { .. } => None,
-            _ if open != Open::No => None,
+            ValidationErrorKind::Type { kind } => self.wrong_type(path, error, &types(kind)),
+            _ if self.find(path).is_some_and(|node| open(node) != Open::No) => None,
             ValidationErrorKind::Enum { options } => {
                 let words: Vec<String> = options.as_array()?.iter().map(plain).collect();
-                let help =
-                    error.instance().as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
-                let message =
-                    format!("expected one of {}, found {}", words.join(", "), short(&plain(error.instance())));
-                Some(Misfit { help, ..new("bad-value", span, message) })
+                self.choice(path, error, &words).pop()
             }
             _ => {
                 let note = path.strip_prefix('/').and_then(|name| self.described(name));
-                Some(Misfit { note, ..new("bad-value", span, short_message(&error.to_string())) })
+                Some(Misfit { note, ..self.wrong(path, "bad-value", &short_message(&error.to_string())) })
             }
         }
+    }
+
+    /// A value that is not of the expected type, as far as that is known.
+    fn wrong_type(&self, path: &str, error: &ValidationError, expected: &str) -> Option<Misfit> {
+        let node = self.find(path);
+        if node.is_some_and(|node| open(node) == Open::Whole) {
+            let known = self.check.known(node?)?;
+            let message = format!("expected {expected}, found {}", known.told);
+            return Some(Misfit { help: known.help(expected), ..self.wrong(path, "wrong-type", &message) });
+        }
+        let help = match (expected, error.instance().as_ref()) {
+            ("a boolean", Value::String(text)) if matches!(text.as_str(), "yes" | "no" | "on" | "off") => {
+                Some("write `true` or `false`".to_owned())
+            }
+            (expected, Value::Number(_) | Value::Bool(_)) if expected.contains("text") => node.and_then(Node::quoted),
+            _ => None,
+        };
+        let message = format!("expected {expected}, found {}", found(error.instance()));
+        Some(Misfit { help, ..self.wrong(path, "wrong-type", &message) })
+    }
+
+    /// A literal that is none of these words.
+    fn choice(&self, path: &str, error: &ValidationError, words: &[String]) -> Vec<Misfit> {
+        if self.find(path).is_some_and(|node| open(node) != Open::No) {
+            return Vec::new();
+        }
+        let found = error.instance();
+        let help = found.as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
+        let message = format!("expected one of {}, found {}", words.join(", "), short(&plain(found)));
+        vec![Misfit { help, ..self.wrong(path, "bad-value", &message) }]
+    }
+
+    /// What is wrong with the value at a JSON pointer.
+    fn wrong(&self, path: &str, code: &'static str, message: &str) -> Misfit {
+        let span = self.find(path).map_or(self.missing.clone(), |node| node.span.clone());
+        let at = if path.is_empty() { String::new() } else { format!("`{}`: ", dotted(path)) };
+        Misfit { span, code, message: format!("{at}{message}"), help: None, note: None }
     }
 
     /// The node at a JSON pointer.
@@ -158,14 +203,34 @@ impl Place<'_> {
         })
     }
 
-    /// The properties that the schema has for the map at a JSON pointer.
-    fn properties(&self, pointer: &str) -> Vec<&str> {
-        let mut schema = Some(self.schema);
+    /// The properties that the schema has for the map at a JSON pointer, in any of its forms.
+    fn properties<'s>(&'s self, pointer: &str) -> Vec<&'s str> {
+        let mut schemas = self.forms(self.schema);
         for part in pointer.split('/').skip(1) {
-            schema = schema.and_then(|schema| schema.get("properties")?.get(part).or_else(|| schema.get("items")));
+            let inner = |schema: &'s Value| {
+                let known = schema.get("properties").and_then(|known| known.get(part));
+                known.or_else(|| schema.get("items"))
+            };
+            schemas = schemas.into_iter().filter_map(inner).flat_map(|schema| self.forms(schema)).collect();
         }
-        let properties = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
-        properties.map(|properties| properties.keys().map(String::as_str).collect()).unwrap_or_default()
+        let properties = schemas.into_iter().filter_map(|schema| schema.get("properties")?.as_object());
+        properties.flat_map(|properties| properties.keys().map(String::as_str)).collect()
+    }
+
+    /// The schema itself and those that it refers to or gives a choice of.
+    fn forms<'s>(&'s self, schema: &'s Value) -> Vec<&'s Value> {
+        /// Schemas may refer to each other without end.
+        const FORMS_MAX: usize = 32;
+        let mut forms = vec![schema];
+        let mut at = 0;
+        while let Some(schema) = forms.get(at).copied().filter(|_| forms.len() < FORMS_MAX) {
+            let referred = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
+            forms.extend(referred.and_then(|pointer| self.schema.pointer(pointer)));
+            let choices = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema.get(key)?.as_array());
+            forms.extend(choices.flatten());
+            at += 1;
+        }
+        forms
     }
 
     fn described(&self, name: &str) -> Option<String> {
@@ -218,6 +283,14 @@ fn types(kind: &TypeKind) -> String {
     match kind {
         TypeKind::Single(kind) => word(kind.as_str()).to_owned(),
         TypeKind::Multiple(kinds) => kinds.iter().map(|kind| word(kind.as_str())).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// The word that a value must be.
+fn constant(kind: &ValidationErrorKind) -> Option<String> {
+    match kind {
+        ValidationErrorKind::Constant { expected_value } => Some(plain(expected_value)),
+        _ => None,
     }
 }
 

@@ -205,6 +205,24 @@ pub(crate) fn dashed<'s>(text: &str, scope: Scope<'s>) -> Option<(&'s str, Strin
     with("steps", scope.steps()).or_else(|| with("inputs", scope.inputs()))
 }
 
+/// The help for a word at `at` that is a part of a name with dashes: behind a dot, or as the argument of `get`.
+pub(crate) fn part_of_dashed(text: &str, at: usize) -> Option<String> {
+    let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let begin = text[..at].trim_end_matches(of_name).len();
+    let name = text[begin..].split(|c| !of_name(c)).next()?;
+    if !name.contains('-') || name.starts_with('-') || name.ends_with('-') {
+        return None;
+    }
+    let before = &text[..begin];
+    if before.ends_with(".get(") {
+        return Some(format!("`-` is minus; put the name in quotes: .get({name:?})"));
+    }
+    let parent = before.strip_suffix('.')?.trim_end_matches('?');
+    let path = parent.rsplit(|c: char| !(c.is_alphanumeric() || "_.?".contains(c))).next().unwrap_or_default();
+    let path = if path.is_empty() { "…" } else { path };
+    Some(format!("`-` is minus; a name with dashes is read like this: {path}[{name:?}]"))
+}
+
 fn short_list(names: &[&str]) -> String {
     const MOST: usize = 10;
     let shown = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");

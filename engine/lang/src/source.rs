@@ -52,8 +52,8 @@ pub(crate) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagn
         Err(Box::new(error))
     };
     if bytes.len() > limits::FILE_BYTES {
-        let size = bytes.len() as f64 / MIB as f64;
-        let message = format!("the file has {size:.1} MiB; a runbook has at most {} MiB", limits::FILE_BYTES / MIB);
+        // By how much is not known: not more is read than tells so.
+        let message = format!("the file has more than {} MiB, the most that a runbook has", limits::FILE_BYTES / MIB);
         return error(
             "too-large",
             "",

@@ -12,14 +12,15 @@ use crate::error::stop;
 /// Maps and lists inside each other, at most, as in the JSON that the engine reads.
 pub(crate) const DEPTH_MAX: usize = 128;
 
-/// The Rhai value of `value`. An integer beyond 64 bits with sign becomes a float.
+/// The Rhai value of `value`. A whole number above those of Rhai's own integers keeps its value as one without sign.
 pub(crate) fn dynamic(value: &Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,
         Value::Bool(value) => (*value).into(),
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) => integer.into(),
-            None => number.as_f64().unwrap_or(f64::NAN).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => integer.into(),
+            (None, Some(large)) => Dynamic::from(large),
+            (None, None) => number.as_f64().unwrap_or(f64::NAN).into(),
         },
         Value::String(text) => ImmutableString::from(text.as_str()).into(),
         Value::Array(items) => Dynamic::from_array(items.iter().map(dynamic).collect()),
@@ -45,6 +46,8 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value, Error> {
         Ok(value.into())
     } else if let Ok(value) = value.as_int() {
         Ok(value.into())
+    } else if let Some(large) = large(value) {
+        Ok(large.into())
     } else if let Ok(value) = value.as_float() {
         Number::from_f64(value)
             .map(Value::Number)
@@ -64,6 +67,11 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value, Error> {
         let what = if value.is_fnptr() { "a function" } else { "a range or the like" };
         Err(Error::value(format!("the result is {what}, which can't be kept")))
     }
+}
+
+/// A whole number without sign.
+fn large(value: &Dynamic) -> Option<u64> {
+    value.read_lock::<u64>().map(|large| *large)
 }
 
 /// About as many bytes as `value` takes, with the keys of maps and what closures captured; why it is refused where that
@@ -174,6 +182,8 @@ pub(crate) fn equal(left: &Dynamic, right: &Dynamic, depth: usize) -> bool {
     } else if let (Some(l), Some(r)) = (left.read_lock::<ImmutableString>(), right.read_lock::<ImmutableString>()) {
         *l == *r
     } else if let (Ok(left), Ok(right)) = (left.as_int(), right.as_int()) {
+        left == right
+    } else if let (Some(left), Some(right)) = (large(left), large(right)) {
         left == right
     } else if let (Ok(left), Ok(right)) = (number(left), number(right)) {
         left == right

@@ -231,6 +231,7 @@ fn of_thrown(thrown: &Dynamic) -> String {
 pub(crate) fn word(kind: &str) -> &str {
     match kind {
         "i64" => "an integer",
+        "u64" => "an integer above 9223372036854775807, which can only be compared and passed on",
         "f64" => "a number",
         "bool" => "a boolean",
         "string" | "&str | ImmutableString | String" => "text",

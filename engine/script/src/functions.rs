@@ -5,6 +5,8 @@
 //! differ: `trim` and `replace` give the new text as well as changing a variable; `to_json` takes every value; and lists
 //! and maps become text as JSON has it. One is added: `host_of(text)` is the host in `host:port`, `[v6]:port` or a URL.
 
+use std::cmp::Ordering;
+
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
     BasicStringPackage, LogicPackage, MoreStringPackage, Package,
@@ -20,6 +22,7 @@ pub(crate) fn engine(limits: &Limits) -> rhai::Engine {
     let mut engine = rhai::Engine::new_raw();
     packages(&mut engine);
     replacements(&mut engine);
+    comparisons(&mut engine);
     collect::register(&mut engine);
     hosts::register(&mut engine);
     outside::register(&mut engine);
@@ -97,6 +100,28 @@ fn replacements(engine: &mut rhai::Engine) {
         .register_fn("replace", |c: NativeCallContext, s: &mut ImmutableString, from: char, to: char| {
             replace(&c, s, from.encode_utf8(&mut [0; 4]), to.encode_utf8(&mut [0; 4]))
         });
+}
+
+/// Compares whole numbers above Rhai's own integers with other numbers: of two types that it has no comparison for, Rhai says
+/// that each is neither less nor greater.
+fn comparisons(engine: &mut rhai::Engine) {
+    use Ordering::{Equal, Greater, Less};
+    type Holds = fn(Option<Ordering>) -> bool;
+    let comparisons: [(&str, Holds); 6] = [
+        ("==", |order| order == Some(Equal)),
+        ("!=", |order| order != Some(Equal)),
+        ("<", |order| order == Some(Less)),
+        ("<=", |order| matches!(order, Some(Less | Equal))),
+        (">", |order| order == Some(Greater)),
+        (">=", |order| matches!(order, Some(Greater | Equal))),
+    ];
+    for (name, holds) in comparisons {
+        engine
+            .register_fn(name, move |l: u64, r: i64| holds(Some(i128::from(l).cmp(&i128::from(r)))))
+            .register_fn(name, move |l: i64, r: u64| holds(Some(i128::from(l).cmp(&i128::from(r)))))
+            .register_fn(name, move |l: u64, r: f64| holds((l as f64).partial_cmp(&r)))
+            .register_fn(name, move |l: f64, r: u64| holds(l.partial_cmp(&(r as f64))));
+    }
 }
 
 fn text(context: &NativeCallContext, write: impl FnOnce(usize, &mut String)) -> ImmutableString {

@@ -65,6 +65,45 @@ fn expressions_give_values() {
     }
 }
 
+#[test]
+fn a_whole_number_of_64_bits_comes_back_as_it_is() {
+    let engine = engine();
+    for number in [u64::MAX, i64::MAX as u64 + 1, i64::MAX as u64] {
+        let scope = json!({"big": number, "all": [number, {"id": number}], "n": 5, "f": 0.5});
+        let gives = |text: &str| engine.evaluate(text, &scope);
+        for (text, expected) in [
+            ("big", json!(number)),
+            ("all", scope["all"].clone()),
+            ("all[1].id", json!(number)),
+            ("#{ id: big }", json!({"id": number})),
+            ("big.to_json()", json!(number.to_string())),
+            ("all.to_json()", json!(scope["all"].to_string())),
+            ("parse_json(all.to_json())", scope["all"].clone()),
+            ("big.to_string()", json!(number.to_string())),
+            ("`id ${big}`", json!(format!("id {number}"))),
+            ("\"id \" + big", json!(format!("id {number}"))),
+            ("big == parse_json(big.to_json()) && all == [big, #{ id: big }] && big in all", json!(true)),
+            ("big > n && n < big && big >= n && n <= big && big != n && n != big", json!(true)),
+            ("big < n || n > big || big <= n || n >= big || big == n || n == big", json!(false)),
+            ("big > f && f < big && big != f && !(big < f || f >= big || big == f)", json!(true)),
+        ] {
+            assert_eq!(gives(text), Ok(expected), "{text} of {number}");
+        }
+        assert_eq!(
+            engine.resolve(&json!({"a": "${{ big }}", "b": "x${{ big }}"}), &scope).unwrap(),
+            json!({
+                "a": number, "b": format!("x{number}")
+            })
+        );
+    }
+    // What has no exact answer is an error.
+    let scope = json!({"big": u64::MAX});
+    for text in ["big + 1", "1 + big", "big * 2", "-big"] {
+        let error = engine.evaluate(text, &scope).unwrap_err();
+        assert!(error.message.contains("above 9223372036854775807, which can only be compared"), "{text}: {error:?}");
+    }
+}
+
 /// Words of Rhai, and a few that people use as labels.
 const WORDS: [&str; 64] = [
     "module",

@@ -107,28 +107,27 @@ pub(crate) fn status(at: &str, value: &Value) -> Result<Status, Error> {
     }
 }
 
-/// The sender's fingerprint. Where there is none, or one that is too long or no text, which is noted, one that follows from
-/// the labels; text with other characters is no fingerprint of anybody's, and the alert is refused.
+/// The sender's fingerprint. Where there is none, or, which is noted, one that is too long, has other characters or is no
+/// text, one that follows from the labels.
 pub(crate) fn fingerprint(
     at: &str,
     value: Option<&Value>,
     labels: &BTreeMap<String, String>,
     notes: &mut Vec<String>,
-) -> Result<String, Error> {
+) -> String {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    let expected = format!("expected up to {} letters, digits, `-`, `_`, `.` and `:`", limits::FINGERPRINT_BYTES);
+    let fits = |text: &str| text.len() <= limits::FINGERPRINT_BYTES && text.bytes().all(legal);
     match value {
-        None | Some(Value::Null) => Ok(alarm::fingerprint(labels)),
-        Some(Value::String(text)) if text.is_empty() => Ok(alarm::fingerprint(labels)),
-        Some(Value::String(text)) if !text.bytes().all(legal) => {
-            Err(Error::new(at, expected).hint("leave it out: it is then worked out from the labels"))
-        }
-        Some(Value::String(text)) if text.len() <= limits::FINGERPRINT_BYTES => Ok(text.clone()),
+        None | Some(Value::Null) => {}
+        Some(Value::String(text)) if text.is_empty() => {}
+        Some(Value::String(text)) if fits(text) => return text.clone(),
         Some(_) => {
+            let expected =
+                format!("expected up to {} letters, digits, `-`, `_`, `.` and `:`", limits::FINGERPRINT_BYTES);
             notes.push(format!("{at}: worked out from the labels: {expected}"));
-            Ok(alarm::fingerprint(labels))
         }
     }
+    alarm::fingerprint(labels)
 }
 
 /// A time in RFC 3339. The year 1 is how Go, and so Alertmanager, writes that there is none.

@@ -20,6 +20,7 @@ mod fields;
 mod grafana;
 mod mend;
 mod read;
+mod twice;
 mod webhook;
 
 pub use alarm::{Alarm, Status};

@@ -12,6 +12,8 @@ use crate::Error;
 pub(crate) struct Mended {
     /// The body; in the place of each broken alert stands null.
     pub(crate) body: Value,
+    /// Its text.
+    pub(crate) text: Vec<u8>,
     /// What was wrong with the broken alerts and their text, by their place in the list.
     pub(crate) broken: Broken,
 }
@@ -42,7 +44,7 @@ pub(crate) fn mend(body: &[u8]) -> Option<Mended> {
     mended.extend(&body[alerts.last()?.end..]);
     let is_some_good = broken.len() < alerts.len();
     let body = serde_json::from_slice(&mended).ok().filter(|_| is_some_good)?;
-    Some(Mended { body, broken })
+    Some(Mended { body, text: mended, broken })
 }
 
 /// What is wrong with text that is no JSON, where `before` it other text stands.

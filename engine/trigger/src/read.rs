@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use runwright_core::{Timestamp as Received, Value};
 
 use crate::mend::{self, Broken};
+use crate::twice::Twice;
 use crate::{Alarm, Error, webhook};
 
 /// The bounds of a body.
@@ -90,6 +91,15 @@ pub struct Refused {
     pub alert: Value,
 }
 
+/// What is wrong with the text of a body and does not show in its value.
+#[derive(Debug)]
+pub(crate) struct Flaws {
+    /// Its alerts that are no JSON; null stands in their places.
+    pub(crate) broken: Broken,
+    /// Its keys that stand twice.
+    pub(crate) twice: Twice,
+}
+
 /// Takes a body apart, without knowing the time: an alert whose sender states no status counts as firing, whenever its
 /// `endsAt` is. Otherwise as [`read_at`].
 ///
@@ -118,14 +128,14 @@ fn take_apart(format: Format, body: &[u8], received: Option<Timestamp>) -> Resul
     }
     // Editors on Windows put a byte order mark in front.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let (body, broken) = match serde_json::from_slice(body) {
-        Ok(body) => (body, Broken::new()),
+    let (body, flaws) = match serde_json::from_slice(body) {
+        Ok(read) => (read, Flaws { broken: Broken::new(), twice: Twice::of(body) }),
         Err(error) => match mend::mend(body) {
-            Some(mended) => (mended.body, mended.broken),
+            Some(mended) => (mended.body, Flaws { broken: mended.broken, twice: Twice::of(&mended.text) }),
             None => return Err(mend::no_json("", &error)),
         },
     };
     match format {
-        Format::Alertmanager | Format::Grafana => webhook::parts(format, body, received, broken),
+        Format::Alertmanager | Format::Grafana => webhook::parts(format, body, received, flaws),
     }
 }

@@ -10,7 +10,8 @@ use runwright_core::{Map, Value};
 
 use crate::fields::{self, kind};
 use crate::mend::Broken;
-use crate::read::{Parts, Refused, limits};
+use crate::read::{Flaws, Parts, Refused, limits};
+use crate::twice::Twice;
 use crate::{Alarm, Error, Format, Status, grafana};
 
 /// What is known of a body beside its alerts.
@@ -22,14 +23,19 @@ struct Group<'a> {
     status: Option<&'a Value>,
     /// When it was received, where that is known.
     received: Option<Timestamp>,
+    twice: &'a Twice,
 }
 
-/// The parts of a body; in it null stands in the place of each alert that is broken.
-pub(crate) fn parts(format: Format, body: Value, received: Option<Timestamp>, broken: Broken) -> Result<Parts, Error> {
-    let bare = Group { format, list: "", status: None, received };
+/// What is said of a key that stands twice in one object.
+const TWICE: &str = "it stands there twice, and which one is meant is not known";
+
+/// The parts of a body.
+pub(crate) fn parts(format: Format, body: Value, received: Option<Timestamp>, flaws: Flaws) -> Result<Parts, Error> {
+    let Flaws { broken, twice } = flaws;
+    let bare = Group { format, list: "", status: None, received, twice: &twice };
     match body {
         Value::Array(alerts) => Ok(all(&bare, alerts, broken)),
-        Value::Object(body) if body.contains_key("alerts") => webhook(format, body, received, broken),
+        Value::Object(body) if body.contains_key("alerts") => webhook(bare, body, broken),
         Value::Object(alert) if alert.contains_key("labels") => Ok(all(&bare, vec![Value::Object(alert)], broken)),
         Value::Object(_) => Err(Error::new("", "there is neither `alerts` nor `labels` in it")
             .hint("send what Alertmanager's webhook sends, or one alert with `labels`")),
@@ -37,15 +43,19 @@ pub(crate) fn parts(format: Format, body: Value, received: Option<Timestamp>, br
     }
 }
 
-fn webhook(format: Format, mut body: Map, received: Option<Timestamp>, broken: Broken) -> Result<Parts, Error> {
-    let format = if grafana::sent(&body) { Format::Grafana } else { format };
+fn webhook(bare: Group<'_>, mut body: Map, broken: Broken) -> Result<Parts, Error> {
+    // Some of the alerts would be lost, or count as something else.
+    if let Some(key) = ["alerts", "status"].into_iter().find(|key| bare.twice.contains(key)) {
+        return Err(Error::new(key, TWICE).hint("send it once"));
+    }
+    let format = if grafana::sent(&body) { Format::Grafana } else { bare.format };
     let alerts = match body.remove("alerts") {
         Some(Value::Array(alerts)) => alerts,
         other => {
             return Err(Error::new("alerts", format!("expected a list, found {}", kind(&other.unwrap_or_default()))));
         }
     };
-    let group = Group { format, list: "alerts", status: body.get("status"), received };
+    let group = Group { format, list: "alerts", status: body.get("status"), ..bare };
     let mut parts = all(&group, alerts, broken);
     parts.warnings.extend(unknown_version(format, body.get("version")));
     if let Some(truncated) = body.get("truncatedAlerts").and_then(Value::as_u64).filter(|count| *count > 0) {
@@ -124,9 +134,16 @@ fn is_suppressed(alert: &Map) -> bool {
 /// One alert of a group.
 fn alarm(group: &Group<'_>, at: &str, alert: &Map) -> Result<Alarm, Error> {
     let path = |field: &str| if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
+    let once = |field: &str| group.twice.contains(&path(field)).then(|| path(field));
+    let label = group.twice.within(&path("labels")).map(str::to_owned);
+    if let Some(at) = label.or_else(|| ["labels", "status", "startsAt"].into_iter().find_map(once)) {
+        return Err(Error::new(at, TWICE).hint("send it once"));
+    }
     let source = if grafana::sent_alert(alert) { Format::Grafana } else { group.format };
     let labels = fields::labels(&path("labels"), alert.get("labels"))?;
-    let mut notes = Vec::new();
+    let others = ["annotations", "endsAt", "fingerprint"].into_iter().filter_map(once);
+    let others = others.chain(group.twice.within(&path("annotations")).map(str::to_owned));
+    let mut notes: Vec<String> = others.map(|at| format!("{at}: it stands there twice: the last is kept")).collect();
     let annotations = fields::annotations(&path("annotations"), alert.get("annotations"), &mut notes);
     let ends = fields::end(&path("endsAt"), alert.get("endsAt"), &mut notes);
     let is_over = ends.zip(group.received).is_some_and(|(ends, received)| ends <= received);
@@ -138,7 +155,7 @@ fn alarm(group: &Group<'_>, at: &str, alert: &Map) -> Result<Alarm, Error> {
         }
         Some(status) => fields::status(&path("status"), status)?,
     };
-    let fingerprint = fields::fingerprint(&path("fingerprint"), alert.get("fingerprint"), &labels, &mut notes)?;
+    let fingerprint = fields::fingerprint(&path("fingerprint"), alert.get("fingerprint"), &labels, &mut notes);
     let starts = fields::time(&path("startsAt"), alert.get("startsAt"))?;
     let id = starts.map_or_else(|| fingerprint.clone(), |starts| format!("{fingerprint}-{}", starts.as_second()));
     Ok(Alarm {

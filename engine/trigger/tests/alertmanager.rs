@@ -155,7 +155,6 @@ fn a_bad_alert_is_named_and_costs_the_others_nothing() {
         with("startsAt", json!("yesterday")),
         with("startsAt", json!("2026-08-04T10:00:00+25:00")),
         with("status", json!("FIRING")),
-        with("fingerprint", json!("../../etc/passwd")),
     ];
     for bad in &bad {
         let Parts { alarms, refused, .. } = parts(&webhook(&[alert("one"), bad.clone(), alert("two")])).unwrap();
@@ -177,7 +176,6 @@ fn a_bad_alert_is_named_and_costs_the_others_nothing() {
     alerts[9].startsAt: expected a time, found "yesterday"; times look like this: "2026-01-31T12:00:00Z"
     alerts[10].startsAt: expected a time, found "2026-08-04T10:00:00+25:00"; times look like this: "2026-01-31T12:00:00Z"
     alerts[11].status: expected "firing" or "resolved", found "FIRING"
-    alerts[12].fingerprint: expected up to 64 letters, digits, `-`, `_`, `.` and `:`; leave it out: it is then worked out from the labels
     "#);
 }
 
@@ -290,6 +288,8 @@ fn what_an_alert_can_do_without_is_left_out_and_noted() {
         with("endsAt", json!("9999-12-31T23:59:59Z")),
         with("fingerprint", json!("f".repeat(limits::FINGERPRINT_BYTES + 1))),
         with("fingerprint", json!(17)),
+        with("fingerprint", json!("../../etc/passwd")),
+        with("fingerprint", json!("c0ffee é")),
     ] {
         let mut alarm = alarms(&webhook(std::slice::from_ref(&bad))).remove(0);
         notes.append(&mut alarm.notes);
@@ -302,6 +302,8 @@ fn what_an_alert_can_do_without_is_left_out_and_noted() {
     alerts[0].endsAt: left out: expected a time, found a number
     alerts[0].endsAt: left out: expected a time, found "soon"
     alerts[0].endsAt: left out: expected a time, found "9999-12-31T23:59:59Z"
+    alerts[0].fingerprint: worked out from the labels: expected up to 64 letters, digits, `-`, `_`, `.` and `:`
+    alerts[0].fingerprint: worked out from the labels: expected up to 64 letters, digits, `-`, `_`, `.` and `:`
     alerts[0].fingerprint: worked out from the labels: expected up to 64 letters, digits, `-`, `_`, `.` and `:`
     alerts[0].fingerprint: worked out from the labels: expected up to 64 letters, digits, `-`, `_`, `.` and `:`
     "#);
@@ -371,4 +373,45 @@ fn without_a_status_an_end_that_has_passed_means_resolved() {
     assert_eq!(status(alert("A"), "2026-08-05T00:00:00Z"), Status::Firing);
     api["status"] = json!("firing");
     assert_eq!(status(api, "2026-08-05T00:00:00Z"), Status::Firing, "the sender states it");
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused_where_it_counts_and_noted_elsewhere() {
+    let alert = |labels: &str, more: &str| {
+        format!(r#"{{"labels": {{{labels}}}, "startsAt": "2026-08-04T10:00:00Z", "status": "firing"{more}}}"#)
+    };
+    let good = alert(r#""alertname": "A""#, "");
+    let noted = alert(
+        r#""alertname": "B""#,
+        r#", "annotations": {"s": "1", "s": "2"}, "fingerprint": "a", "fingerprint": "b""#,
+    );
+    let bad = [
+        alert(r#""alertname": "C", "vm": "web-1", "vm": "web-2""#, ""),
+        alert(r#""alertname": "C", "vm": "web-1", "vm": "web-1""#, ""),
+        alert(r#""alertname": "C""#, r#", "status": "resolved""#),
+        alert(r#""alertname": "C""#, r#", "startsAt": "2026-08-04T11:00:00Z""#),
+        alert(r#""alertname": "C""#, r#", "labels": {"alertname": "D"}"#),
+    ];
+    for (front, back, list) in [("{\"alerts\": [", "]}", "alerts"), ("[", "]", "")] {
+        // Also beside an alert that is no JSON.
+        for broken in ["", ", {\"labels\": NaN}"] {
+            let body = format!("{front}{good}, {noted}, {}{broken}{back}", bad.join(", "));
+            let Parts { alarms, refused, .. } = parts(&body).unwrap();
+            assert_eq!(alarms.iter().map(|alarm| alarm.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+            assert!(alarms[0].notes.is_empty());
+            let note = |path: &str| format!("{list}[1].{path}: it stands there twice: the last is kept");
+            assert_eq!(alarms[1].notes, [note("fingerprint"), note("annotations.s")]);
+            let told = refused.iter().take(bad.len()).map(|refused| refused.error.to_string()).collect::<Vec<_>>();
+            let twice = |path: &str| {
+                format!("{list}{path}: it stands there twice, and which one is meant is not known; send it once")
+            };
+            let paths = ["[2].labels.vm", "[3].labels.vm", "[4].status", "[5].startsAt", "[6].labels"];
+            assert_eq!(told, paths.map(twice));
+        }
+    }
+    let error = parts(&bad[0]).unwrap().refused.remove(0).error;
+    assert!(error.to_string().starts_with("labels.vm: it stands there twice"), "{error}");
+    // Half of the alerts would be lost in silence.
+    let error = parts(&format!(r#"{{"alerts": [{good}], "alerts": [{noted}]}}"#)).unwrap_err();
+    assert_eq!(error.to_string(), "alerts: it stands there twice, and which one is meant is not known; send it once");
 }

@@ -63,7 +63,17 @@ impl Target {
 
     /// Sends `request`; the status of an answer of success.
     pub(crate) fn send(&self, request: &http::Request) -> Result<u16> {
-        let response = request.send().map_err(|error| self.failure(error))?;
+        self.told(request.send())
+    }
+
+    /// What came of it: of an answer that broke off the status says so too.
+    fn told(&self, sent: std::result::Result<http::Response, http::Error>) -> Result<u16> {
+        let response = match sent {
+            Err(http::Error::BrokenOff { status, .. }) => {
+                http::Response { status, headers: Vec::new(), body: Vec::new() }
+            }
+            sent => sent.map_err(|error| self.failure(error))?,
+        };
         judge(&response)
     }
 
@@ -148,6 +158,19 @@ mod tests {
         ] {
             assert_eq!(kind(status), Err(expected), "{status}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_broke_off_says_what_its_status_says() {
+        let target = Target { url: "http://x/".into(), secret: None };
+        let told = |status| {
+            let broken = Err(http::Error::BrokenOff { status, why: format!("answered {status}, and broke off") });
+            target.told(broken).map_err(|error| error.kind())
+        };
+        assert_eq!((told(200), told(503)), (Ok(200), Err(ErrorKind::Transient)));
+        assert_eq!(told(404), Err(ErrorKind::Permanent));
+        let lost = target.told(Err(http::Error::Lost("reset".into())));
+        assert_eq!(lost.map_err(|error| error.kind()), Err(ErrorKind::UnknownOutcome));
     }
 
     #[test]

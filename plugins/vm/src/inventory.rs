@@ -24,6 +24,9 @@ struct Inventory {
 pub(crate) struct Vm {
     #[serde(skip)]
     pub(crate) name: String,
+    /// The disks of the other VMs, by VM.
+    #[serde(skip)]
+    others: BTreeMap<String, String>,
     /// The golden image that the disk is made from, unless a step names another of `images`.
     pub(crate) image: Option<Image>,
     /// Golden images by name.
@@ -148,9 +151,9 @@ fn qemu_img() -> String {
 impl Vm {
     /// The VM called `name`.
     pub(crate) fn find(name: &str, context: &Context) -> Result<Self> {
-        let mut inventory: Inventory = context.config()?;
-        let Some(entry) = inventory.vms.remove(name) else {
-            let names: Vec<_> = inventory.vms.into_keys().collect();
+        let Inventory { mut vms } = context.config()?;
+        let Some(entry) = vms.remove(name) else {
+            let names: Vec<_> = vms.into_keys().collect();
             let message = format!("there is no VM {name:?} in the inventory; it has {}", names.join(", "));
             return Err(Error::invalid_input(message).code("vm.not-in-inventory"));
         };
@@ -160,6 +163,8 @@ impl Vm {
         })?;
         name.clone_into(&mut vm.name);
         vm.check()?;
+        let disk = |vm: &Value| vm.get("disk")?.as_str().map(str::to_owned);
+        vm.others = vms.into_iter().filter_map(|(name, vm)| Some((name, disk(&vm)?))).collect();
         Ok(vm)
     }
 
@@ -189,6 +194,12 @@ impl Vm {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The disk of each VM of the inventory, with the VM's name: its own first.
+    pub(crate) fn disks(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.others.iter().map(|(name, disk)| (name.as_str(), disk.as_str()));
+        std::iter::once((self.name.as_str(), self.disk.as_str())).chain(others)
     }
 
     /// The file `name` beside the sockets.

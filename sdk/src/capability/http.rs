@@ -86,6 +86,7 @@ impl Request {
     fn failure(&self, error: wit::HttpError) -> Error {
         let safe = matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         let unsent = |why: &str| why.starts_with("could not connect: ");
+        let answered = |why: &str| why.strip_prefix("answered ")?.split_once(',')?.0.parse().ok();
         match error {
             wit::HttpError::Denied(why) => Error::Denied(why),
             wit::HttpError::Invalid(why) => Error::Invalid(why),
@@ -93,7 +94,10 @@ impl Request {
             wit::HttpError::TimedOut if safe => Error::TimedOut,
             wit::HttpError::Failed(why) if safe || unsent(&why) => Error::Failed(why),
             wit::HttpError::TimedOut => Error::Lost("no answer in time".into()),
-            wit::HttpError::Failed(why) => Error::Lost(why),
+            wit::HttpError::Failed(why) => match answered(&why) {
+                Some(status) => Error::BrokenOff { status, why },
+                None => Error::Lost(why),
+            },
         }
     }
 }
@@ -143,6 +147,13 @@ pub enum Error {
     TimedOut,
     /// No answer, to a request that changes nothing or was never sent.
     Failed(String),
+    /// An answer that broke off, to a request that may have done its work: its status is known.
+    BrokenOff {
+        /// The status, for example 200.
+        status: u16,
+        /// For people: the status, and how it broke off.
+        why: String,
+    },
     /// No answer to a request that may have arrived and done its work.
     Lost(String),
 }
@@ -154,7 +165,9 @@ impl fmt::Display for Error {
             Self::Invalid(why) => write!(f, "the request is not valid: {why}"),
             Self::TooLarge => f.write_str("the response is too large"),
             Self::TimedOut => f.write_str("no answer in time"),
+            Self::Failed(why) if why.starts_with("answered ") => f.write_str(why),
             Self::Failed(why) => write!(f, "no answer: {why}"),
+            Self::BrokenOff { why, .. } => write!(f, "the request arrived: it was {why}"),
             Self::Lost(why) => write!(f, "no answer, and the request may have arrived: {why}"),
         }
     }
@@ -171,7 +184,31 @@ impl From<Error> for crate::Error {
             Error::TooLarge => Self::partial(text).code("http.too-large"),
             Error::TimedOut => Self::transient(text).code("http.timed-out"),
             Error::Failed(_) => Self::transient(text).code("http.failed"),
+            // It arrived, so there is nothing to find out, only what its status says of it.
+            Error::BrokenOff { .. } => Self::partial(text).code("http.broken-off"),
             Error::Lost(_) => Self::unknown_outcome(text).code("http.lost"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn what_remains_of_a_failed_request_is_known_where_the_host_knows() {
+        let kind = |method: &str, why: &str| {
+            let error = Request::new(method, "http://x/").failure(wit::HttpError::Failed(why.into()));
+            crate::Error::from(error).kind()
+        };
+        for (why, post) in [
+            ("could not connect: no answer in time", ErrorKind::Transient),
+            ("answered 201, and broke off: reset", ErrorKind::Partial),
+            ("connection closed before message completed", ErrorKind::UnknownOutcome),
+            ("answered in tongues, and broke off", ErrorKind::UnknownOutcome),
+        ] {
+            assert_eq!((kind("POST", why), kind("GET", why)), (post, ErrorKind::Transient), "{why}");
         }
     }
 }

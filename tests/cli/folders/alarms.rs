@@ -121,15 +121,20 @@ fn an_alarm_that_is_written_slowly_is_waited_for() {
     let project = project();
     let served = serve(&project);
     let text = alarm("odd");
-    let mut file = OpenOptions::new().create(true).append(true).open(project.path("alarms/slow.json")).expect("a file");
     let mut served = served;
-    for part in text.as_bytes().chunks(20) {
-        served = served.wait_until("it is not whole", || {
-            fs::metadata(project.path("alarms/slow.json")).expect("it stays").len() == 0
-                || is_told(&project, &["alarms/slow.json", "its JSON ends too early"])
-        });
-        file.write_all(part).expect("it is written");
+    let write = |part: &[u8]| {
+        let file = OpenOptions::new().create(true).append(true).open(project.path("alarms/slow.json"));
+        file.and_then(|mut file| file.write_all(part)).expect("it is written");
+    };
+    // Whoever writes it closes it after each part.
+    let parts: Vec<&[u8]> = text.as_bytes().chunks(40).collect();
+    let (last, parts) = parts.split_last().expect("parts");
+    for part in parts {
+        write(part);
+        served = served
+            .wait_until("it is not whole", || is_told(&project, &["alarms/slow.json", "its JSON ends too early"]));
     }
+    write(last);
     served = served.wait_until("it is accepted", || entries(&project, "alarms/accepted") == 2);
     assert_eq!((ran(&project), problems(&project)), (vec!["odd".to_owned()], Vec::new()));
 

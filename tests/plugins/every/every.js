@@ -1,5 +1,7 @@
 // All that an action can answer.
 
+import secrets from "runwright:plugin/secrets@0.1.0";
+
 import { changed, Failure, isCancelled, plugin, progress, sleep } from "./runwright.js";
 
 function run({ say }, context) {
@@ -8,6 +10,7 @@ function run({ say }, context) {
     const said = [context.step, String(context.attempt), context.config.key, sleep(1) ? "True" : "", isCancelled() ? "" : "False"];
     return changed({ said }, "kept");
   }
+  if (say === "refused") secrets.get("none");
   if (say === "fault") throw new TypeError("odd");
   throw new Failure(say, "as asked", { code: "test.code", details: { a: 1 }, retryAfterMs: 1500 });
 }

@@ -1,5 +1,7 @@
 """All that an action can answer."""
 
+from wit_world.imports import secrets
+
 from runwright import NOT_HAPPENED, Action, CannotTell, Failure, Outcome, Plugin, is_cancelled, progress, sleep
 
 
@@ -8,6 +10,8 @@ def run(input, context):
     if input["say"] == "outcome":
         said = [context.step, str(context.attempt), context.config["key"], str(sleep(1)), str(is_cancelled())]
         return Outcome({"said": said}, changed=True, undo_data="kept")
+    if input["say"] == "refused":
+        secrets.get("none")
     if input["say"] == "fault":
         raise ValueError("odd")
     raise Failure(input["say"], "as asked", code="test.code", details={"a": 1}, retry_after_ms=1500)

@@ -1,5 +1,7 @@
 // All that an action can answer.
 
+import secrets from "runwright:plugin/secrets@0.1.0";
+
 import { action, changed, type Context, Failure, isCancelled, type Kind, type Outcome, plugin, progress, sleep } from "./runwright";
 
 interface Say {
@@ -13,6 +15,7 @@ function run({ say }: Say, context: Context): Outcome<object> {
     const said = [context.step, String(context.attempt), key, sleep(1) ? "True" : "", isCancelled() ? "" : "False"];
     return changed({ said }, "kept");
   }
+  if (say === "refused") secrets.get("none");
   if (say === "fault") throw new TypeError("odd");
   throw new Failure(say as Kind, "as asked", { code: "test.code", details: { a: 1 }, retryAfterMs: 1500 });
 }

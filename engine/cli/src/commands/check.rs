@@ -22,7 +22,7 @@ Examples:
   runwright check runbooks/ -o json
 
 All errors of all files are shown at once. The exit code is 3 if there is one: also where two files define a runbook of \
-the same name, or a folder can't be read. Copies that editors and sync tools leave are not checked, and a note says so.";
+the same name, a sync tool left the copy of a conflict, or a folder can't be read. Backups are not checked, and a note says so.";
 
 /// Check runbooks without running them
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,7 @@ struct Found {
     files: Vec<PathBuf>,
     /// Files that are not to be checked, with the reason.
     notes: Vec<Problem>,
-    /// Folders that can't be read.
+    /// Folders that can't be read, and copies of conflicts.
     problems: Vec<Problem>,
 }
 
@@ -106,6 +106,7 @@ impl Found {
         self.files.extend(listed.files);
         self.notes.extend(listed.left);
         self.problems.extend(listed.unread);
+        self.problems.extend(listed.conflicts);
     }
 }
 

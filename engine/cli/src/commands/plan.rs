@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use daemon::{Library, Settings, Workshop};
+use host::shown;
 use runwright_core::Runbook;
 
 use crate::inputs::Inputs;
@@ -36,7 +37,8 @@ impl Plan {
         let settings = context.settings()?;
         let workshop = Workshop::open(&settings).await?;
         let planned = async {
-            let runbook = runbook(source, &settings, &workshop)?;
+            let (runbook, warning) = runbook(source, &settings, &workshop)?;
+            warning.inspect(|warning| context.screen.remark(format!("warning: {warning}")));
             let inputs = daemon::inputs(&runbook, given)?;
             Preview::new(&settings, &workshop, runbook, inputs)
         };
@@ -47,14 +49,17 @@ impl Plan {
     }
 }
 
-/// The runbook, without errors.
-fn runbook(source: Source, settings: &Settings, workshop: &Workshop) -> Result<Arc<Runbook>, Error> {
-    match source {
-        Source::File { file, bytes } => Ok(Arc::new(workshop.runbook(&file, &bytes)?)),
+/// The runbook, without errors, and what may be meant otherwise in it.
+fn runbook(source: Source, settings: &Settings, workshop: &Workshop) -> Result<(Arc<Runbook>, Option<String>), Error> {
+    let (checked, file) = match source {
+        Source::File { file, bytes } => (workshop.runbook(&file, &bytes)?, file),
         Source::Name(name) => {
             let mut library = Library::new(&settings.runbooks);
             library.scan(&workshop.catalog(), &workshop.scripts, false);
-            Ok(library.find(&name, workshop)?.runbook)
+            let loaded = library.find(&name, workshop)?;
+            (loaded.checked, shown(&loaded.file))
         }
-    }
+    };
+    let warning = checked.warning(&file);
+    Ok((checked.runbook, warning))
 }

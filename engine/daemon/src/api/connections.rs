@@ -7,9 +7,11 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
+
+use super::socket::Socket;
 
 /// Connections at once. More wait until one of them ends.
 const CONNECTIONS_MAX: u32 = 256;
@@ -27,14 +29,14 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 
 /// Answers connections until `closing` is done; returns when those that there are have ended.
-pub(super) async fn serve(listener: UnixListener, router: Router, closing: impl Future<Output = ()>) {
+pub(super) async fn serve(mut socket: Socket, router: Router, closing: impl Future<Output = ()>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     let (close, closed) = watch::channel(());
     let accepting = async {
         loop {
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((stream, _)) => {
+            match socket.accept().await {
+                Ok(stream) => {
                     let (router, closed) = (router.clone(), closed.clone());
                     tokio::spawn(async move {
                         connection(stream, router, closed).await;
@@ -52,7 +54,7 @@ pub(super) async fn serve(listener: UnixListener, router: Router, closing: impl 
         () = accepting => {}
         () = closing => {}
     }
-    drop(close);
+    drop((socket, close));
     let _ = room.acquire_many(CONNECTIONS_MAX).await;
 }
 

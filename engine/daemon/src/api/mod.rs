@@ -1,5 +1,7 @@
 //! The API: HTTP/1.1 with JSON over the unix socket `STATE/api.sock`, which only the engine's user can open.
 //!
+//! A socket that somebody removes is made again within a second or two.
+//!
 //! It is answered by the engine that serves, or by that of a command such as `runwright run`, as long as it lasts: the status
 //! says which. The latter takes no alarms (409).
 //!
@@ -30,9 +32,11 @@ mod client;
 mod connections;
 mod request;
 mod server;
+mod socket;
 
 pub use client::Client;
-pub(crate) use server::{answer, listen};
+pub(crate) use server::answer;
+pub(crate) use socket::{Socket, SocketFile};
 
 use serde::{Deserialize, Serialize};
 

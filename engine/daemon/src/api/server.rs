@@ -1,8 +1,5 @@
 //! The serving side of the API.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-
 use axum::body::{Body, Bytes};
 use axum::extract::{Path as Segment, Query, State};
 use axum::http::{StatusCode, header};
@@ -13,11 +10,11 @@ use axum::{Json, Router};
 use futures_util::stream;
 use runwright_core::{By, Record, RunStatus};
 use serde::Deserialize;
-use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use trigger::Format;
 
 use super::request::{self, Named, Posted, Whole};
+use super::socket::Socket;
 use super::{ErrorBody, ErrorText, RunRef, connections};
 use crate::view::{
     Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, UnstartedAlarm,
@@ -31,19 +28,10 @@ static WATCHERS: Semaphore = Semaphore::const_new(192);
 /// When whoever was told that the engine is in trouble may try again, in seconds.
 const RETRY_AFTER_SECONDS: u16 = 5;
 
-/// Binds the API's socket. The caller holds the state directory, so a socket that is there is left over.
-pub(crate) fn listen(socket: &Path) -> Result<UnixListener, Error> {
-    let _ = std::fs::remove_file(socket);
-    let listener = UnixListener::bind(socket).map_err(|error| Error::io("listen on", socket, error))?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))
-        .map_err(|error| Error::io("protect", socket, error))?;
-    Ok(listener)
-}
-
 /// Answers requests until `closing` is done, then those that have begun.
 pub(crate) async fn answer(
     engine: Engine,
-    listener: UnixListener,
+    socket: Socket,
     closing: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let router = Router::new()
@@ -62,7 +50,7 @@ pub(crate) async fn answer(
         .layer(middleware::from_fn(request::to_its_end))
         .layer(middleware::map_response(request::in_one_form))
         .with_state(engine);
-    connections::serve(listener, router, closing).await;
+    connections::serve(socket, router, closing).await;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use notify::EventKind;
+use notify::event::{AccessKind, AccessMode, DataChange, ModifyKind};
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 
 use super::*;
@@ -35,20 +37,82 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
+/// Scans with patience until something is due, for at most 10 s.
+fn scan_until_due(folder: &mut Folder<Vec<u8>>) -> Due {
+    let began = Instant::now();
+    loop {
+        let scan = folder.scan(true);
+        if let Some(due) = scan.due.into_iter().next() {
+            return due;
+        }
+        assert!(scan.unsettled && began.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn a_file_is_due_once_it_has_settled_and_again_when_it_changed() {
     let (root, mut folder) = folder();
     fs::write(root.path().join("a.txt"), "1").unwrap();
-    let first = folder.scan(true);
-    assert!(first.due.is_empty() && first.unsettled, "it was written just now");
-    let second = folder.scan(true);
-    assert!(second.due.len() == 1 && !second.unsettled, "it did not change from scan to scan");
-    assert!(folder.learn(&second.due[0], Ok(b"1".to_vec())));
+    let written = Instant::now();
+    for _ in 0..2 {
+        let scan = folder.scan(true);
+        assert!((scan.due.is_empty() && scan.unsettled) || written.elapsed() >= SETTLED, "it was written just now");
+    }
+    let due = scan_until_due(&mut folder);
+    // Files have the time of the last tick.
+    assert!(written.elapsed() >= SETTLED - Duration::from_millis(20));
+    assert!(folder.learn(&due, Ok(b"1".to_vec())));
     assert!(folder.scan(true).due.is_empty());
     fs::write(root.path().join("a.txt"), "22").unwrap();
     assert_eq!(scan(&mut folder).0, ["a.txt"]);
     folder.forget_looks();
     assert_eq!(scan(&mut folder).0, ["a.txt"]);
+}
+
+#[test]
+fn a_file_that_somebody_has_open_is_not_due_until_it_is_closed() {
+    let (root, mut folder) = folder();
+    let path = root.path().join("a.txt");
+    fs::write(&path, "1").unwrap();
+    let heard = |kind: EventKind| folder.open().hear(&Ok(notify::Event::new(kind).add_path(path.clone())));
+    heard(EventKind::Modify(ModifyKind::Data(DataChange::Any)));
+    let settled = |folder: &mut Folder<Vec<u8>>| {
+        let known = folder.files.get_mut(&path).unwrap();
+        // As if the next scan came that much later.
+        known.seen = known.seen.map(|(look, since)| (look, since.checked_sub(OPEN_TOLD).unwrap()));
+        folder.scan(true)
+    };
+    folder.scan(true);
+    assert!(settled(&mut folder).due.is_empty());
+    assert_eq!(folder.problems(true)[0].problem, "is still open for writing: it is used once it is closed");
+    folder
+        .open()
+        .hear(&Ok(notify::Event::new(EventKind::Access(AccessKind::Close(AccessMode::Write))).add_path(path.clone())));
+    let due = settled(&mut folder).due;
+    assert!(due.len() == 1 && folder.learn(&due[0], Ok(b"1".to_vec())));
+    assert!(folder.problems(true).is_empty());
+}
+
+#[test]
+fn what_was_lost_of_the_events_holds_nothing_up_for_ever() {
+    let (root, mut folder) = folder();
+    let path = root.path().join("a.txt");
+    let modified =
+        || Ok(notify::Event::new(EventKind::Modify(ModifyKind::Data(DataChange::Any))).add_path(path.clone()));
+    let open = folder.open();
+    open.hear(&modified());
+    open.hear(&Ok(notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)));
+    assert!(!open.contains(&path), "some events were lost");
+    open.hear(&modified());
+    open.hear(&Err(notify::Error::generic("lost")));
+    assert!(!open.contains(&path));
+    open.hear(&modified());
+    fs::write(&path, "1").unwrap();
+    folder.scan(true);
+    let known = folder.files.get_mut(&path).unwrap();
+    known.seen = known.seen.map(|(look, since)| (look, since.checked_sub(OPEN_MAX).unwrap()));
+    assert_eq!(folder.scan(true).due.len(), 1, "its closing was not heard of");
 }
 
 #[test]

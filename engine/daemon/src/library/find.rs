@@ -1,7 +1,5 @@
 //! Which runbook a name means; and why none, where its file has errors.
 
-use std::sync::Arc;
-
 use host::shown;
 
 use super::{Library, Loaded, read};
@@ -29,10 +27,10 @@ impl Library {
             let file = shown(path);
             match read(&self.root, path) {
                 Ok(bytes) if is_meant || states(&bytes, name) => {
-                    let runbook = workshop.runbook(&file, &bytes)?;
+                    let checked = workshop.runbook(&file, &bytes)?;
                     // It was mended since the last look.
-                    if runbook.name == name {
-                        return Ok(Loaded { runbook: Arc::new(runbook), file: path.to_owned(), stale: false });
+                    if checked.runbook.name == name {
+                        return Ok(Loaded { checked, file: path.to_owned(), stale: false });
                     }
                 }
                 Err(Trouble::Unusable(problem) | Trouble::Unread(problem)) if is_meant => {

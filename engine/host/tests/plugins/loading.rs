@@ -57,6 +57,46 @@ async fn what_is_no_plugin_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_plugin_of_another_version_is_told_in_those_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new(Settings::new(folder.path().join("cache"))).unwrap();
+    let built = fs::read(dist("fixture")).unwrap();
+    // The same binary with other versions in its imports: names of the same length.
+    let skewed = |from: &[u8], to: &[u8]| {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = built.clone();
+        let found: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+        assert!(!found.is_empty(), "{}", String::from_utf8_lossy(from));
+        found.into_iter().for_each(|at| bytes[at..at + to.len()].copy_from_slice(to));
+        bytes
+    };
+    let path = folder.path().join("skewed.wasm");
+    for (from, to, told) in [
+        (
+            "runwright:plugin/log@0.1.0",
+            "runwright:plugin/log@0.8.0",
+            "it speaks contract 0.8, this engine 0.1: update the engine",
+        ),
+        (
+            "runwright:plugin/log@0.1.0",
+            "runwright:plugin/log@0.0.9",
+            "it speaks contract 0.0, this engine 0.1: build it again",
+        ),
+        ("runwright:plugin/actions@0.1.0", "runwright:plugin/actions@0.9.0", "it speaks contract 0.9, this engine 0.1"),
+        ("wasi:cli/environment@0.2", "wasi:cli/environment@0.9", "it is built for WASI 0.9 (wasi:cli/environment@0.9"),
+        ("wasi:cli/environment@", "wasi:cli/xnvironment@", "it imports wasi:cli/xnvironment@"),
+        ("runwright:plugin/log@", "runwright:plugin/lag@", "which this engine does not know yet: update the engine"),
+    ] {
+        fs::write(&path, skewed(from.as_bytes(), to.as_bytes())).unwrap();
+        let error = host.load(&path).await.unwrap_err();
+        assert!(matches!(error, Error::NoPlugin { .. }) && error.to_string().contains(told), "{told}: {error:?}");
+    }
+    // A newer patch is the same contract.
+    fs::write(&path, skewed(b"runwright:plugin/log@0.1.0", b"runwright:plugin/log@0.1.7")).unwrap();
+    assert_eq!(host.load(&path).await.unwrap().name, "fixture");
+}
+
+#[tokio::test]
 async fn input_is_checked_before_the_plugin_sees_it() {
     let bench = Bench::new().await;
     let wrong = bench.host.validate(bench.plugin, "echo", &json!({"valeu": 1})).unwrap_err();

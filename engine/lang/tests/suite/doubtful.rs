@@ -65,6 +65,111 @@ fn where_a_number_is_expected_only_padded_ones_are_doubted() {
 }
 
 #[test]
+fn what_an_expression_plainly_gives_must_fit_too() {
+    let with = |with: &str| {
+        told(&format!(
+            "name: x\ninputs: {{ s: {{ type: string }}, n: {{ type: integer }}, f: {{ type: number }}, b: {{ type: boolean }}, \
+             l: {{ type: list }}, m: {{ type: map }}, a-b: {{ type: integer }} }}\nsteps:\n  - id: a\n    uses: vm/tune\n    \
+             with: {{ {with} }}\n"
+        ))
+    };
+    for (wrong, expected) in [
+        ("vm: \"${{ 5 }}\"", "expected text, found `5`, which is a number"),
+        ("vm: \"${{ true }}\"", "expected text, found `true`, which is a boolean"),
+        (
+            "vm: \"${{ inputs.n }}\"",
+            "expected text, found `inputs.n`, which is a whole number; make text of it: ${{ inputs.n.to_string() }}",
+        ),
+        (
+            "vm: \"${{ inputs.b }}\"",
+            "expected text, found `inputs.b`, which is a boolean; make text of it: ${{ inputs.b.to_string() }}",
+        ),
+        (
+            "vm: \"${{ inputs.l }}\"",
+            "expected text, found `inputs.l`, which is a list; make text of it: ${{ inputs.l.to_json() }}",
+        ),
+        (
+            "vm: \"${{ inputs[\\\"a-b\\\"] }}\"",
+            "expected text, found `inputs[\"a-b\"]`, which is a whole number; make text of it: ${{ inputs[\"a-b\"].to_string() }}",
+        ),
+        ("cpus: \"${{ \\\"2\\\" }}\"", "expected a whole number, found `\"2\"`, which is text"),
+        (
+            "cpus: \"${{ inputs.s }}\"",
+            "expected a whole number, found `inputs.s`, which is text; make a number of it: ${{ parse_int(inputs.s) }}, or \
+             declare the input as `integer`",
+        ),
+        ("hot: \"${{ inputs.n }}\"", "expected a boolean, found `inputs.n`, which is a whole number"),
+        ("disks: \"${{ inputs.m }}\"", "expected a list, found `inputs.m`, which is a map"),
+        (
+            "labels: { zone: \"${{ inputs.n }}\" }",
+            "expected text, found `inputs.n`, which is a whole number; make text of it: ${{ inputs.n.to_string() }}",
+        ),
+    ] {
+        let text = if wrong.starts_with("vm:") { with(wrong) } else { with(&format!("vm: x, {wrong}")) };
+        assert!(text.contains(expected) && text.lines().count() == 1, "{wrong}: {text}");
+    }
+    for fine in [
+        "cpus: \"${{ inputs.n }}\"",
+        "cpus: \"${{ inputs.f }}\"",
+        "cpus: \"${{ inputs.n + 1 }}\"",
+        "cpus: \"${{ 2 }}\"",
+        "hot: \"${{ inputs.b }}\"",
+        "mode: \"${{ inputs.s }}\"",
+        "labels: \"${{ inputs.m }}\"",
+        "labels: { zone: \"x${{ inputs.n }}\" }",
+        "disks: \"${{ inputs.l }}\"",
+        "disks: [\"${{ inputs.m }}\"]",
+    ] {
+        assert_eq!(with(&format!("vm: x, {fine}")), "", "{fine}");
+    }
+}
+
+#[test]
+fn of_several_schemas_the_one_that_is_meant_says_what_is_wrong() {
+    let hook = |with: &str| told(&step(&format!("uses: http/hook\nwith: {{ {with} }}"))).replace("x.yaml:8:", "");
+    for (with, at, expected) in [
+        ("sign: { secret: 7 }", "7", "error: `sign.secret`: expected text, found a number; put it in quotes: \"7\""),
+        // Beside an expression too.
+        (
+            "sign: { header: \"${{ inputs.vm }}\", secret: true }",
+            "true",
+            "error: `sign.secret`: expected text, found a boolean; put it in quotes: \"true\"",
+        ),
+        ("sign: { header: x }", "header", "error: `sign` needs `secret`; add `secret: …`"),
+        ("sign: { secret: a, hedaer: x }", "hedaer", "error: `sign` has no `hedaer`; did you mean `header`?"),
+        ("sign: 5", "5", "error: `sign`: expected a map or null, found a number"),
+        (
+            "sort: oldset",
+            "oldset",
+            "error: `sort`: expected one of oldest, newest, found oldset; did you mean `oldest`?",
+        ),
+        ("sort: 5", "5", "error: `sort`: expected one of oldest, newest, found 5"),
+        (
+            "size: true",
+            "true",
+            "error: `size`: expected a whole number or text, found a boolean; put it in quotes: \"true\"",
+        ),
+        ("size: []", "[", "error: `size`: expected a whole number or text, found a list"),
+        ("either: { c: 1 }", "{ c", "error: `either`: {\"c\":1} is not valid under any of the schemas"),
+    ] {
+        let told = hook(with);
+        let column = "    with: { ".len() + with.find(at).expect("it is there") + 1;
+        assert!(told.starts_with(&format!("{column}: {expected}")) && told.lines().count() == 1, "{with}: {told}");
+    }
+    for fine in [
+        "sign: null",
+        "sign: { secret: a }",
+        "sign: \"${{ inputs.vm }}\"",
+        "sort: newest",
+        "sort: \"${{ inputs.vm }}\"",
+        "size: 5",
+        "size: \"${{ inputs.vm }}\"",
+    ] {
+        assert_eq!(hook(fine), "", "{fine}");
+    }
+}
+
+#[test]
 fn defaults_outputs_and_triggers_are_looked_at_too() {
     let runbook = |inputs: &str, on: &str, outputs: &str| {
         told(&format!(
@@ -111,6 +216,40 @@ fn characters_that_break_the_text_are_named_at_their_place() {
 }
 
 #[test]
+fn look_alikes_of_yamls_own_signs_are_named_where_they_broke_the_text() {
+    insta::assert_snapshot!(all(&[
+        "name\u{ff1a}x\nsteps:\n  - id: a\n    script: '1'\n",
+        "name: x\nsteps\u{ff1a}\n  - id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  - id\u{fe55} a\n    script: '1'\n",
+        "name: x\nsteps:\n  \u{ff0d} id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  \u{2022} id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  - { id: a\u{ff0c} script: '1' }\n",
+        "name: x\nsteps: \u{ff3b} { id: a, script: '1' } ]\n",
+        "name: x\nsteps:\n  - id: a\n    uses: vm/tune\n    with: \u{ff5b} vm: x }\n",
+        "name: x\n\u{ff03} a comment\nsteps:\n  - id: a\n    script: '1'\n",
+        "name: x\u{2028}steps:\n  - id: a\n    script: '1'\n",
+        "name: x\nsteps:\n  - id: a\u{2029}    script: '1'\n",
+        "name: x\nsteps:\n  - id: a\u{85}    script: '1'\n",
+        // A text of another language is not at fault.
+        "name: x\ndescription: \u{6ce8}\u{610f}\u{ff1a}x\u{ff0c}y: z\nsteps: []\n",
+    ]), @r#"
+    x.yaml:1:5: error: U+FF1A (fullwidth form) where a `:` is meant; it looks like `:`, which is U+003A: write that [character]
+    x.yaml:2:6: error: U+FF1A (fullwidth form) where a `:` is meant; it looks like `:`, which is U+003A: write that [character]
+    x.yaml:3:7: error: U+FE55 (small form) where a `:` is meant; it looks like `:`, which is U+003A: write that [character]
+    x.yaml:3:3: error: U+FF0D (fullwidth form) where a `-` is meant; it looks like `-`, which is U+002D: write that [character]
+    x.yaml:3:3: error: U+2022 (bullet) where a `-` is meant; it looks like `-`, which is U+002D: write that [character]
+    x.yaml:3:12: error: U+FF0C (fullwidth form) in a list or map on one line; it looks like `,`, which is U+002C: write that [character]
+    x.yaml:2:8: error: U+FF3B (fullwidth form) where a value is meant; it looks like `[`, which is U+005B: write that [character]
+    x.yaml:5:11: error: U+FF5B (fullwidth form) where a value is meant; it looks like `{`, which is U+007B: write that [character]
+    x.yaml:2:1: error: U+FF03 (fullwidth form) where a comment is meant; it looks like `#`, which is U+0023: write that [character]
+    x.yaml:1:8: error: U+2028 (line separator) where a line end is meant; YAML takes it for a part of the text: break the line there, or write a plain space [character]
+    x.yaml:3:10: error: U+2029 (paragraph separator) where a line end is meant; YAML takes it for a part of the text: break the line there, or write a plain space [character]
+    x.yaml:3:10: error: U+0085 (next line) where a line end is meant; YAML takes it for a part of the text: break the line there, or write a plain space [character]
+    x.yaml:2:20: error: a `:` where no key can be; check the indentation, or put text that contains `: ` in quotes [syntax]
+    "#);
+}
+
+#[test]
 fn names_that_are_not_what_they_look_like_are_explained() {
     let restart = "name: x\nsteps:\n  - id: rest\u{430}rt\n    script: '1'\n";
     insta::assert_snapshot!(rendered("x.yaml", restart.as_bytes()), @"
@@ -134,6 +273,10 @@ fn names_that_are_not_what_they_look_like_are_explained() {
             "at 4:6 stands U+0455 (cyrillic letter); it looks like `s`",
         ),
         ("name: x\nsteps:\n  - { id: a, uses: \"vm\u{2215}tune\" }\n", "at 3:23 stands U+2215"),
+        (
+            "name: x\nsteps:\n  - { id: a, script\u{ff1a} '1' }\n",
+            "at 3:20 stands U+FF1A (fullwidth form); it looks like `:`",
+        ),
         (&step("script: '1'\nif: steps.\u{430}.ran"), "U+0430 (cyrillic letter)"),
     ] {
         let told = told(text);
@@ -155,7 +298,30 @@ fn unseen_characters_in_texts_are_warned_of_where_they_stand_raw() {
         let told = tune(vm);
         assert!(told.contains(name) && told.contains("warning") && told.lines().count() == 1, "{told}");
     }
+    assert_eq!(
+        tune("'a\u{e0041}b'"),
+        "x.yaml:8:19: warning: U+E0041 (tag character) in this text; it can't be seen: remove it, or write it as \
+         \"\\U000E0041\" in double quotes"
+    );
+    for (vm, name) in [
+        ("'a\u{85}b'", "U+0085 (next line)"),
+        ("\"a\u{2028}b\"", "U+2028 (line separator)"),
+        ("a\u{2029}b", "U+2029 (paragraph separator)"),
+    ] {
+        let told = tune(vm);
+        let help = "YAML takes it for a part of the text: break the line there, or write a plain space";
+        assert_eq!(
+            told,
+            format!("x.yaml:8:{}: warning: {name} in this text; {help}", if vm.starts_with('a') { 18 } else { 19 })
+        );
+    }
+    for vm in ["\"\u{ff04}{{ inputs.vm }}\"", "\"\u{ff04}\u{ff5b}\u{ff5b} x\"", "'$\u{ff5b}{ x'"] {
+        let told = tune(vm);
+        assert!(told.contains("warning: U+FF") && told.lines().count() == 1, "{vm}: {told}");
+    }
     for fine in [
+        "'\u{ff04}5 \u{ff5b}x\u{ff5d}'",
+        "\"\\u2028\"",
         "\"\\u202Egnp.exe\"",
         "'a\u{a0}b'",
         "'\u{1f469}\u{200d}\u{1f4bb}'",
@@ -168,6 +334,24 @@ fn unseen_characters_in_texts_are_warned_of_where_they_stand_raw() {
     }
     // Files that are no runbooks are read as before.
     assert_eq!(lang::value("x.yaml", "a: 'b\u{200b}'".as_bytes(), &engine()), Ok(json!({"a": "b\u{200b}"})));
+}
+
+#[test]
+fn a_name_with_dashes_behind_a_dot_is_explained() {
+    let told = |expression: &str| told(&step(&format!("script: '1'\nif: '{expression}'")));
+    let minus = "`-` is minus; a name with dashes is read like this: ";
+    for (expression, help) in [
+        ("run.node-role == 1", format!("{minus}run[\"node-role\"]")),
+        ("inputs.vm?.labels.node-role-x == 1", format!("{minus}inputs.vm?.labels[\"node-role-x\"]")),
+        ("parse_json(\"{}\").node-role == 1", format!("{minus}…[\"node-role\"]")),
+        ("inputs.get(node-role) == 1", "`-` is minus; put the name in quotes: .get(\"node-role\")".to_owned()),
+    ] {
+        let told = told(expression);
+        assert!(told.contains(&format!("there is no `role` here; {help}")), "{expression}: {told}");
+    }
+    let other = told("inputs.vm - role == 1");
+    assert!(other.contains("there is no `role` here; there are: inputs, steps, run"), "{other}");
+    assert_eq!(told("inputs.get(\"node-role\") == 1"), "");
 }
 
 #[test]

@@ -50,6 +50,18 @@ pub(crate) fn catalog() -> Catalog {
     ];
     let http = vec![
         action("get", EffectClass::Read, json!({}), &[]),
+        action(
+            "hook",
+            EffectClass::Unsafe,
+            json!({
+                "sign": {"anyOf": [{"type": "object", "properties": {"secret": {"type": "string"}, "header": {"type": "string"}},
+                    "required": ["secret"], "additionalProperties": false}, {"type": "null"}]},
+                "sort": {"oneOf": [{"type": "string", "const": "oldest"}, {"type": "string", "const": "newest"}]},
+                "size": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+                "either": {"oneOf": [{"type": "object", "required": ["a"]}, {"type": "object", "required": ["b"]}]},
+            }),
+            &[],
+        ),
         action("post", EffectClass::Unsafe, json!({"json": {}, "mode": {"type": ["null", "string"]}}), &[]),
     ];
     let facts = |name: &str, actions| PluginFacts {

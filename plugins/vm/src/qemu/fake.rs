@@ -3,8 +3,10 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    os::unix::fs::PermissionsExt,
     os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex},
     thread,
 };
@@ -21,8 +23,28 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 }
 
 /// Removes the folder of a test that passed.
-pub(crate) fn remove(folder: impl AsRef<std::path::Path>) {
+pub(crate) fn remove(folder: impl AsRef<Path>) {
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// Makes a qcow2 image at `path`, on top of another one if one is given.
+pub(crate) fn image(path: &str, base: Option<&str>) {
+    let size = if base.is_none() { Some("1M") } else { None };
+    let base = base.map(|base| ["-F", "qcow2", "-b", base]).into_iter().flatten();
+    let words: Vec<_> = ["create", "-q", "-f", "qcow2"].into_iter().chain(base).chain([path]).chain(size).collect();
+    qemu_img(&words);
+}
+
+/// Calls the image tool, which must succeed.
+pub(crate) fn qemu_img(words: &[&str]) {
+    let output = Command::new("/usr/bin/qemu-img").args(words).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+}
+
+/// Writes a program that is this shell script.
+pub(crate) fn script(path: impl AsRef<Path>, text: &str) {
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// A QEMU of the VM `web1`, which has the snapshot `s1` with memory.
@@ -65,6 +87,10 @@ impl Fake {
     /// Its run state.
     pub(crate) fn status(&self) -> String {
         self.state.lock().unwrap().status.clone()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What changed it, in order.

@@ -5,6 +5,7 @@ pub(crate) mod command;
 mod content;
 #[cfg(all(test, unix))]
 pub(crate) mod fake;
+pub(crate) mod golden;
 pub(crate) mod image;
 pub(crate) mod mark;
 pub(crate) mod process;

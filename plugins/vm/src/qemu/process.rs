@@ -112,15 +112,25 @@ pub(crate) fn launch(vm: &Vm, mark: &Mark) -> Result<Qmp> {
     may_launch(vm)?;
     match image::disk(vm)? {
         image::Disk::Free => start(vm, mark, ENDED),
-        image::Disk::Locked => {
-            let message = format!("another process has {} open", vm.disk);
-            Err(Error::transient(message).code("vm.disk-in-use"))
-        }
+        image::Disk::Locked => Err(in_use(vm)),
         image::Disk::Unusable(why) => {
             let message = format!("{}: its disk can't be used: {why}", vm.name);
             Err(Error::permanent(message).code("vm.not-started"))
         }
     }
+}
+
+/// Refuses where another process than the VM's own QEMU, which was not found, has the disk: it would go on writing to it
+/// wherever it is moved.
+pub(crate) fn must_be_free(vm: &Vm, found: &Qemu) -> Result<()> {
+    match found {
+        Qemu::Absent if image::is_locked(vm)? => Err(in_use(vm)),
+        _ => Ok(()),
+    }
+}
+
+fn in_use(vm: &Vm) -> Error {
+    Error::transient(format!("another process has {} open", vm.disk)).code("vm.disk-in-use")
 }
 
 fn start(vm: &Vm, mark: &Mark, ended: Duration) -> Result<Qmp> {
@@ -265,7 +275,7 @@ pub(crate) fn wait_until_gone(vm: &Vm, ended: Ended, time: Duration) -> Result<b
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::fs;
 
     use runwright_sdk::{Context, ErrorKind};
 
@@ -279,11 +289,9 @@ mod tests {
         let mut vm = Vm::find("web1", &crate::inventory::tests::context()).unwrap();
         (vm.disk, vm.sockets, vm.qemu) = (path("disk.qcow2"), path(""), path("qemu"));
         (vm.kernel, vm.initrd) = (Some(path("kernel")), None);
-        fs::write(&vm.qemu, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&vm.qemu, fs::Permissions::from_mode(0o755)).unwrap();
+        fake::script(&vm.qemu, script);
         fs::write(path("kernel"), "kernel").unwrap();
-        let made = Command::new(&vm.qemu_img).args(["create", "-q", "-f", "qcow2", &vm.disk, "1M"]).run().unwrap();
-        assert!(made.success(), "{made:?}");
+        fake::image(&vm.disk, None);
         vm
     }
 

@@ -1,13 +1,13 @@
 //! The files of a reprovisioning, all in the folder of the disk, so that moving one is one step.
 
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 use runwright_sdk::{Context, Error, Result};
 
 use crate::{
     inventory::Vm,
     qemu::{
-        image::{self, Golden},
+        golden::{self, Golden},
         mark::plain,
     },
 };
@@ -49,12 +49,35 @@ pub(super) fn rename(from: &str, to: &str) -> Result<()> {
         .map_err(|error| Error::permanent(format!("could not move {from} to {to}: {error}")).code("vm.not-moved"))
 }
 
-/// Makes a new disk. Under another name first: a disk with the right name is a whole one.
-pub(super) fn make(vm: &Vm, golden: &Golden, context: &Context) -> Result<()> {
-    let new = format!("{}.new-{}", vm.disk, plain(context.key()));
-    if exists(&new) {
-        fs::remove_file(&new).map_err(|error| Error::permanent(format!("could not remove {new}: {error}")))?;
+/// The name that a new disk has until it takes the place of the old one.
+fn new(vm: &Vm, context: &Context) -> String {
+    format!("{}.new-{}", vm.disk, plain(context.key()))
+}
+
+/// Makes a new disk under a name of its own, and gives that. Where it can't be made and opened, nothing of it is left.
+pub(super) fn build(vm: &Vm, golden: &Golden, context: &Context) -> Result<String> {
+    let new = new(vm, context);
+    remove(&new)?;
+    match golden::overlay(vm, golden, &new) {
+        Ok(()) => Ok(new),
+        Err(error) => {
+            // What failed is the more important of both.
+            let _ = remove(&new);
+            Err(error)
+        }
     }
-    image::overlay(vm, golden, &new)?;
-    rename(&new, &vm.disk)
+}
+
+/// Removes a new disk that never took the old one's place.
+pub(super) fn remove_new(vm: &Vm, context: &Context) -> Result<()> {
+    remove(&new(vm, context))
+}
+
+fn remove(path: &str) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::permanent(format!("could not remove {path}: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

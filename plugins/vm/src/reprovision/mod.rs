@@ -2,9 +2,10 @@
 //!
 //! # After a crash
 //!
-//! Before anything is done, the step notes where the failed disk will lie: beside the disk, under the idempotency
-//! key, never over another file. From the note and from what lies where, a later attempt goes on with what is
-//! left to do; and a QEMU that was started on the new disk has the attempt's mark, so [`verify`] knows.
+//! The new disk is made first, under a name of its own, and opened: as long as that fails the VM keeps what it has. Then the
+//! step notes where the failed disk will lie: beside the disk, under the idempotency key, never over another file. From the
+//! note and from what lies where, a later attempt goes on with what is left to do; and a QEMU that was started on the new disk
+//! has the attempt's mark, so [`verify`] knows.
 
 mod disk;
 mod undo;
@@ -17,7 +18,7 @@ use serde_json::json;
 use crate::{
     inventory::{Image, Vm},
     qemu::{
-        image::{self, Golden},
+        golden,
         mark::Mark,
         process::{self, Qemu},
         wire::Fault,
@@ -65,52 +66,72 @@ pub(crate) struct Note {
     done: bool,
 }
 
+impl Note {
+    /// Whether the failed disk lies where it is kept, if there was one.
+    fn is_moved(&self) -> bool {
+        self.quarantine.as_ref().is_none_or(|quarantine| disk::exists(quarantine))
+    }
+}
+
 pub(crate) fn run(input: Input, context: &Context) -> Result<Outcome<Reprovisioned>> {
     let vm = Vm::find(&input.vm, context)?;
-    let golden = vm.golden(input.image.as_deref())?;
+    let image = vm.golden(input.image.as_deref())?;
     // Cut off: what is left is done now. A finished step that runs again is meant to.
     let begun = checkpoint::get::<Note>(NOTE)?.filter(|note| !note.done);
-    let ready = ready(&vm, golden, begun.is_some());
-    let (opened, found) = if begun.is_some() { ready.map_err(Error::after_effect)? } else { ready? };
-    let mut note = match begun {
-        Some(note) => note,
+    let ready = ready(&vm, image, begun.as_ref(), context);
+    let Ready { mut note, found, new } = if begun.is_some() { ready.map_err(Error::after_effect)? } else { ready? };
+    checkpoint::set(NOTE, &note)?;
+    act(&vm, found, new.as_deref(), &note, context)?;
+    note.done = true;
+    checkpoint::set(NOTE, &note).map_err(Error::after_effect)?;
+    answer(&vm, image, note)
+}
+
+/// What an attempt has before it touches anything of the VM.
+struct Ready {
+    note: Note,
+    /// The VM's QEMU, which may be ended.
+    found: Qemu,
+    /// The new disk, whole, under a name of its own; none: an attempt that was cut off had put it in its place.
+    new: Option<String>,
+}
+
+/// An image that can't be opened must not cost the VM its disk, nor a full disk of the host, another VM that needs its disk, a
+/// person who paused it, or a migration. One that was `begun` is brought to its end.
+fn ready(vm: &Vm, image: &Image, begun: Option<&Note>, context: &Context) -> Result<Ready> {
+    let golden = golden::golden(vm, image)?;
+    golden::must_be_nobody_elses(vm)?;
+    process::may_launch(vm)?;
+    let mut found = Qemu::find(vm)?;
+    if begun.is_none() || matches!(found, Qemu::Held(_)) {
+        found.may_end(vm)?;
+    }
+    let note = match begun {
+        Some(note) => note.clone(),
         None => Note {
             attempt: context.attempt(),
-            quarantine: disk::quarantine(&vm, context)?,
+            quarantine: disk::quarantine(vm, context)?,
             ran: !matches!(found, Qemu::Absent),
             done: false,
         },
     };
-    checkpoint::set(NOTE, &note)?;
-    act(&vm, &opened, found, &note, context)?;
-    note.done = true;
-    checkpoint::set(NOTE, &note).map_err(Error::after_effect)?;
-    answer(&vm, golden, note)
-}
-
-/// The golden image, opened, and the VM's QEMU, which may be ended: an image that can't be opened must not cost the VM its
-/// disk, nor a full disk of the host, a person who paused it, or a migration. One that was `begun` is brought to its end.
-fn ready(vm: &Vm, golden: &Image, begun: bool) -> Result<(Golden, Qemu)> {
-    let opened = image::golden(vm, golden)?;
-    process::may_launch(vm)?;
-    let mut found = Qemu::find(vm)?;
-    if !begun || matches!(found, Qemu::Held(_)) {
-        found.may_end(vm)?;
+    if !note.is_moved() {
+        process::must_be_free(vm, &found)?;
     }
-    Ok((opened, found))
+    let is_replaced = note.is_moved() && disk::exists(&vm.disk);
+    let new = if is_replaced { None } else { Some(disk::build(vm, &golden, context)?) };
+    Ok(Ready { note, found, new })
 }
 
-fn act(vm: &Vm, golden: &Golden, found: Qemu, note: &Note, context: &Context) -> Result<()> {
-    let moved = note.quarantine.as_ref().is_none_or(|quarantine| disk::exists(quarantine));
-    if let Some(quarantine) = note.quarantine.as_deref().filter(|_| !moved) {
+fn act(vm: &Vm, found: Qemu, new: Option<&str>, note: &Note, context: &Context) -> Result<()> {
+    if let Some(quarantine) = note.quarantine.as_deref().filter(|_| !note.is_moved()) {
         log::progress(10, "ending QEMU");
         process::end(vm, found)?;
         log::info!("keeping the failed disk of {} as {quarantine}", vm.name);
         disk::rename(&vm.disk, quarantine).map_err(Error::after_effect)?;
     }
-    if !disk::exists(&vm.disk) {
-        log::progress(40, "making the new disk");
-        disk::make(vm, golden, context).map_err(Error::after_effect)?;
+    if let Some(new) = new {
+        disk::rename(new, &vm.disk).map_err(Error::after_effect)?;
     }
     let mark = Mark::new("reprovision", context);
     match Qemu::find(vm).map_err(Error::after_effect)? {
@@ -142,7 +163,7 @@ pub(crate) fn verify(input: Input, context: &Context) -> Result<Verdict<Reprovis
 
 /// Whether the VM runs on the disk that this attempt made.
 fn is_up(vm: &Vm, note: &Note, context: &Context) -> Result<bool> {
-    if note.quarantine.as_ref().is_some_and(|quarantine| !disk::exists(quarantine)) {
+    if !note.is_moved() {
         return Ok(false);
     }
     match Qemu::find_late(vm)? {
@@ -163,3 +184,6 @@ pub(crate) fn plan(input: Input, context: &Context) -> Result<Preview> {
         .change(Change::new(ChangeKind::Execute, &vm.name, "QEMU ends and starts again"));
     Ok(preview.output(json!({"image": golden, "disk": vm.disk})))
 }
+
+#[cfg(test)]
+mod tests;

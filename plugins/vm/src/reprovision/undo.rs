@@ -34,6 +34,7 @@ pub(crate) fn undo(input: Input, data: Option<Note>, context: &Context) -> Resul
     if disk::exists(&quarantine) {
         bring_back(&vm, &quarantine)?;
     }
+    disk::remove_new(&vm, context)?;
     if ran && matches!(Qemu::find(&vm)?, Qemu::Absent) {
         process::launch(&vm, &Mark::new("undo", context))?;
     }
@@ -44,6 +45,7 @@ pub(crate) fn undo(input: Input, data: Option<Note>, context: &Context) -> Resul
 fn bring_back(vm: &Vm, quarantine: &str) -> Result<()> {
     let mut found = Qemu::find(vm)?;
     found.may_end(vm)?;
+    process::must_be_free(vm, &found)?;
     process::end(vm, found)?;
     if disk::exists(&vm.disk) {
         let replaced = format!("{quarantine}-replaced");

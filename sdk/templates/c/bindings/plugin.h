@@ -203,7 +203,8 @@ typedef struct runwright_plugin_http_http_error_t {
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_TIMED_OUT 2
 // A body is larger than it may be. The server may have acted.
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_TOO_LARGE 3
-// The connection could not be made, or broke. The text begins with `could not connect: ` where nothing was sent.
+// The connection could not be made, or broke. The text begins with `could not connect: ` where nothing was sent, and
+// with `answered `, the status and a comma where the answer began and did not come to its end.
 #define RUNWRIGHT_PLUGIN_HTTP_HTTP_ERROR_FAILED 4
 
 typedef struct {

@@ -128,7 +128,10 @@ const preview = ({ summary, changes = [], output }) => ({
 // An error as the engine knows it.
 function told(error) {
   if (!(error instanceof Failure)) {
-    return { tag: "unknown-outcome", val: { message: `a fault of the plugin: ${error}`, code: null, details: null } };
+    // What a capability refused did nothing. An action that had acted before catches that and throws `partial`.
+    const refused = error?.payload?.tag === "denied";
+    const message = refused ? (error.payload.val ?? "a capability was refused") : `a fault of the plugin: ${error}`;
+    return { tag: refused ? "denied" : "unknown-outcome", val: { message, code: null, details: null } };
   }
   if (error.kind === "cancelled") return { tag: "cancelled" };
   const details = error.details === undefined ? null : JSON.stringify(error.details);

@@ -194,7 +194,11 @@ const preview = ({ summary, changes = [], output }: Preview) => ({
 // An error as the engine knows it.
 function told(error: unknown) {
   if (!(error instanceof Failure)) {
-    return { tag: "unknown-outcome", val: { message: `a fault of the plugin: ${error}`, code: null, details: null } };
+    // What a capability refused did nothing. An action that had acted before catches that and throws `partial`.
+    const refusal = (error as { payload?: { tag?: string; val?: string } } | null)?.payload;
+    const refused = refusal?.tag === "denied";
+    const message = refused ? (refusal?.val ?? "a capability was refused") : `a fault of the plugin: ${error}`;
+    return { tag: refused ? "denied" : "unknown-outcome", val: { message, code: null, details: null } };
   }
   if (error.kind === "cancelled") return { tag: "cancelled" };
   const { code = null, details, retryAfterMs = null } = error.more;

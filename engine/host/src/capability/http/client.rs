@@ -6,14 +6,16 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response};
 use runwright_core::Digest;
 use tokio::task::spawn_blocking;
+use tower::util::MapResponseLayer;
 
 use crate::address::is_public;
 use crate::regular;
@@ -102,6 +104,7 @@ impl Clients {
             .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_MAX)
             .dns_resolver(Checked { private, lookup: Arc::clone(&self.lookup) })
+            .connector_layer(MapResponseLayer::new(count))
             .user_agent(concat!("runwright/", env!("CARGO_PKG_VERSION")));
         if let Some(pem) = pem {
             let wrong = |why: String| format!("the granted file of certificates cannot be used: {why}");
@@ -113,6 +116,34 @@ impl Clients {
         }
         client.build().map_err(|error| format!("the HTTP client could not be set up: {}", cause(&error)))
     }
+}
+
+/// The connections that were made for one request and the redirects that it followed. Before the first one is there, with
+/// its TLS, nothing was sent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Connections(Arc<AtomicUsize>);
+
+tokio::task_local! {
+    /// Those of the request in hand: the client makes a connection in the task that waits for it.
+    static MADE: Connections;
+}
+
+impl Connections {
+    pub(super) fn number(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sends the request and counts its connection.
+    pub(super) async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        MADE.scope(self.clone(), request.send()).await
+    }
+}
+
+/// Counts a connection that is there.
+fn count<C>(connection: C) -> C {
+    // There is no count where a client is only tried out.
+    let _ = MADE.try_with(|made| made.0.fetch_add(1, Ordering::Relaxed));
+    connection
 }
 
 async fn certificates(path: &Path) -> Result<Vec<u8>, String> {

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::client::{Clients, cause, was_private};
+use super::client::{Clients, Connections, cause, was_private};
 use super::rule::line;
 use super::{HEADER_BYTES_MAX, HEADERS_MAX};
 use crate::address::is_public;
@@ -19,6 +19,10 @@ use crate::limits::Limits;
 
 /// Requests of one call that are under way, with responses that are not read to their end.
 const REQUESTS_MAX: usize = 16;
+
+/// What the failure of a request begins with that was not sent, so that it may be tried again whatever it would have done:
+/// `sdk/wit` promises these words.
+pub(super) const UNCONNECTED: &str = "could not connect: ";
 
 /// Headers that go along when a redirect leads to another server. All others may be meant for the first one only.
 const PLAIN_HEADERS: [&str; 8] = [
@@ -93,17 +97,16 @@ impl Courier {
     }
 
     /// Sends `letter` and follows as many redirects as its grant says; every hop is checked as if the plugin had asked
-    /// for it. The head of the response is bounded, its body is not read.
-    pub(super) async fn send(&self, letter: Letter) -> Result<Response, Unsent> {
+    /// for it. The head of the response is bounded, its body is not read. Whoever gives up waiting knows by `made` whether
+    /// anything was sent.
+    pub(super) async fn send(&self, letter: Letter, made: &Connections) -> Result<Response, Unsent> {
         self.refusals.explain(None);
         let mut way = self.way(&letter.method, &letter.url)?;
         let most = way.redirects;
         let mut left = most;
         let mut letter = letter;
-        // Who sent nothing may try again whatever it wanted to send: `sdk/wit` promises these words.
-        let mut unconnected = "could not connect: ";
         loop {
-            let response = self.hop(&letter, &way, unconnected).await?;
+            let response = self.hop(&letter, &way, made).await?;
             let Some(next) = next(&letter, &response) else { return Ok(response) };
             if left == 0 {
                 let to = shown(&next.url);
@@ -116,30 +119,39 @@ impl Courier {
             left -= 1;
             way = self.way(&next.method, &next.url)?;
             letter = next;
-            unconnected = "";
         }
     }
 
-    async fn hop(&self, letter: &Letter, way: &Way, unconnected: &str) -> Result<Response, Unsent> {
+    /// What is told of a call that gave up waiting for its first answer: none of it was sent if no connection was `made`.
+    pub(super) fn gave_up(&self, method: &Method, made: &Connections) -> Option<String> {
+        let is_unsent = made.number() == 0;
+        if is_unsent && acts(method) {
+            self.refusals.came_to_nothing();
+        }
+        is_unsent.then(|| format!("{UNCONNECTED}no answer in time"))
+    }
+
+    async fn hop(&self, letter: &Letter, way: &Way, made: &Connections) -> Result<Response, Unsent> {
         let Letter { method, url, headers, body } = letter;
-        let client = self.clients.get(way.private, way.ca.as_deref()).await.map_err(Unsent::Failed)?;
-        let request = client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone());
-        // Before it is sent: who waits for it may give up at any time.
+        let before = made.number();
         let acts = acts(method);
         if acts {
+            // Before it is sent: who waits for it may give up at any time.
             self.refusals.acts();
         }
-        let response = request.send().await.map_err(|error| {
-            let private = was_private(&error);
-            if acts && (private || error.is_connect()) {
+        let failed = |why: String| {
+            if acts && made.number() == before {
                 self.refusals.came_to_nothing();
             }
-            match private {
-                true => Unsent::Denied(self.deny_private(method, url)),
-                // The URL may have a secret in its query.
-                false if error.is_connect() => Unsent::Failed(format!("{unconnected}{}", cause(&error.without_url()))),
-                false => Unsent::Failed(cause(&error.without_url())),
-            }
+            Unsent::Failed(if made.number() == 0 { format!("{UNCONNECTED}{why}") } else { why })
+        };
+        let client = self.clients.get(way.private, way.ca.as_deref()).await.map_err(failed)?;
+        let request = client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone());
+        let response = made.send(request).await.map_err(|error| {
+            let private = was_private(&error);
+            // The URL may have a secret in its query.
+            let failed = failed(cause(&error.without_url()));
+            if private { Unsent::Denied(self.deny_private(method, url)) } else { failed }
         })?;
         let headers = response.headers();
         let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();

@@ -6,17 +6,18 @@ mod courier;
 mod outgoing;
 mod rule;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 
 pub(crate) use client::Clients;
 #[cfg(test)]
 use client::Lookup;
-use client::cause;
+use client::{Connections, cause};
 pub(crate) use courier::Courier;
-use courier::{Letter, Unsent};
+use courier::{Letter, UNCONNECTED, Unsent};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use rule::Rule;
 
@@ -62,14 +63,19 @@ impl State {
             return Err(HttpError::Invalid(self.refusals.invalid(&why)));
         }
         let letter = parse(request).map_err(|why| HttpError::Invalid(self.refusals.invalid(&why)))?;
-        let exchange = async { receive(self.courier.send(letter).await?, &self.limits).await };
+        let (made, method, answered) = (Connections::default(), letter.method.clone(), OnceLock::new());
+        let exchange = async {
+            let response = self.courier.send(letter, &made).await?;
+            let _ = answered.set(response.status());
+            receive(response, &self.limits).await
+        };
         match self.ending.within(timeout, exchange).await {
             Ok(response) => response,
-            // The contract has these words for what was not sent.
-            Err(End::Unbegun) => {
-                Err(HttpError::Failed(format!("could not connect: {}", self.refusals.late("it was sent"))))
-            }
-            Err(End::Deadline | End::Timeout | End::Cancelled) => Err(HttpError::TimedOut),
+            Err(End::Unbegun) => Err(HttpError::Failed(format!("{UNCONNECTED}{}", self.refusals.late("it was sent")))),
+            Err(End::Deadline | End::Timeout | End::Cancelled) => Err(match answered.get() {
+                Some(status) => broken_off(*status, "the rest did not come in time"),
+                None => self.courier.gave_up(&method, &made).map_or(HttpError::TimedOut, HttpError::Failed),
+            }),
         }
     }
 }
@@ -119,18 +125,23 @@ fn parse(request: Request) -> Result<Letter, String> {
     Ok(Letter { method, url, headers, body: request.body.into() })
 }
 
+/// An answer that began and did not come to its end: what its status says is known. `sdk/wit` promises these words.
+fn broken_off(status: StatusCode, why: &str) -> HttpError {
+    HttpError::Failed(format!("answered {}, and broke off: {why}", status.as_u16()))
+}
+
 async fn receive(mut response: reqwest::Response, limits: &Limits) -> Result<Response, HttpError> {
-    let status = response.status().as_u16();
+    let status = response.status();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::Failed(cause(&error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken_off(status, &cause(&error)))? {
         if body.len() + chunk.len() > limits.body_bytes {
             return Err(HttpError::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Response { status, headers, body })
+    Ok(Response { status: status.as_u16(), headers, body })
 }
 
 #[cfg(test)]

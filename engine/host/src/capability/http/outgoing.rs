@@ -1,7 +1,7 @@
 //! `wasi:http/outgoing-handler`, for plugins whose language has a library for it: the same grants and the same way out.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,6 +12,7 @@ use hyper::{Request, Response};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::client::Connections;
 use super::courier::{Courier, Letter, Unsent};
 use super::{OWN_HEADERS, checked};
 use crate::ending::{End, Ending};
@@ -49,14 +50,19 @@ impl WasiHttpHooks for Outgoing {
             let head =
                 options.as_ref().and_then(|options| Some(options.connect_timeout? + options.first_byte_timeout?));
             let between = options.and_then(|options| options.between_bytes_timeout);
-            let sent =
-                async { courier.send(letter(request, courier.limits.body_bytes).await?).await.map_err(Error::from) };
+            let (made, method) = (Connections::default(), OnceLock::new());
+            let sent = async {
+                let letter = letter(request, courier.limits.body_bytes).await?;
+                let _ = method.set(letter.method.clone());
+                courier.send(letter, &made).await.map_err(Error::from)
+            };
             let response = ending.within(head, sent).await.map_err(|end| {
                 if end == End::Unbegun {
                     courier.refusals.late("it was sent");
                     return Error::ConnectionTimeout;
                 }
-                late(end)
+                let unsent = method.get().and_then(|method| courier.gave_up(method, &made));
+                if unsent.is_some() { Error::ConnectionTimeout } else { late(end) }
             })??;
             let bytes_max = courier.limits.body_bytes;
             Ok((incoming((response, turn), bytes_max, between, ending), Box::new(async { Ok(()) }) as _))

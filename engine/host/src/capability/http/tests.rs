@@ -47,12 +47,16 @@ fn answer(mut stream: TcpStream, seen: &Mutex<String>) {
         "/user" => "302 Found\r\nlocation: http://user@127.0.0.1/".to_owned(),
         away if away.starts_with("/away/") => format!("307 Away\r\nlocation: http://127.0.0.1:{}/other", &away[6..]),
         "/endless" => "200 OK\r\ntransfer-encoding: chunked".to_owned(),
+        "/cut" | "/stalled" => "201 Created".to_owned(),
         "/slow" => return thread::sleep(Duration::from_secs(2)),
         "/headers" => format!("200 OK\r\n{}a: b", "a: b\r\n".repeat(200)),
         _ => "418 Teapot\r\nx-own: \u{e4}".to_owned(),
     };
     write!(stream, "HTTP/1.1 {head}\r\n").ok();
-    if path == "/endless" {
+    if path == "/cut" || path == "/stalled" {
+        write!(stream, "content-length: 3\r\n\r\nok").ok();
+        thread::sleep(Duration::from_secs(if path == "/cut" { 0 } else { 2 }));
+    } else if path == "/endless" {
         let chunk = format!("3e8\r\n{}\r\n", "x".repeat(1000));
         write!(stream, "\r\n").ok();
         while stream.write_all(chunk.as_bytes()).is_ok() {}
@@ -168,6 +172,69 @@ async fn a_request_that_was_sent_may_have_changed_something_unless_it_only_reads
     }
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     assert_eq!(acts("POST", closed, "/pot").await, 0, "nobody was there");
+}
+
+/// A server that takes connections and never says a word.
+fn silent() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+#[tokio::test]
+async fn what_failed_before_there_was_a_connection_was_not_sent() {
+    let (_listener, port) = silent();
+    let closed = silent().1;
+    let failed = async |grant: &str, url: String| {
+        let mut state = bare(&format!("http = [{{ method = '*', private = true, {grant} }}]"), Arc::new(Silent));
+        let sent = state.send(Request { timeout_ms: Some(500), ..request("POST", url) }).await;
+        assert_eq!(state.refusals.take().acts, 0, "{sent:?}");
+        let Err(HttpError::Failed(why)) = sent else { panic!("{sent:?}") };
+        why
+    };
+    let tls = "url = 'https://127.0.0.1:*/*'";
+    assert_eq!(failed(tls, format!("https://127.0.0.1:{port}/")).await, "could not connect: no answer in time");
+    let refused = failed("url = 'http://127.0.0.1:*/*'", format!("http://127.0.0.1:{closed}/")).await;
+    assert!(refused.starts_with("could not connect: Connection refused"), "{refused}");
+    let ca = failed(&format!("{tls}, ca = '/no/such.pem'"), format!("https://127.0.0.1:{port}/")).await;
+    assert!(ca.starts_with("could not connect: the granted file of certificates"), "{ca}");
+    // With a connection nobody knows.
+    let asked = Request { timeout_ms: Some(500), ..request("POST", format!("http://127.0.0.1:{port}/")) };
+    let mut state = state();
+    assert!(matches!(state.send(asked).await, Err(HttpError::TimedOut)));
+    assert_eq!(state.refusals.take().acts, 1);
+}
+
+#[tokio::test]
+async fn of_an_answer_that_broke_off_the_status_is_known() {
+    let server = serve();
+    for (path, why) in
+        [("/cut", "end of file before message length reached"), ("/stalled", "the rest did not come in time")]
+    {
+        let asked = request("POST", format!("http://127.0.0.1:{}{path}", server.port));
+        let sent = state().send(Request { timeout_ms: Some(1_000), ..asked }).await;
+        let Err(HttpError::Failed(told)) = sent else { panic!("{path}: {sent:?}") };
+        assert_eq!(told, format!("answered 201, and broke off: {why}"));
+    }
+}
+
+#[tokio::test]
+async fn wasi_http_tells_what_was_not_sent_too() {
+    use http_body_util::{BodyExt, Empty};
+    use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
+    let (_listener, port) = silent();
+    let sent = async |scheme: &str| {
+        let grant = format!("http = [{{ method = '*', url = '{scheme}://127.0.0.1:*/*', private = true }}]");
+        let body = Empty::<bytes::Bytes>::new().map_err(|never| match never {}).boxed_unsync();
+        let request = hyper::Request::post(format!("{scheme}://127.0.0.1:{port}/")).body(body).unwrap();
+        let half = Some(Duration::from_millis(250));
+        let options = RequestOptions { connect_timeout: half, first_byte_timeout: half, ..RequestOptions::default() };
+        let mut state = bare(&grant, Arc::new(Silent));
+        let sent = state.outgoing.send_request(request, Some(options), Box::new(async { Ok(()) }));
+        std::pin::Pin::from(sent).await.err()
+    };
+    assert!(matches!(sent("https").await, Some(Error::ConnectionTimeout)));
+    assert!(matches!(sent("http").await, Some(Error::HttpResponseTimeout)));
 }
 
 /// Follows up to `redirects` from `from` to wherever the grant says.

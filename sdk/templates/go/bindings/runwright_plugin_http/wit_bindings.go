@@ -41,7 +41,8 @@ const (
 	HttpErrorTimedOut uint8 = 2
 	// A body is larger than it may be. The server may have acted.
 	HttpErrorTooLarge uint8 = 3
-	// The connection could not be made, or broke. The text begins with `could not connect: ` where nothing was sent.
+	// The connection could not be made, or broke. The text begins with `could not connect: ` where nothing was sent, and
+	// with `answered `, the status and a comma where the answer began and did not come to its end.
 	HttpErrorFailed uint8 = 4
 )
 
