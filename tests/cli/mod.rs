@@ -2,6 +2,7 @@
 
 mod alarm;
 mod api;
+mod approve;
 mod bad;
 mod beside;
 mod blocked;

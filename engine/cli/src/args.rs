@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{alarm, check, completions, doctor, journal, plan, plugin, run, runs, serve, settle, status};
+use crate::commands::{
+    alarm, approve, check, completions, doctor, journal, plan, plugin, run, runs, serve, settle, status,
+};
 use crate::screen::{Color, Format};
 use crate::{Context, Error, exit};
 
@@ -50,6 +52,7 @@ pub(crate) enum Command {
     Plan(plan::Plan),
     Check(check::Check),
     Runs(runs::Runs),
+    Approve(approve::Approve),
     Settle(settle::Settle),
     Serve(serve::Serve),
     Alarm(alarm::Alarm),
@@ -68,6 +71,7 @@ impl Command {
             Self::Plan(plan) => block_on(plan.run(context)),
             Self::Check(check) => block_on(check.run(context)),
             Self::Runs(runs) => block_on(runs.run(context)),
+            Self::Approve(approve) => block_on(approve.run(context)),
             Self::Settle(settle) => block_on(settle.run(context)),
             Self::Serve(serve) => block_on(serve.run(context)),
             Self::Alarm(alarm) => block_on(alarm.run(context)),

@@ -5,10 +5,10 @@ use std::path::Path;
 use daemon::{Access, Settings};
 use host::Limits;
 
+use crate::Error;
 use crate::args::Global;
 use crate::follow::hand_over;
 use crate::screen::Screen;
-use crate::{Error, person};
 
 /// What every command is given: the options that all share, and the screen.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Context {
 
     /// Who calls this.
     pub(crate) fn who(&self) -> String {
-        person::name()
+        daemon::person::name()
     }
 
     /// How this program is called so that it finds the same engine, for commands that people copy.

@@ -11,7 +11,7 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// A runbook, an input, a name or the configuration is wrong. Nothing was started.
 pub const INVALID: u8 = 3;
-/// The run is blocked: a person must decide, with `runwright settle`.
+/// The run is blocked: a person must decide, with `runwright approve` or `runwright settle`.
 pub const BLOCKED: u8 = 4;
 /// The run failed and what it did was taken back.
 pub const ROLLED_BACK: u8 = 5;
@@ -31,7 +31,7 @@ Exit codes:
    1  the run failed, a check found something wrong, or an alarm could not start what it calls for
    2  the command line is wrong
    3  a runbook, an input, a name or the configuration is wrong; nothing was started
-   4  the run is blocked: a person must decide, with `runwright settle`
+   4  the run is blocked: a person must decide, with `runwright approve` or `settle`
    5  the run was rolled back
    6  the run was cancelled
    7  only a part of what was sent was taken

@@ -13,7 +13,6 @@ mod follow;
 mod human;
 mod inputs;
 mod log;
-mod person;
 mod preview;
 mod runbook;
 mod screen;

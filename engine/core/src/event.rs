@@ -131,6 +131,21 @@ pub enum Event {
         /// Who and why.
         by: By,
     },
+    /// A person answered a step that asks for approval.
+    Approval {
+        /// The step.
+        step: String,
+        /// Whether they approve.
+        yes: bool,
+        /// Who and why.
+        by: By,
+    },
+    /// A step took all the time that it may; without a name, the run.
+    TimedOut {
+        /// The step.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        step: String,
+    },
     /// A person asked the run to stop.
     CancelRequested {
         /// Who and why.
@@ -182,6 +197,16 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// The person who asked; none where no person did.
+    pub fn requester(&self) -> Option<&str> {
+        match self {
+            Self::Person { by } => Some(by.person()),
+            Self::Alarm { .. } => None,
+        }
+    }
+}
+
 /// Who asked, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
@@ -190,6 +215,13 @@ pub struct By {
     /// Why, in their words; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+}
+
+impl By {
+    /// The person, whichever account they used: `alice` where who asked is `alice as root`.
+    pub fn person(&self) -> &str {
+        self.who.split_once(" as ").map_or(&self.who, |(person, _)| person)
+    }
 }
 
 /// Doing or undoing.
@@ -286,6 +318,11 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether it says nothing about the world: the engine or the plugin would not even try.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Denied | Self::InvalidInput)
+    }
+
     /// The word for it in files and output.
     pub const fn as_str(self) -> &'static str {
         match self {

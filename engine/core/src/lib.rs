@@ -30,9 +30,10 @@ pub use event::{
 pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
 pub use recovery::{Recovery, recovery};
-pub use run::{Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Run, ScriptCall, StepRun, StepState};
+pub use run::{Approver, Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Run, ScriptCall, StepRun, StepState};
 pub use runbook::{
-    Input, InputKind, Lock, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work,
+    Input, InputKind, Limit, Lock, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Trigger,
+    Until, Work,
 };
 pub use time::Timestamp;
 

@@ -26,6 +26,9 @@ pub struct Runbook {
     /// The lock that a run holds while it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// How long a run may take, from when it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
     /// The steps in their order; ids are unique.
     pub steps: Vec<Arc<Step>>,
     /// What a run gives back when it succeeded.
@@ -57,7 +60,7 @@ impl Runbook {
                 let used = match work {
                     Work::Action { action, .. } => std::slice::from_ref(action),
                     Work::Script { acts, .. } => acts,
-                    Work::Wait { .. } | Work::Group { .. } | Work::Each { .. } => &[],
+                    Work::Wait { .. } | Work::Approve { .. } | Work::Group { .. } | Work::Each { .. } => &[],
                 };
                 for action in used {
                     if !names.contains(&action) {
@@ -79,6 +82,16 @@ impl Runbook {
         }
         all
     }
+}
+
+/// How long a run may take, and what follows when it takes longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Limit {
+    /// Milliseconds.
+    pub ms: u64,
+    /// What follows: as after a step that failed.
+    pub on_failure: OnFailure,
 }
 
 /// A lock: runs with the same key run one at a time.
@@ -194,6 +207,10 @@ pub struct Step {
     pub work: Work,
     /// Milliseconds that one attempt may take.
     pub timeout_ms: u64,
+    /// Milliseconds that one attempt of a step that holds steps, or that people approve, may take; without it they have the
+    /// time that they need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_ms: Option<u64>,
     /// When and how often to try again.
     pub retry: Retry,
     /// What a failure means for the run.
@@ -223,14 +240,14 @@ impl Step {
     /// Milliseconds that one attempt may take where the step says nothing.
     pub const DEFAULT_TIMEOUT_MS: u64 = 5 * 60 * 1000;
 
-    /// The steps in it: of a group its own, of a for-each those for an item and those between waves.
+    /// The steps in it: of a group its own and its rescue, of a for-each those for an item and those between waves.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Self> {
-        let (steps, each): (&[Arc<Self>], _) = match &self.work {
-            Work::Group { steps, .. } => (steps, None),
-            Work::Each { body, between, .. } => (&[], Some(std::iter::once(body).chain(between))),
-            _ => (&[], None),
+        let (steps, body, more): (&[Arc<Self>], _, _) = match &self.work {
+            Work::Group { steps, rescue, .. } => (steps, None, rescue.as_ref()),
+            Work::Each { body, between, .. } => (&[], Some(body), between.as_ref()),
+            _ => (&[], None, None),
         };
-        steps.iter().chain(each.into_iter().flatten()).map(|step| &**step)
+        steps.iter().chain(body).chain(more).map(|step| &**step)
     }
 
     /// What is called in this direction. An action's own undo is a call of the same action.
@@ -248,6 +265,7 @@ impl Step {
             condition: None,
             work,
             timeout_ms: Self::DEFAULT_TIMEOUT_MS,
+            limit_ms: None,
             retry: Retry::default(),
             on_failure: OnFailure::Stop,
             on_unknown: OnUnknown::default(),
@@ -286,6 +304,22 @@ pub enum Work {
         /// A duration, for example `5m`, with expressions.
         time: String,
     },
+    /// Waits until people say yes, or one says no.
+    Approve {
+        /// What they are asked, with expressions.
+        message: String,
+        /// The role that they must have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// How many must say yes.
+        quorum: u32,
+        /// Whether who asked for the run may not approve it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        not_requester: bool,
+        /// What follows when nobody answers in time.
+        #[serde(default)]
+        on_timeout: OnTimeout,
+    },
     /// Does the steps in it, one after the other or side by side.
     Group {
         /// The steps in their order; ids are unique.
@@ -296,6 +330,9 @@ pub enum Work {
         /// Whether the first failure stops the others.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         fail_fast: bool,
+        /// A group: what is done when one of the steps failed; its end is then the end of all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rescue: Option<Arc<Step>>,
     },
     /// Does the same for each item of a list.
     Each {
@@ -316,6 +353,17 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         between: Option<Arc<Step>>,
     },
+}
+
+/// What follows when people who are asked do not answer in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnTimeout {
+    /// The step fails.
+    #[default]
+    Fail,
+    /// It counts as approved.
+    Approve,
 }
 
 /// So many of the items, or a share of all of them.
@@ -347,12 +395,18 @@ impl Share {
 }
 
 impl Work {
+    /// Does these steps one after the other.
+    pub const fn group(steps: Vec<Arc<Step>>) -> Self {
+        Self::Group { steps, at_once: None, fail_fast: false, rescue: None }
+    }
+
     /// The word for its kind: the key that says so in a runbook.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Action { .. } => "uses",
             Self::Script { .. } => "script",
             Self::Wait { .. } => "wait",
+            Self::Approve { .. } => "approve",
             Self::Group { at_once: None, .. } => "steps",
             Self::Group { .. } => "parallel",
             Self::Each { .. } => "for-each",
@@ -446,8 +500,7 @@ impl OnFailure {
 
     /// What it comes to for a failure of this kind, in a step that `always` runs or not.
     pub(crate) fn after(self, kind: FailureKind, always: bool) -> Self {
-        let refused = matches!(kind, FailureKind::Denied | FailureKind::InvalidInput);
-        if self == Self::Continue && refused && !always { Self::Stop } else { self }
+        if self == Self::Continue && kind.is_refusal() && !always { Self::Stop } else { self }
     }
 }
 

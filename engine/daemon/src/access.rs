@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use crate::api::{self, Client, Socket, SocketFile};
 use crate::engine::{LOCK_LOOK, PATIENCE};
 use crate::view::{
-    Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale, UnstartedAlarm,
-    UnstartedRequest, find_run,
+    Accepted, ApproveRequest, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale,
+    UnstartedAlarm, UnstartedRequest, find_run,
 };
-use crate::{Engine, Error, Settings};
+use crate::{Engine, Error, Settings, person};
 
 /// How long an engine that ends waits for answers that are under way.
 const LINGER: Duration = Duration::from_millis(500);
@@ -175,6 +175,17 @@ impl Access {
                 Ok(own.engine.driver().settle(run, step, settlement, by).await?)
             }
             Self::There(client) => client.settle(run, &request).await,
+        }
+    }
+
+    /// Answers a step that asks for approval.
+    pub async fn approve(&self, run: RunId, request: ApproveRequest) -> Result<(), Error> {
+        match self {
+            Self::Here(own) => {
+                let ApproveRequest { step, yes, by } = request;
+                own.engine.approve(run, step, yes, By { who: person::here(&by.who), ..by }).await
+            }
+            Self::There(client) => client.approve(run, &request).await,
         }
     }
 

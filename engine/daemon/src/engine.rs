@@ -7,14 +7,14 @@ use std::time::Duration;
 use driver::{Admission, Driver, Hosted, Progress, SystemClock};
 use host::shown;
 use journal::{Journal, Memory, SledJournal};
-use runwright_core::{Cause, Record, RunId, RunStatus, Timestamp};
+use runwright_core::{By, Cause, Record, RunId, RunStatus, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::intake::{Candidate, Intake};
 use crate::library::{Library, Loaded, Shared};
 use crate::view::{Listed, Problem, Question, RunView, RunbookRef, StartRequest, Started, StatusView, Tale};
-use crate::{Error, Settings, Workshop, workshop};
+use crate::{Error, Settings, Workshop, person, workshop};
 
 /// How long an engine waits for a state directory that another process holds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -117,6 +117,19 @@ impl Engine {
                 opened => return Ok(Self { serves: true, ..opened? }),
             }
         }
+    }
+
+    /// Answers a step that asks for approval, for somebody who may.
+    pub(crate) async fn approve(&self, run: RunId, step: String, yes: bool, by: By) -> Result<(), Error> {
+        let state = self.driver.load(run)?;
+        if let Some(role) = state.approver(&step).and_then(|approver| approver.role) {
+            let members = self.settings.roles.get(role);
+            if !members.is_some_and(|members| person::is_among(members, by.person())) {
+                let (who, is_known) = (by.who, members.is_some_and(|members| !members.is_empty()));
+                return Err(Error::MayNotApprove { who, step, role: role.to_owned(), is_known });
+            }
+        }
+        Ok(self.driver.approve(run, step, yes, by).await?)
     }
 
     /// The engine of a command takes no alarms: their runs would have nobody who goes on with them.

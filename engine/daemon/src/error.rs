@@ -10,6 +10,18 @@ use runwright_core::Failure;
 /// Why the engine could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A step asks for the approval of people with a role that this one does not have.
+    #[error("{who} may not approve step {step:?}: it asks for the role {role:?}, {}", lacks(*.is_known))]
+    MayNotApprove {
+        /// Who tried.
+        who: String,
+        /// The step.
+        step: String,
+        /// The role.
+        role: String,
+        /// Whether anybody has it.
+        is_known: bool,
+    },
     /// A file of the configuration has errors.
     #[error("{} can't be used: {} found", shown(path), count(diagnostics.len()))]
     Settings {
@@ -155,6 +167,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Remote { hint, .. } => hint.clone(),
+            Self::MayNotApprove { role, is_known: false, .. } => {
+                Some(format!("add it to `[roles]` in runwright.toml, for example {role} = [\"alice\", \"@oncall\"]"))
+            }
             Self::NotServing { .. } => Some("start one with `runwright serve`".to_owned()),
             Self::Inputs { missing, .. } if !missing.is_empty() => {
                 let given: Vec<String> = missing.iter().map(|name| format!("-i {name}=…")).collect();
@@ -167,4 +182,8 @@ impl Error {
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { what, path: path.into(), source }
     }
+}
+
+const fn lacks(is_known: bool) -> &'static str {
+    if is_known { "which they do not have" } else { "which nobody has" }
 }

@@ -19,6 +19,7 @@ mod library;
 mod listing;
 mod look;
 mod names;
+pub mod person;
 mod plugin_lock;
 mod plugins;
 mod registry;

@@ -25,6 +25,9 @@ use crate::Error;
 /// [registry]
 /// public-key = "RWQ..."        # pulled plugins must be signed by this minisign key
 ///
+/// [roles]
+/// approver = ["alice", "@oncall"]   # who may approve what asks for this role: users, and groups with an @
+///
 /// [plugin.vm]
 /// config-file = "inventory.yaml"
 /// [plugin.vm.grants]           # what the plugin may reach; nothing else
@@ -52,6 +55,8 @@ pub struct Settings {
     pub grace: Duration,
     /// For how long runs that are over are kept; for ever where there is none.
     pub keep: Option<Duration>,
+    /// Who may approve what asks for a role: users, and groups with an `@` before them.
+    pub roles: BTreeMap<String, Vec<String>>,
     /// The minisign key that must have signed plugins that are pulled.
     pub public_key: Option<String>,
 }
@@ -73,6 +78,7 @@ struct File {
     grace: u32,
     keep_days: Option<NonZeroU32>,
     registry: RegistryTable,
+    roles: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,6 +99,7 @@ impl Default for File {
             grace: 10,
             keep_days: None,
             registry: RegistryTable::default(),
+            roles: BTreeMap::new(),
         }
     }
 }
@@ -189,6 +196,7 @@ impl Settings {
             grace: Duration::from_secs(file.grace.into()),
             keep: file.keep_days.map(|days| DAY * days.get()),
             public_key: file.registry.public_key,
+            roles: file.roles,
         }
     }
 

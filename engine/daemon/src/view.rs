@@ -110,7 +110,7 @@ fn is_interrupted(status: RunStatus, live: bool) -> bool {
 pub struct StepView {
     /// Its path: its id, with those of the steps around it.
     pub id: String,
-    /// `uses`, `script`, `wait`, `steps`, `parallel` or `for-each`.
+    /// `uses`, `script`, `wait`, `approve`, `steps`, `parallel` or `for-each`.
     #[serde(default)]
     pub kind: String,
     /// The word for its state. Where the calls of a script were to be taken back, it is what became of that.
@@ -145,8 +145,11 @@ pub struct StepView {
 pub struct Decision {
     /// Whether it is about doing it or about undoing it.
     pub about: Direction,
-    /// What they can say became of it, of `done`, `failed`, `retry` and `undo`.
+    /// What they can say became of it, of `done`, `failed`, `retry` and `undo`; of an approval `yes` and `no`.
     pub choices: Vec<String>,
+    /// Whether they are asked to approve it, and not what became of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
 }
 
 impl RunView {
@@ -203,6 +206,10 @@ impl StepView {
 
 impl Decision {
     fn of(run: &Run, step: &Step, state: &StepRun) -> Option<Self> {
+        if state.is_asking() {
+            let choices = ["yes", "no"].map(str::to_owned).to_vec();
+            return Some(Self { about: Direction::Forward, choices, approval: true });
+        }
         let of_calls = || {
             let is_script = matches!(step.work, Work::Script { .. });
             let mut calls = run.children(&state.path).filter(|_| is_script);
@@ -211,7 +218,7 @@ impl Decision {
         let about = state.state.asks().or_else(of_calls)?;
         let undo = about == Direction::Forward && run.has_undo(step);
         let choices = ["done", "failed", "retry"].into_iter().chain(undo.then_some("undo"));
-        Some(Self { about, choices: choices.map(str::to_owned).collect() })
+        Some(Self { about, choices: choices.map(str::to_owned).collect(), approval: false })
     }
 }
 
@@ -250,12 +257,25 @@ fn note(run: &Run, state: &StepRun) -> Option<String> {
         }
         StepState::Active(Attempt { phase: Phase::Waiting { .. }, .. }) => Some("waits for its next attempt".into()),
         StepState::Active(Attempt { phase: Phase::Sleeping { .. }, .. }) => Some("waits for its time".into()),
+        StepState::Active(Attempt { phase: Phase::Asking { .. }, .. }) => Some(asked(run, state)),
         StepState::UndoFailed { accepted: true } => Some("not taken back: a person decided to leave it so".into()),
-        StepState::Active(Attempt { phase: Phase::Inside, .. }) => {
+        StepState::Active(Attempt { phase: Phase::Inside { .. }, .. }) => {
             run.items(&state.path).map(|items| items.to_string())
         }
         _ => None,
     }
+}
+
+/// What people are asked to approve, and who may.
+fn asked(run: &Run, state: &StepRun) -> String {
+    let message = state.input.as_ref().and_then(|input| input.get("message")?.as_str()).unwrap_or_default();
+    let Some(approver) = run.approver(&state.path) else { return message.to_owned() };
+    let mut who: Vec<String> = approver.role.map(|role| format!("role {role}")).into_iter().collect();
+    who.extend(approver.not.map(|person| format!("not {person}, who asked for the run")));
+    if approver.quorum > 1 {
+        who.push(format!("{} of {} said yes", state.approvals.len(), approver.quorum));
+    }
+    if who.is_empty() { message.to_owned() } else { format!("{message} ({})", who.join("; ")) }
 }
 
 /// Something that a watched run tells, from its first record on.
@@ -331,8 +351,11 @@ pub struct Question {
     pub step: String,
     /// Why they are asked.
     pub why: String,
-    /// What they can say became of it.
+    /// What they can say became of it; of an approval `yes` and `no`.
     pub choices: Vec<String>,
+    /// Whether they are asked to approve it, and not what became of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
 }
 
 impl RunView {
@@ -341,7 +364,13 @@ impl RunView {
         let question = |step: &StepView, decide: &Decision| {
             let stuck = step.steps.iter().find(|call| call.decide.is_some());
             let why = stuck.unwrap_or(step).why();
-            Question { run: self.run, step: step.id.clone(), why, choices: decide.choices.clone() }
+            Question {
+                run: self.run,
+                step: step.id.clone(),
+                why,
+                choices: decide.choices.clone(),
+                approval: decide.approval,
+            }
         };
         self.asking().map(|(step, decide)| question(step, decide)).collect()
     }
@@ -482,6 +511,18 @@ pub struct SettleRequest {
     /// The decision.
     pub settlement: runwright_core::Settlement,
     /// Who decides, and why.
+    pub by: runwright_core::By,
+}
+
+/// What `POST /v1/runs/RUN/approve` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ApproveRequest {
+    /// The step.
+    pub step: String,
+    /// Whether they approve.
+    pub yes: bool,
+    /// Who answers, and why. Where the system knows who logged in, that counts.
     pub by: runwright_core::By,
 }
 

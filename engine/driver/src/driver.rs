@@ -181,6 +181,12 @@ impl Driver {
         }
     }
 
+    /// Answers a step that asks for approval. Durable when this returns. Whether `by` has the role that the step asks for, the
+    /// caller has found out.
+    pub async fn approve(&self, run: RunId, step: String, yes: bool, by: By) -> Result<(), Error> {
+        self.command(run, Command::Approve { step, yes, by }).await
+    }
+
     /// Decides what became of a step whose outcome is unknown or whose undo failed. Durable when this returns.
     pub async fn settle(&self, run: RunId, step: String, settlement: Settlement, by: By) -> Result<(), Error> {
         self.command(run, Command::Settle { step, settlement, by }).await

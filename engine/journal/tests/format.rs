@@ -41,6 +41,8 @@ fn kind(event: &Event) -> &'static str {
         Event::Interrupted { .. } => "interrupted",
         Event::Verified { .. } => "verified",
         Event::Settled { .. } => "settled",
+        Event::Approval { .. } => "approval",
+        Event::TimedOut { .. } => "timed-out",
         Event::CancelRequested { .. } => "cancel-requested",
         Event::RollbackRequested { .. } => "rollback-requested",
         Event::Finished { .. } => "finished",
@@ -55,7 +57,7 @@ fn every_event_reads_and_writes_as_it_always_did() {
         assert_eq!(serde_json::to_string(&event).unwrap(), line);
         kinds.insert(kind(&event));
     }
-    assert_eq!(kinds.len(), 13, "{kinds:?}");
+    assert_eq!(kinds.len(), 15, "{kinds:?}");
 }
 
 #[test]

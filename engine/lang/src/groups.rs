@@ -15,7 +15,13 @@ use crate::scope::Scope;
 const OF_EACH: [&str; 4] = ["as", "waves", "max-failures", "between"];
 
 /// Keys of calls, which steps that hold steps do not make.
-const OF_CALLS: [&str; 5] = ["with", "timeout", "retry", "on-unknown", "idempotent"];
+const OF_CALLS: [&str; 3] = ["with", "on-unknown", "idempotent"];
+
+/// What a group has and one in waves has not: an item is tried again by a group in its steps.
+const NOT_OF_EACH: [&str; 3] = ["fail-fast", "rescue", "retry"];
+
+/// Kinds of step that may have steps to mend their failure.
+const HAVE_RESCUE: [&str; 2] = ["steps", "parallel"];
 
 /// Items at work at the same time, at most.
 const AT_ONCE: RangeInclusive<u32> = 1..=1_000;
@@ -31,7 +37,8 @@ impl Check<'_> {
     ) -> Option<Work> {
         self.without(fields, &OF_CALLS, "a group of steps");
         let steps = self.inner(entry, on_failure, scope, true)?;
-        Some(Work::Group { steps, at_once: None, fail_fast: false })
+        let rescue = self.rescue(fields, &steps, on_failure, scope)?;
+        Some(Work::Group { steps, at_once: None, fail_fast: false, rescue })
     }
 
     /// The work of a step with `parallel`.
@@ -47,7 +54,29 @@ impl Check<'_> {
         let at_once = find(fields, "at-once").map(|field| self.integer(&field.value, AT_ONCE));
         let fail_fast = find(fields, "fail-fast").and_then(|field| self.boolean(&field.value)).unwrap_or(false);
         let all = u32::try_from(steps.len()).unwrap_or(u32::MAX).max(1);
-        Some(Work::Group { steps, at_once: Some(at_once.unwrap_or(Some(all))?), fail_fast })
+        let rescue = self.rescue(fields, &steps, on_failure, scope)?;
+        Some(Work::Group { steps, at_once: Some(at_once.unwrap_or(Some(all))?), fail_fast, rescue })
+    }
+
+    /// The steps that mend what a group's failure left, if it has any; they see the group's steps. The outer nothing: they
+    /// are wrong.
+    #[expect(clippy::option_option, reason = "no rescue, and one that is wrong, are two things")]
+    fn rescue(
+        &mut self,
+        fields: &[Entry],
+        steps: &[Arc<Step>],
+        on_failure: OnFailure,
+        scope: Scope,
+    ) -> Option<Option<Arc<Step>>> {
+        let Some(field) = find(fields, "rescue") else { return Some(None) };
+        if steps.iter().any(|step| step.id == "rescue") {
+            let error = self.error("duplicate-step", field.at.clone(), "there is a step `rescue` in the group already");
+            error.help("give that step another id");
+            return None;
+        }
+        let seen: Vec<&str> = scope.before().iter().copied().chain(steps.iter().map(|step| step.id.as_str())).collect();
+        let rescue = self.inner(field, on_failure, scope.inside(&seen, seen.len()), true)?;
+        Some(Some(Arc::new(Step::new("rescue", Work::group(rescue)))))
     }
 
     /// The work of a step with `for-each`.
@@ -60,7 +89,7 @@ impl Check<'_> {
         scope: Scope,
     ) -> Option<Work> {
         self.without(fields, &OF_CALLS, "a `for-each`");
-        self.without(fields, &["fail-fast"], "a `for-each`");
+        self.without(fields, &NOT_OF_EACH, "a `for-each`");
         self.items(&entry.value, scope);
         let field = |key| find(fields, key);
         let name = match field("as") {
@@ -89,7 +118,7 @@ impl Check<'_> {
             let error = self.error("bad-value", field.at.clone(), "`between` stands between waves, and there are none");
             error.help("add `waves`, for example `waves: [1, 10%, 100%]`");
         }
-        let group = |steps| Arc::new(Step::new("", Work::Group { steps, at_once: None, fail_fast: false }));
+        let group = |steps| Arc::new(Step::new("", Work::group(steps)));
         Some(Work::Each {
             items: entry.value.value(),
             name: name?,
@@ -111,6 +140,9 @@ impl Check<'_> {
             let of = match entry.key.as_str() {
                 "at-once" if !is_parallel => "`parallel` or `for-each`",
                 "fail-fast" if !is_parallel => "`parallel`",
+                "rescue" if !kinds.iter().any(|kind| HAVE_RESCUE.contains(&kind.key.as_str())) => {
+                    "`steps` or `parallel`"
+                }
                 key if OF_EACH.contains(&key) => "`for-each`",
                 _ => continue,
             };

@@ -14,6 +14,7 @@
 
 mod action;
 mod acts;
+mod approve;
 mod characters;
 mod check;
 mod diagnostic;

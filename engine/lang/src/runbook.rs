@@ -1,6 +1,6 @@
 //! The runbook as a whole.
 
-use runwright_core::{Map, OnFailure, Runbook, Value};
+use runwright_core::{Limit, Map, OnFailure, Runbook, Value};
 
 use crate::check::{Check, Keys, find, short};
 use crate::limits;
@@ -9,8 +9,8 @@ use crate::scope::Scope;
 
 const KEYS: Keys = Keys {
     of: "a runbook",
-    known: &["name", "description", "inputs", "on", "lock", "on-failure", "steps", "outputs"],
-    later: &["silence", "throttle", "undo", "schedule", "timeout", "defaults", "max-parallel"],
+    known: &["name", "description", "inputs", "on", "lock", "timeout", "on-failure", "steps", "outputs"],
+    later: &["silence", "throttle", "undo", "schedule", "defaults", "max-parallel"],
 };
 
 impl Check<'_> {
@@ -31,6 +31,8 @@ impl Check<'_> {
         let lock = find(fields, "lock").and_then(|field| self.lock(&field.value, &declared));
         let stop = [("stop", OnFailure::Stop), ("rollback", OnFailure::Rollback)];
         let on_failure = find(fields, "on-failure").and_then(|field| self.choice(&field.value, &stop));
+        let limit = find(fields, "timeout").and_then(|field| self.duration(&field.value));
+        let limit = limit.map(|ms| Limit { ms, on_failure: on_failure.unwrap_or(OnFailure::Stop) });
         let steps = self.list(root, fields);
         let ids: Vec<&str> = steps.iter().map(|step| id(step).unwrap_or_default()).collect();
         let known = |before| Scope::Run { inputs: &declared, steps: &ids, before, output: false, items: &[], depth: 0 };
@@ -46,6 +48,7 @@ impl Check<'_> {
             inputs,
             on,
             lock,
+            limit,
             steps: checked.into_iter().map(std::sync::Arc::new).collect(),
             outputs: outputs.unwrap_or_default(),
         };

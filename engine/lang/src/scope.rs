@@ -28,7 +28,8 @@ pub(crate) enum Scope<'s> {
     Alarm,
 }
 
-const STEP_FIELDS: [&str; 8] = ["ran", "succeeded", "failed", "skipped", "outcome", "output", "error", "attempts"];
+const STEP_FIELDS: [&str; 9] =
+    ["ran", "succeeded", "failed", "skipped", "rescued", "outcome", "output", "error", "attempts"];
 const RUN_FIELDS: [&str; 2] = ["id", "name"];
 const ALARM_FIELDS: [&str; 12] = [
     "name",

@@ -26,6 +26,8 @@ const KEYS: Keys = Keys {
         "max-failures",
         "between",
         "fail-fast",
+        "rescue",
+        "approve",
         "timeout",
         "retry",
         "on-failure",
@@ -35,16 +37,16 @@ const KEYS: Keys = Keys {
         "undo",
         "point-of-no-return",
     ],
-    later: &["approve", "runbook", "rescue", "lock", "silence", "name"],
+    later: &["runbook", "lock", "silence", "name"],
 };
 
 const RETRY: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
 
 /// The kinds of step.
-const KINDS: [&str; 7] = ["for-each", "uses", "script", "wait", "wait-until", "steps", "parallel"];
+const KINDS: [&str; 8] = ["for-each", "uses", "script", "wait", "wait-until", "approve", "steps", "parallel"];
 
-/// The kinds of step that a later version will know: nothing more needs saying of them.
-const LATER_KINDS: [&str; 2] = ["approve", "runbook"];
+/// The kind of step that a later version will know: nothing more needs saying of it.
+const LATER_KIND: &str = "runbook";
 
 /// What a step does, and what its kind says of how.
 pub(crate) struct Doing {
@@ -52,6 +54,8 @@ pub(crate) struct Doing {
     pub(crate) until: Option<Until>,
     /// The timeout, where it is not the step's own.
     pub(crate) timeout_ms: Option<u64>,
+    /// The time that all of it may take, where that is not the step's `timeout`.
+    pub(crate) limit_ms: Option<u64>,
 }
 
 impl Check<'_> {
@@ -83,7 +87,7 @@ impl Check<'_> {
         let choices = [("ask", OnUnknown::Ask), ("retry", OnUnknown::Retry), ("fail", OnUnknown::Fail)];
         let on_unknown = field("on-unknown").map_or(Some(OnUnknown::Ask), |value| self.choice(value, &choices));
         let read = std::mem::replace(&mut self.steps_read, read_around);
-        let Doing { work, until, timeout_ms } = doing?;
+        let Doing { work, until, timeout_ms, limit_ms } = doing?;
         if let Some(undo) = find(fields, "undo")
             && goes_back(&work)
         {
@@ -94,6 +98,7 @@ impl Check<'_> {
         if on_unknown == Some(OnUnknown::Retry) && !idempotent {
             self.repeatable(fields, &work);
         }
+        let limit_ms = limit_ms.or(timeout.filter(|_| has_limit(&work)));
         let timeout_ms =
             timeout_ms.or(timeout).or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
         let (id, on_failure, on_unknown) = (id?, on_failure?, on_unknown?);
@@ -103,6 +108,7 @@ impl Check<'_> {
             condition,
             work,
             timeout_ms,
+            limit_ms,
             retry,
             on_failure,
             on_unknown,
@@ -141,7 +147,7 @@ impl Check<'_> {
         if !is_each {
             self.only_for_each(fields, &kinds);
         }
-        let plain = |work| Doing { work, until: None, timeout_ms: None };
+        let plain = |work| Doing { work, until: None, timeout_ms: None, limit_ms: None };
         match kinds.as_slice() {
             [first, second, ..] => {
                 let message = format!("a step has `{}` or `{}`, not both", first.key, second.key);
@@ -155,15 +161,17 @@ impl Check<'_> {
                 "steps" => self.group(fields, kind, on_failure, scope).map(plain),
                 "parallel" => self.parallel(fields, kind, on_failure, scope).map(plain),
                 "for-each" => self.for_each(node, fields, kind, on_failure, scope).map(plain),
+                "approve" => self.approve(fields, kind, scope),
                 _ => self.wait_until(fields, kind, scope),
             },
             [] => {
                 let meant = |entry: &Entry| {
-                    LATER_KINDS.contains(&entry.key.as_str())
+                    entry.key == LATER_KIND
                         || closest(&entry.key, KEYS.known.iter().copied()).is_some_and(|key| KINDS.contains(&key))
                 };
                 if !fields.iter().any(meant) {
-                    let message = "the step has none of `uses`, `script`, `wait`, `wait-until`, `steps`, `parallel` and `for-each`";
+                    let (last, others) = KINDS.split_last().unwrap_or((&"", &[]));
+                    let message = format!("the step has none of `{}` and `{last}`", others.join("`, `"));
                     let error = self.error("missing-key", first(node), message);
                     error.help("name an action, for example `uses: vm/restart`");
                 }
@@ -249,6 +257,11 @@ impl Check<'_> {
         let Work::Action { action, .. } = work else { return None };
         self.catalog?.get(action)?.defaults.as_ref()?.get("timeout-ms")?.as_u64().filter(|ms| *ms > 0)
     }
+}
+
+/// Whether a `timeout` bounds all of it, and not a call.
+const fn has_limit(work: &Work) -> bool {
+    matches!(work, Work::Group { .. } | Work::Each { .. } | Work::Approve { .. })
 }
 
 /// Whether a list in it would take itself back.

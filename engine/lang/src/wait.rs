@@ -28,7 +28,7 @@ impl Check<'_> {
             None => drop(self.duration(node)?),
         }
         let work = Work::Wait { time: node.text()?.to_owned() };
-        Some(Doing { work, until: None, timeout_ms: Some(WAIT_TIMEOUT_MS) })
+        Some(Doing { work, until: None, timeout_ms: Some(WAIT_TIMEOUT_MS), limit_ms: None })
     }
 
     /// The work of a step with `wait-until`: an action that reads is called until a condition on its output holds.
@@ -69,7 +69,7 @@ impl Check<'_> {
             }
         };
         let until = Until { condition: condition?, every_ms: every_ms? };
-        Some(Doing { work: work?, until: Some(until), timeout_ms })
+        Some(Doing { work: work?, until: Some(until), timeout_ms, limit_ms: None })
     }
 
     /// The call that is repeated.

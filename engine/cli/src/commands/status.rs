@@ -113,6 +113,7 @@ fn text(context: &Context, status: &StatusView) -> Vec<String> {
 
 /// What a person is asked, and how they say it.
 fn question(question: &Question) -> Vec<String> {
-    let Question { run, step, why, choices } = question;
-    vec![format!("settle {run} {step} {}", choices.join("|")), clean(why)]
+    let Question { run, step, why, choices, approval } = question;
+    let command = if *approval { "approve" } else { "settle" };
+    vec![format!("{command} {run} {step} {}", choices.join("|")), clean(why)]
 }

@@ -139,6 +139,12 @@ fn decision(run: RunId, step: &StepView, decide: &Decision, itself: &str) -> Vec
         lines.push(format!("  {}: not all that its script did could be taken back", step.id));
         lines.extend(stuck.iter().map(|call| format!("    {}: {}", call.id, clean(&call.why()))));
     }
+    if decide.approval {
+        let choice = |word: &String| format!("    {itself} approve {run} {} {word}", step.id);
+        lines.push("  answer it with one of:".to_owned());
+        lines.extend(decide.choices.iter().map(choice));
+        return lines;
+    }
     lines.push("  look at it, then say what became of it with one of:".to_owned());
     let width = decide.choices.iter().map(String::len).max().unwrap_or(0);
     let choice = |word: &String| {

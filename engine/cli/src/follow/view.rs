@@ -166,7 +166,7 @@ impl Live {
     fn spin(&mut self, run: &Run) {
         // A script that waits for its call stands before it.
         let going = run.attempts().filter_map(|(step, state)| match &state.state {
-            StepState::Active(Attempt { phase: Phase::Inside, .. }) => None,
+            StepState::Active(Attempt { phase: Phase::Inside { .. } | Phase::Asking { .. }, .. }) => None,
             StepState::Active(attempt) => Some((step, state, attempt)),
             _ => None,
         });

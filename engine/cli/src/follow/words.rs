@@ -37,6 +37,7 @@ pub(super) fn of_run(event: &Event) -> Option<String> {
         Event::CancelRequested { by, rollback: true } => {
             format!("cancelled, with all that was done, by {}", person(by))
         }
+        Event::TimedOut { step } if step.is_empty() => "it took longer than its `timeout`".to_owned(),
         Event::Created { lock: Some(key), .. } => format!("waits for the lock {key:?}"),
         Event::Locked => "holds its lock".to_owned(),
         Event::RollbackRequested { by } => format!("rollback asked for by {}", person(by)),
@@ -88,9 +89,13 @@ fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (
     match &state.state {
         StepState::Pending => (Mark::Began, "pending".to_owned()),
         StepState::Active(Attempt { direction, number, phase }) => match phase {
-            Phase::Calling | Phase::Inside => (Mark::Began, began(step, *direction, *number)),
+            Phase::Calling | Phase::Inside { .. } => (Mark::Began, began(step, *direction, *number)),
             Phase::Sleeping { until } => {
                 (Mark::Began, format!("waits for {}", duration(until.millis_since(record.at))))
+            }
+            Phase::Asking { .. } => {
+                let asked = state.input.as_ref().and_then(|input| input.get("message")?.as_str()).unwrap_or_default();
+                (Mark::Unknown, format!("asks for approval: {asked}"))
             }
             Phase::Verifying { reason } => (Mark::Again, format!("{reason}: asking the plugin whether it happened")),
             Phase::Waiting { until } => {
@@ -156,6 +161,7 @@ fn lost(number: u32, direction: Direction, event: &Event, failure: &str) -> Stri
 /// From whom it is known, where not from the action itself.
 fn learned(event: &Event) -> String {
     match event {
+        Event::Approval { yes: true, by, .. } => format!("approved by {}: ", person(by)),
         Event::Verified { verdict: Verdict::Happened(_), .. } => "the plugin says that it happened: ".to_owned(),
         Event::Settled { settlement, by, .. } => format!("settled as {} by {}: ", settlement.as_str(), person(by)),
         _ => String::new(),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use daemon::{Settings, Workshop};
 use runwright_core::{
-    ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, OnUnknown, Record, Recovery, Retry, Run, RunId,
-    Runbook, Share, SkipReason, Step, Timestamp, Value, Work, recovery,
+    ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Record, Recovery, Retry,
+    Run, RunId, Runbook, Share, SkipReason, Step, Timestamp, Value, Work, recovery,
 };
 use serde::Serialize;
 
@@ -172,6 +172,10 @@ impl StepPlan {
             }
             Work::Each { items, .. } => (None, scope.resolve(items).unwrap_or_else(|error| told("`for-each`", error))),
             Work::Script { .. } | Work::Group { .. } => (None, Known::Now(Value::Null)),
+            Work::Approve { message, .. } => {
+                let message = scope.resolve(&Value::String(message.clone()));
+                (None, message.unwrap_or_else(|error| told("`approve`", error)))
+            }
             Work::Wait { time } => {
                 let time = scope.resolve(&Value::String(time.clone()));
                 (None, time.unwrap_or_else(|error| told("`wait`", error)))
@@ -258,6 +262,19 @@ fn each_settings(work: &Work) -> Vec<String> {
         Work::Group { at_once: Some(at_once), fail_fast, .. } => {
             let first = if *fail_fast { "; the first failure stops the others" } else { "" };
             vec![format!("{at_once} side by side{first}")]
+        }
+        Work::Approve { role, quorum, not_requester, on_timeout, .. } => {
+            let mut who = role.as_ref().map_or("anybody".to_owned(), |role| format!("role {role}"));
+            if *quorum > 1 {
+                who += &format!(", {quorum} of them");
+            }
+            if *not_requester {
+                who += ", not who asked for the run";
+            }
+            if *on_timeout == OnTimeout::Approve {
+                who += "; approved when nobody answers in time";
+            }
+            vec![who]
         }
         Work::Each { name, waves, at_once, max_failures, .. } => {
             let mut settings =

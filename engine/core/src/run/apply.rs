@@ -36,8 +36,12 @@ impl Run {
         if let Some(action) = runbook.actions().into_iter().find(|action| !pins.contains_key(*action)) {
             return Err(Misfit::new("a runbook that uses an action without pinning it", action.to_string()));
         }
-        let work = Work::Group { steps: runbook.steps.clone(), at_once: None, fail_fast: false };
-        let state = StepState::Active(Attempt { direction: Direction::Forward, number: 1, phase: Phase::Inside });
+        let work = Work::group(runbook.steps.clone());
+        let state = StepState::Active(Attempt {
+            direction: Direction::Forward,
+            number: 1,
+            phase: Phase::Inside { until: None },
+        });
         let root = Node {
             step: Arc::new(Step::new("", work)),
             parent: None,
@@ -65,6 +69,9 @@ impl Run {
             runbook,
         };
         run.bear_inside(ROOT, &Value::Null);
+        if run.stage == Stage::Open {
+            run.set_out(record.at);
+        }
         Ok(run)
     }
 
@@ -110,6 +117,7 @@ impl Run {
             Event::Created { .. } => Err(Misfit::new("a second created", "a run that exists")),
             Event::Locked if self.stage == Stage::Queued => {
                 self.stage = Stage::Open;
+                self.set_out(at);
                 Ok(())
             }
             Event::Locked => Err(Misfit::new("locked", "a run that waits for no lock")),
@@ -151,6 +159,8 @@ impl Run {
                 let id = self.find(step).ok_or_else(|| self.no_such_step(step))?;
                 self.settle(id, settlement, by, at)
             }
+            Event::Approval { step, yes, by } => self.answer(step, *yes, by, at),
+            Event::TimedOut { step } => self.time_out(step, at),
             Event::CancelRequested { rollback, .. } => self.cancel(*rollback, at),
             Event::RollbackRequested { .. } => self.roll_back(at),
             Event::Finished { outputs, failure } => self.finish(outputs, failure.as_ref(), at),
@@ -178,9 +188,9 @@ impl Run {
             is_it
                 && match attempt.phase {
                     Phase::Calling | Phase::Sleeping { .. } => true,
-                    Phase::Inside => self.rest(id).is_over(),
+                    Phase::Inside { .. } => self.rest(id).is_over(),
                     Phase::Waiting { .. } => direction == Direction::Forward && self.is_given_up(id),
-                    Phase::Verifying { .. } => false,
+                    Phase::Verifying { .. } | Phase::Asking { .. } => false,
                 }
         });
         if awaited { Ok(id) } else { Err(self.misfit(id, event)) }
@@ -261,6 +271,8 @@ fn name(event: &Event) -> &'static str {
         Event::Interrupted { .. } => "interrupted",
         Event::Verified { .. } => "verified",
         Event::Settled { .. } => "settled",
+        Event::Approval { .. } => "approval",
+        Event::TimedOut { .. } => "timed-out",
         Event::CancelRequested { .. } => "cancel-requested",
         Event::RollbackRequested { .. } => "rollback-requested",
         Event::Finished { .. } => "finished",

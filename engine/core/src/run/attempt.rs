@@ -1,6 +1,6 @@
 //! Attempts: how they begin, end, are lost and are repeated.
 
-use super::inside::Course;
+use super::inside::{Course, End};
 use super::tree::NodeId;
 use super::{Attempt, Misfit, Phase, Run, StepRun, StepState};
 use crate::recovery::unverifiable;
@@ -20,17 +20,29 @@ impl Run {
         let sleeps = matches!(self.work_at(id, direction), Work::Wait { .. });
         let own_undo = self.undoes_itself(id, direction);
         let holds = self.holds_steps(id) && (own_undo || direction == Direction::Forward);
+        self.at_mut(id).attempts_mut(direction).started = number;
         match direction {
-            Direction::Forward if self.node(id).inside.is_none() => self.bear_inside(id, input),
+            Direction::Forward if self.node(id).inside.is_none() || self.holds_steps(id) => self.bear_inside(id, input),
             Direction::Undo if holds => {
                 self.set_course(id, Course::Undoing);
                 self.inside_mut(id).into_iter().for_each(|inside| inside.undo_from = 0);
             }
             _ => {}
         }
+        // What rescues a step is not taken back by what it rescues from.
+        if let Some(parent) = self.node(id).parent
+            && let Some(inside) = self.inside_mut(parent).filter(|inside| inside.rescue == Some(id))
+            && direction == Direction::Forward
+        {
+            inside.course = Course::Closing(End::Failed);
+        }
+        let work = self.work_at(id, direction);
+        let asks = matches!(work, Work::Approve { .. });
+        let limit = self.step_at(id).limit_ms.filter(|_| direction == Direction::Forward);
+        let until = limit.map(|ms| at.plus_millis(ms));
         let step = self.at_mut(id);
         step.told_to_stop = false;
-        step.attempts_mut(direction).started = number;
+        step.approvals.clear();
         step.started.get_or_insert(at);
         step.children.clear();
         match direction {
@@ -41,7 +53,9 @@ impl Run {
         let phase = if sleeps {
             Phase::Sleeping { until: at.plus_millis(input.get("ms").and_then(Value::as_u64).unwrap_or(0)) }
         } else if holds {
-            Phase::Inside
+            Phase::Inside { until }
+        } else if asks {
+            Phase::Asking { until }
         } else {
             Phase::Calling
         };
@@ -69,7 +83,7 @@ impl Run {
     }
 
     pub(super) fn end(&mut self, id: NodeId, direction: Direction, outcome: &Outcome, at: Timestamp) {
-        if self.at(id).active().is_some_and(|attempt| attempt.phase == Phase::Inside) {
+        if self.at(id).active().is_some_and(|attempt| matches!(attempt.phase, Phase::Inside { .. })) {
             self.skip_rest(id, at);
         }
         match outcome {
@@ -262,6 +276,8 @@ impl Run {
         match direction {
             Direction::Undo => spent < step.retry.attempts.max(UNDO_ATTEMPTS),
             Direction::Forward if self.ends(self.around(id)) && !step.always => false,
+            // Its items are what can be tried again.
+            Direction::Forward if self.is_each(id) => false,
             Direction::Forward => match (&step.until, state.started) {
                 // Polling ends with the time that all of it may take.
                 (Some(until), Some(started)) => at.millis_since(started) + until.every_ms <= step.timeout_ms,

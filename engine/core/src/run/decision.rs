@@ -43,6 +43,7 @@ impl Run {
     /// What is around a step takes back what it did, up to the whole run.
     fn take_back_from(&mut self, mut from: NodeId, mut around: NodeId, at: Timestamp) {
         loop {
+            self.tell_to_stop(around);
             self.set_course(around, Course::Undoing);
             self.inside_mut(around).into_iter().for_each(|inside| inside.stopped = true);
             let others = self.inside(around).map(|inside| inside.open.clone()).unwrap_or_default();

@@ -73,6 +73,15 @@ pub(super) enum Rest {
     Busy,
 }
 
+/// What is due at a node that is visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// Its next step on its way.
+    Step(NodeId),
+    /// An end, when its time is up.
+    Limit(NodeId),
+}
+
 impl Rest {
     pub(super) fn is_over(self) -> bool {
         self == Self::Over
@@ -80,7 +89,7 @@ impl Rest {
 }
 
 impl Run {
-    /// What the world owes the run at `now`. Nothing when it is over or a person must decide.
+    /// What the world owes the run at `now`. When it is over, nothing; when a person must decide, at most the time.
     pub fn due(&self, now: Timestamp) -> Vec<Effect> {
         match (self.stage, &self.lock) {
             (Stage::Finished(_), _) => return Vec::new(),
@@ -88,7 +97,14 @@ impl Run {
             _ => {}
         }
         let mut effects = Vec::new();
-        if self.visit(ROOT, &mut |id| effects.extend(self.due_at(id, now))).is_over() {
+        effects.extend(self.limit_due(ROOT, now));
+        let mut due = |owed| {
+            effects.extend(match owed {
+                Owed::Step(id) => self.due_at(id, now),
+                Owed::Limit(id) => self.limit_due(id, now),
+            });
+        };
+        if self.visit(ROOT, &mut due).is_over() {
             effects.push(Effect::Finish { status: self.end_reached() });
         }
         effects
@@ -101,7 +117,7 @@ impl Run {
 
     /// Visits each node in `id` at which something is due: those at work, those that can begin, and those that have come to
     /// their end. Says what is left to do in `id` itself.
-    pub(super) fn visit(&self, id: NodeId, due: &mut impl FnMut(NodeId)) -> Rest {
+    pub(super) fn visit(&self, id: NodeId, due: &mut impl FnMut(Owed)) -> Rest {
         let Some(inside) = self.inside(id) else { return Rest::Over };
         let (mut at_work, mut stuck) = (Vec::new(), Vec::new());
         let mut rest = Rest::Over;
@@ -121,7 +137,7 @@ impl Run {
                 self.next_undos(id, &at_work, &stuck)
             };
             if !next.is_empty() {
-                next.into_iter().for_each(due);
+                next.into_iter().map(Owed::Step).for_each(due);
                 return Rest::Busy;
             }
             if rest != Rest::Over {
@@ -130,7 +146,7 @@ impl Run {
         }
         match self.next_child(id, at_work.len() + stuck.len()) {
             Some(child) => {
-                due(child);
+                due(Owed::Step(child));
                 Rest::Busy
             }
             None => rest,
@@ -138,27 +154,31 @@ impl Run {
     }
 
     /// The same for a child that is at work, or waits for a person.
-    fn visit_open(&self, id: NodeId, due: &mut impl FnMut(NodeId)) -> Rest {
+    fn visit_open(&self, id: NodeId, due: &mut impl FnMut(Owed)) -> Rest {
+        if self.limit(id).is_some() {
+            due(Owed::Limit(id));
+        }
         match &self.at(id).state {
-            StepState::Active(Attempt { phase: Phase::Inside, .. }) => match self.visit(id, due) {
+            StepState::Active(Attempt { phase: Phase::Asking { .. }, .. }) => Rest::Asks,
+            StepState::Active(Attempt { phase: Phase::Inside { .. }, .. }) => match self.visit(id, due) {
                 // It ends as a whole.
                 Rest::Over => {
-                    due(id);
+                    due(Owed::Step(id));
                     Rest::Busy
                 }
                 rest => rest,
             },
             StepState::Active(Attempt { direction: Direction::Undo, .. }) => {
-                due(id);
+                due(Owed::Step(id));
                 Rest::Busy
             }
             StepState::Active(_) => {
                 let open = self.open_call(id);
                 let asks = open.is_some_and(|call| self.at(call).state.asks().is_some());
                 if let Some(call) = open.filter(|_| !asks) {
-                    due(call);
+                    due(Owed::Step(call));
                 } else if !asks || self.is_given_up(id) {
-                    due(id);
+                    due(Owed::Step(id));
                 } else {
                     return Rest::Asks;
                 }
@@ -192,6 +212,13 @@ impl Run {
         }
     }
 
+    /// What the time of a node owes.
+    fn limit_due(&self, id: NodeId, now: Timestamp) -> Option<Effect> {
+        let until = self.limit(id)?;
+        let over = || Effect::Record(Box::new(Event::TimedOut { step: self.path(id).to_string() }));
+        Some(if until > now { Effect::Sleep { until } } else { over() })
+    }
+
     /// What is due at a node that was visited.
     fn due_at(&self, id: NodeId, now: Timestamp) -> Option<Effect> {
         let step = || self.path(id).to_string();
@@ -212,13 +239,14 @@ impl Run {
             ))));
         }
         Some(match attempt.phase {
+            Phase::Asking { .. } => return None,
             Phase::Calling => Effect::Call { step: step(), direction, attempt: number },
             Phase::Verifying { .. } => Effect::Verify { step: step(), direction, attempt: number },
             Phase::Waiting { until } | Phase::Sleeping { until } if until > now => Effect::Sleep { until },
             Phase::Waiting { .. } if self.undo_unresolved(id) => Effect::ResolveUndo { step: step() },
             Phase::Waiting { .. } => Effect::Record(Box::new(self.next_attempt(id, direction))),
             Phase::Sleeping { .. } => ended(Outcome::Succeeded(Answer::default())),
-            Phase::Inside => ended(match self.outcome(id) {
+            Phase::Inside { .. } => ended(match self.outcome(id) {
                 Ok(()) => Outcome::Succeeded(Answer::default()),
                 Err(failure) => Outcome::Failed(failure),
             }),

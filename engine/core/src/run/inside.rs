@@ -50,6 +50,8 @@ pub(super) struct Inside {
     pub(super) undo_from: NodeId,
     /// The child whose failure decided where it goes.
     pub(super) cause: Option<NodeId>,
+    /// The child that begins when another one failed.
+    pub(super) rescue: Option<NodeId>,
     pub(super) failures: u32,
     /// Failures that it bears.
     pub(super) failures_max: u32,
@@ -151,12 +153,29 @@ impl Run {
         let (inside, children) = (self.inside(id)?, &self.node(id).children);
         if inside.course == Course::Forward {
             let place = inside.next + children.iter().skip(inside.next).position(|child| self.is_pending(*child))?;
+            if inside.rescue == Some(children[place]) {
+                return None;
+            }
             let begins = inside.segments.contains(&place);
             let room = if begins { at_work == 0 } else { at_work < inside.at_once as usize };
             return room.then(|| children[place]);
         }
         let wanted = |child: &&NodeId| self.step_at(**child).always && self.is_pending(**child);
-        if at_work > 0 { None } else { children.iter().find(wanted).copied() }
+        let rescue = inside.rescue.filter(|rescue| self.is_pending(*rescue) && self.calls_rescue(id));
+        if at_work > 0 { None } else { rescue.or_else(|| children.iter().find(wanted).copied()) }
+    }
+
+    /// Whether it is to be rescued: one of its steps failed, or it took too long. Where it was stopped from outside, or where
+    /// the failure says nothing about the world, there is nothing to mend.
+    fn calls_rescue(&self, id: NodeId) -> bool {
+        let Some(inside) = self.inside(id) else { return false };
+        let failed = match inside.cause {
+            Some(_) => self.at(self.innermost(id)).failure.as_ref(),
+            None => self.at(id).failure.as_ref(),
+        };
+        let is_first = self.at(id).active().is_some_and(|attempt| attempt.direction == Direction::Forward);
+        let ended = matches!(inside.course, Course::Undoing | Course::Closing(End::Failed));
+        is_first && ended && !self.at(id).told_to_stop && failed.is_some_and(|failure| !failure.kind.is_refusal())
     }
 
     fn is_pending(&self, id: NodeId) -> bool {
@@ -185,8 +204,11 @@ impl Run {
         let on_failure = self.step_at(parent).on_failure;
         let (is_item, from) = (self.item_of(id).is_some(), self.part_of(parent, id));
         // A missing grant says nothing about an item.
-        let is_refusal = matches!(kind, FailureKind::Denied | FailureKind::InvalidInput);
+        let is_refusal = kind.is_refusal();
         let Some(inside) = self.inside_mut(parent) else { return };
+        if inside.rescue == Some(id) {
+            inside.cause = Some(id);
+        }
         if inside.course != Course::Forward {
             return;
         }
@@ -302,15 +324,16 @@ impl Run {
         let ends = direction == Direction::Forward && !self.step_at(id).always;
         match phase {
             Phase::Calling | Phase::Verifying { .. } if direction == Direction::Forward => {
-                self.at_mut(id).told_to_stop = true;
+                self.tell_to_stop(id);
             }
-            Phase::Inside if ends => {
+            Phase::Inside { .. } if ends => {
+                self.tell_to_stop(id);
                 if self.course_of(id) == Course::Forward {
                     self.set_course(id, course);
                 }
                 self.stop_children(id, course, at);
             }
-            Phase::Waiting { .. } | Phase::Sleeping { .. } if ends => {
+            Phase::Waiting { .. } | Phase::Sleeping { .. } | Phase::Asking { .. } if ends => {
                 let failure = self.at(id).failure.clone();
                 let cancelled = || Failure::new(FailureKind::Cancelled, "cancelled while it waited");
                 self.fail(id, failure.unwrap_or_else(cancelled), at);
@@ -320,6 +343,11 @@ impl Run {
         if self.is_script(id) {
             self.stop_children(id, course, at);
         }
+    }
+
+    pub(super) fn tell_to_stop(&mut self, id: NodeId) {
+        self.at_mut(id).told_to_stop = true;
+        self.changed.push((id, self.at(id).state.clone()));
     }
 
     /// Children that have not begun will not.
@@ -339,8 +367,12 @@ impl Run {
         if direction == Direction::Undo || inside.course == Course::Forward {
             return Ok(());
         }
+        if inside.rescue.is_some_and(|rescue| self.at(rescue).state == StepState::Succeeded) {
+            return Ok(());
+        }
         let remains = self.node(id).children.iter().any(|child| self.remains(*child));
         let cause = inside.cause.map(|_| self.shown(self.innermost(id)));
+        let late = self.at(id).failure.as_ref().filter(|_| inside.course == Course::Closing(End::Failed));
         let why = match cause {
             Some((_, state)) => {
                 let why = state.failure.as_ref().map_or("it failed", |failure| &failure.message);
@@ -349,11 +381,13 @@ impl Run {
                     _ => format!("{}: {why}", state.path),
                 }
             }
-            None => "it was cancelled".to_owned(),
+            None => late.map_or_else(|| "it was cancelled".to_owned(), |late| late.message.clone()),
         };
         let kind = match cause {
             _ if remains => FailureKind::Partial,
-            Some(_) => FailureKind::Permanent,
+            // What is left of nothing can be tried again, where that can help.
+            Some((_, state)) => state.failure.as_ref().map_or(FailureKind::Permanent, |failure| failure.kind),
+            None if late.is_some() => FailureKind::Permanent,
             None => FailureKind::Cancelled,
         };
         Err(Failure::new(kind, why))

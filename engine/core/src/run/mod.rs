@@ -1,10 +1,12 @@
 //! The state of one run: the fold of its history, a tree.
 
 mod apply;
+mod approval;
 mod attempt;
 mod decision;
 mod due;
 mod inside;
+mod limit;
 mod refusal;
 mod scope;
 mod tree;
@@ -23,11 +25,12 @@ use inside::Course;
 use tree::{Node, NodeId, ROOT};
 
 use crate::{
-    ActionName, Answer, Cause, Digest, Direction, EffectClass, Failure, Head, Map, Pin, RunId, RunStatus, Runbook,
+    ActionName, Answer, By, Cause, Digest, Direction, EffectClass, Failure, Head, Map, Pin, RunId, RunStatus, Runbook,
     SkipReason, Step, Timestamp, Work,
 };
 
 pub use apply::Misfit;
+pub use approval::Approver;
 pub use due::Effect;
 pub use inside::Items;
 
@@ -106,6 +109,8 @@ pub struct StepRun {
     pub children: Vec<(u32, u64)>,
     /// Whether the attempt in flight was asked to stop.
     pub told_to_stop: bool,
+    /// Who approved it so far, in their order.
+    pub approvals: Vec<By>,
     /// When its first attempt started.
     pub started: Option<Timestamp>,
     /// When it came to its present state.
@@ -131,6 +136,7 @@ impl StepRun {
             checkpoints: BTreeMap::new(),
             children: Vec::new(),
             told_to_stop: false,
+            approvals: Vec::new(),
             started: None,
             ended: None,
             completed: None,
@@ -278,7 +284,25 @@ pub enum Phase {
         until: Timestamp,
     },
     /// The steps in it.
-    Inside,
+    Inside {
+        /// When it has taken all the time that it may.
+        until: Option<Timestamp>,
+    },
+    /// The approval of people.
+    Asking {
+        /// When it has taken all the time that it may.
+        until: Option<Timestamp>,
+    },
+}
+
+impl Phase {
+    /// When the attempt has taken all the time that it may; none where it has the time that it needs.
+    pub const fn limit(&self) -> Option<Timestamp> {
+        match self {
+            Self::Inside { until } | Self::Asking { until } => *until,
+            _ => None,
+        }
+    }
 }
 
 impl Run {
@@ -309,7 +333,7 @@ impl Run {
 
     /// Why it failed in its end, where its outputs could not be worked out.
     pub fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
+        self.failure.as_ref().or(self.at(ROOT).failure.as_ref())
     }
 
     /// The step whose failure decided that the run stops or is rolled back; none where no failure did. Of steps that hold

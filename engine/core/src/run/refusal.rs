@@ -18,6 +18,17 @@ impl Run {
         Misfit::refusal(format!("there is no step {path:?} in this run (its steps: {}){near}", listed(&steps)))
     }
 
+    /// Nobody is asked to approve what stands here.
+    pub(super) fn nothing_to_approve(&self, id: NodeId) -> Misfit {
+        let asking = self.attempts().filter(|(_, state)| state.is_asking()).map(|(_, state)| state.path.to_string());
+        let asking: Vec<String> = asking.collect();
+        let other = match asking.as_slice() {
+            [] => "no step of this run asks for approval now".to_owned(),
+            asking => format!("what asks for it is {}", listed(asking)),
+        };
+        Misfit::refusal(format!("step {:?} does not ask for approval; {other}", self.path(id)))
+    }
+
     /// Nobody asks what became of what stands here.
     pub(super) fn nothing_to_settle(&self, id: NodeId) -> Misfit {
         let (path, state) = (self.path(id), self.at(id));

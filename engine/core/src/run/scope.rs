@@ -9,8 +9,8 @@ use crate::{Map, Value, Work};
 impl Run {
     /// The variables of expressions: `inputs`, `steps` and `run`.
     ///
-    /// Every step is there, also before it ran: `steps.ID` has `ran`, `succeeded`, `failed`, `skipped` (booleans),
-    /// `outcome` (the word for its state), `output` (null before it succeeded), `error` (the message of its last
+    /// Every step is there, also before it ran: `steps.ID` has `ran`, `succeeded`, `failed`, `skipped`,
+    /// `rescued` (booleans), `outcome` (the word for its state), `output` (null before it succeeded), `error` (the message of its last
     /// failure, or null) and `attempts`.
     pub fn scope(&self) -> Value {
         self.scope_of("")
@@ -52,11 +52,12 @@ impl Run {
     }
 
     fn step_scope(&self, id: NodeId) -> Value {
-        let step = self.at(id);
+        let (step, rescue) = (self.at(id), self.inside(id).and_then(|inside| inside.rescue));
         json!({
             "ran": step.forward.started > 0,
             "succeeded": step.state == StepState::Succeeded,
             "failed": step.state == StepState::Failed,
+            "rescued": rescue.is_some_and(|rescue| self.at(rescue).state == StepState::Succeeded),
             "skipped": matches!(step.state, StepState::Skipped(_)),
             "outcome": step.state.as_str(),
             "output": self.output(id),

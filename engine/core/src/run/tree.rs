@@ -160,15 +160,21 @@ impl Run {
     pub(super) fn bear_inside(&mut self, id: NodeId, input: &Value) {
         let step = Arc::clone(&self.node(id).step);
         match &step.work {
-            Work::Group { steps, at_once, fail_fast } => {
+            Work::Group { steps, at_once, fail_fast, rescue } => {
                 let at_once = at_once.unwrap_or(1);
                 self.node_mut(id).inside = Some(Box::new(Inside::new(at_once, *fail_fast)));
+                // A group that is tried again holds new steps: what the earlier ones did was taken back.
+                self.node_mut(id).children.clear();
+                let attempt = self.at(id).forward.started;
+                let again = if attempt > 1 { format!("{attempt}/") } else { String::new() };
                 for child in steps {
-                    self.bear(id, Arc::clone(child), &child.id);
+                    self.bear(id, Arc::clone(child), &format!("{again}{}", child.id));
                 }
                 let all = self.node(id).children.len();
+                let rescue = rescue.as_ref().map(|rescue| self.bear(id, Arc::clone(rescue), &format!("{again}rescue")));
                 if let Some(inside) = self.inside_mut(id) {
                     inside.segments = vec![all];
+                    inside.rescue = rescue;
                 }
             }
             Work::Each { body, between, at_once, .. } => {
@@ -200,7 +206,7 @@ impl Run {
                 }
             }
             Work::Script { .. } => _ = self.node_mut(id).inside.get_or_insert_default(),
-            Work::Action { .. } | Work::Wait { .. } => {}
+            Work::Action { .. } | Work::Wait { .. } | Work::Approve { .. } => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which steps a rollback undoes, and in which order.
 
+use super::due::Owed;
 use super::inside::Course;
 use super::tree::NodeId;
 use super::{Attempt, Phase, Run, StepRun, StepState};
@@ -39,7 +40,7 @@ impl Run {
         let has_ended = self.at(id).state != StepState::Pending && self.at(id).active().is_none();
         has_ended && {
             self.visit(self.around(id), &mut |next| due.push(next));
-            due.contains(&id)
+            due.contains(&Owed::Step(id))
         }
     }
 

@@ -1,6 +1,6 @@
 //! Who waits for whom: scripts for their calls, runs for people.
 
-use super::due::Rest;
+use super::due::{Owed, Rest};
 use super::tree::{NodeId, ROOT};
 use super::{Phase, Run, ScriptCall, StepRun};
 use crate::{Direction, Step};
@@ -66,9 +66,12 @@ impl Run {
     /// Whether nothing goes on but time.
     pub(super) fn only_waits(&self) -> bool {
         let (mut waits, mut works) = (false, false);
-        self.visit(ROOT, &mut |id| match self.at(id).active().map(|attempt| &attempt.phase) {
-            Some(Phase::Waiting { .. } | Phase::Sleeping { .. }) => waits = true,
-            _ => works = true,
+        self.visit(ROOT, &mut |owed| {
+            let Owed::Step(id) = owed else { return };
+            match self.at(id).active().map(|attempt| &attempt.phase) {
+                Some(Phase::Waiting { .. } | Phase::Sleeping { .. }) => waits = true,
+                _ => works = true,
+            }
         });
         waits && !works
     }

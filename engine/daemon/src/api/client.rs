@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use super::{ErrorBody, ErrorText, RunRef};
 use crate::Error;
 use crate::view::{
-    Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale, UnstartedAlarm,
-    UnstartedRequest,
+    Accepted, ApproveRequest, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale,
+    UnstartedAlarm, UnstartedRequest,
 };
 
 /// Talks to the engine that serves a state directory.
@@ -93,6 +93,11 @@ impl Client {
     /// Decides what became of a step.
     pub async fn settle(&self, run: RunId, request: &SettleRequest) -> Result<(), Error> {
         self.post::<RunRef>(&format!("/v1/runs/{run}/settle"), &json(request)?).await.map(drop)
+    }
+
+    /// Answers a step that asks for approval.
+    pub async fn approve(&self, run: RunId, request: &ApproveRequest) -> Result<(), Error> {
+        self.post::<RunRef>(&format!("/v1/runs/{run}/approve"), &json(request)?).await.map(drop)
     }
 
     /// Sends alarms in Alertmanager's form.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -37,7 +37,8 @@ pub(super) async fn serve(mut socket: Socket, router: Router, closing: impl Futu
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
             match socket.accept().await {
                 Ok(stream) => {
-                    let (router, closed) = (router.clone(), closed.clone());
+                    let router = router.clone().layer(Extension(stream.peer_cred().ok()));
+                    let closed = closed.clone();
                     tokio::spawn(async move {
                         connection(stream, router, closed).await;
                         drop(permit);

@@ -16,6 +16,7 @@
 //! | `POST /v1/runs/RUN/cancel` | [`CancelRequest`](crate::view::CancelRequest) | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/rollback` | [`By`](runwright_core::By) | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/resume` | | 202 `{"run": ID}` |
+//! | `POST /v1/runs/RUN/approve` | [`ApproveRequest`](crate::view::ApproveRequest) | 200 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/settle` | [`SettleRequest`](crate::view::SettleRequest) | 200 `{"run": ID}` |
 //! | `POST /v1/alarms/alertmanager`, `…/grafana` | the webhook's body | 202 [`Accepted`](crate::view::Accepted); 207 where some alerts were not taken |
 //! | `POST /v1/alarms/unstarted/retry` | [`UnstartedRequest`](crate::view::UnstartedRequest) | [`Accepted`](crate::view::Accepted) |

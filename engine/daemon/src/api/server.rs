@@ -6,10 +6,11 @@ use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures_util::stream;
 use runwright_core::{By, Record, RunStatus};
 use serde::Deserialize;
+use tokio::net::unix::UCred;
 use tokio::sync::Semaphore;
 use trigger::Format;
 
@@ -17,10 +18,10 @@ use super::request::{self, Named, Posted, Whole};
 use super::socket::Socket;
 use super::{ErrorBody, ErrorText, RunRef, connections};
 use crate::view::{
-    Accepted, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, UnstartedAlarm,
-    UnstartedRequest,
+    Accepted, ApproveRequest, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView,
+    UnstartedAlarm, UnstartedRequest,
 };
-use crate::{Engine, Error};
+use crate::{Engine, Error, person};
 
 /// Those who watch runs at once: they stay long, and leave room for others among all connections.
 static WATCHERS: Semaphore = Semaphore::const_new(192);
@@ -44,6 +45,7 @@ pub(crate) async fn answer(
         .route("/v1/runs/{run}/rollback", post(roll_back))
         .route("/v1/runs/{run}/resume", post(resume))
         .route("/v1/runs/{run}/settle", post(settle))
+        .route("/v1/runs/{run}/approve", post(approve))
         .route("/v1/alarms/unstarted/retry", post(retry))
         .route("/v1/alarms/unstarted/dismiss", post(dismiss))
         .route("/v1/alarms/{format}", post(alarm))
@@ -128,6 +130,18 @@ async fn settle(State(engine): State<Engine>, Named(run): Named, Posted(request)
     Ok((StatusCode::OK, Json(RunRef { run })))
 }
 
+async fn approve(
+    State(engine): State<Engine>,
+    Extension(peer): Extension<Option<UCred>>,
+    Named(run): Named,
+    Posted(request): Posted<ApproveRequest>,
+) -> Done {
+    let ApproveRequest { step, yes, by } = request;
+    let who = peer.map_or(by.who.clone(), |peer| person::behind(&peer, &by.who));
+    engine.approve(run, step, yes, By { who, ..by }).await?;
+    Ok((StatusCode::OK, Json(RunRef { run })))
+}
+
 async fn alarm(
     State(engine): State<Engine>,
     Segment(format): Segment<String>,
@@ -167,6 +181,7 @@ impl IntoResponse for Error {
             Self::NoAlarm(_) | Self::NoRun(_) | Self::NoRunbook { .. } | Self::Driver(driver::Error::NoSuchRun(_)) => {
                 StatusCode::NOT_FOUND
             }
+            Self::MayNotApprove { .. } => StatusCode::FORBIDDEN,
             Self::AmbiguousRun(_)
             | Self::NotServing { .. }
             | Self::Contested { .. }

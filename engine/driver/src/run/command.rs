@@ -11,6 +11,8 @@ pub(crate) enum Command {
     Cancel { by: By, rollback: bool },
     /// Take back what was done.
     RollBack(By),
+    /// Yes or no to a step that asks for approval.
+    Approve { step: String, yes: bool, by: By },
     /// This became of that step.
     Settle { step: String, settlement: Settlement, by: By },
 }
@@ -21,6 +23,7 @@ impl Command {
         match self {
             Self::Cancel { by, rollback } => Event::CancelRequested { by, rollback },
             Self::RollBack(by) => Event::RollbackRequested { by },
+            Self::Approve { step, yes, by } => Event::Approval { step, yes, by },
             Self::Settle { step, settlement, by } => Event::Settled { step, settlement, by },
         }
     }

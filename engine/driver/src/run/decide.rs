@@ -74,6 +74,10 @@ impl Task {
         match work {
             Work::Script { .. } | Work::Group { .. } => Ok(Value::Null),
             Work::Wait { time } => self.wait_for(path, time),
+            Work::Approve { message, .. } => {
+                let question = Map::from_iter([("message".to_owned(), Value::String(message.clone()))]);
+                self.resolved(path, "`approve`", &question)
+            }
             Work::Each { items, waves, max_failures, .. } => self.items(path, items, waves, *max_failures),
             Work::Action { action, with } => {
                 let input = self.resolved(path, "`with`", with)?;

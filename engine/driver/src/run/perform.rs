@@ -85,7 +85,7 @@ impl Task {
                 return Some(self.script(id, direction, attempt, source, cancel.of_script()));
             }
             Work::Action { action, .. } => action.clone(),
-            Work::Wait { .. } | Work::Group { .. } | Work::Each { .. } => return None,
+            Work::Wait { .. } | Work::Approve { .. } | Work::Group { .. } | Work::Each { .. } => return None,
         };
         let call = Call {
             run: self.run.id(),

@@ -228,6 +228,7 @@ fn runbook(steps: Vec<Step>, outputs: Value) -> Runbook {
         inputs: Default::default(),
         on: vec![],
         lock: None,
+        limit: None,
         steps: steps.into_iter().map(Arc::new).collect(),
         outputs: outputs.as_object().unwrap().clone(),
     }

@@ -249,7 +249,8 @@ fn in_the_way(run: &Run, path: &str) -> Option<String> {
         active.is_some_and(|attempt| attempt.direction == Direction::Forward)
     };
     // What holds steps is at work only by those.
-    let is_leaf = |state: &StepRun| state.active().is_some_and(|attempt| attempt.phase != Phase::Inside);
+    let is_leaf =
+        |state: &StepRun| state.active().is_some_and(|attempt| !matches!(attempt.phase, Phase::Inside { .. }));
     let at_work = run.attempts().filter(|(_, state)| is_leaf(state) && forward(&state.path));
     let others = at_work.filter(|(_, state)| !around(path).any(|around| *around == *state.path));
     let in_way = |other: &str| in_sequence(run, path, other) || !forward(meet(path, other).1);

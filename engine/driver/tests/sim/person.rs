@@ -13,7 +13,7 @@ use crate::history::{Left, Wish, is_answer};
 use crate::world::World;
 
 /// How often a person looks in one life, at most.
-const LOOKS_MAX: u64 = 400;
+const LOOKS_MAX: u64 = 800;
 
 /// Brings what is left to its end, as far as this engine lives.
 pub(crate) async fn looks_after(
@@ -149,7 +149,7 @@ async fn minds(
             Ok(true)
         }
         _ => {
-            if dice.percent(30) && run.attempts().any(|(_, state)| state.state.asks().is_some()) {
+            if dice.percent(30) && run.attempts().any(|(_, state)| state.state.asks().is_some() || state.is_asking()) {
                 // Something else still goes on.
                 settles(world, driver, run, dice, by()).await?;
             } else if !world.is_calm() && dice.percent(6) {
@@ -166,8 +166,18 @@ fn scripts(run: &Run, path: &str) -> Option<String> {
     run.step(above).filter(|(step, _)| matches!(step.work, Work::Script { .. })).map(|_| above.to_owned())
 }
 
+/// Answers a step that asks for approval.
+async fn answers(world: &World, driver: &Driver, run: &Run, path: &str, dice: &mut Dice) -> Result<(), Error> {
+    let (yes, who) = (dice.percent(80), dice.one(&["bob", "cyd", "eve as root"]));
+    world.books().story.push(format!("-- {who} answers {path} of {}: {yes}", run.id()));
+    driver.approve(run.id(), path.to_owned(), yes, By { who: who.into(), why: String::new() }).await
+}
+
 /// Settles one step by what is true outside.
 async fn settles(world: &World, driver: &Driver, run: &Run, dice: &mut Dice, by: By) -> Result<(), Error> {
+    if let Some((_, state)) = run.attempts().find(|(_, state)| state.is_asking()) {
+        return answers(world, driver, run, &state.path, dice).await;
+    }
     let asks = run.attempts().find_map(|(_, state)| Some((state.path.to_string(), state.state.asks()?)));
     let Some((path, direction)) = asks else {
         world.books().blame(format!("4: run {} is blocked, and no step asks", run.id()));

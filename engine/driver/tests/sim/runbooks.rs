@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use runwright_core::{
-    ActionName, Lock, Map, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Share, Step, Until, Value, Work,
+    ActionName, Limit, Lock, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Until, Value,
+    Work,
 };
 use serde_json::json;
 
@@ -42,6 +43,10 @@ pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
         inputs: Default::default(),
         on: vec![],
         lock,
+        limit: dice.percent(15).then(|| Limit {
+            ms: 60_000 + dice.below(3_600_000),
+            on_failure: dice.one(&[OnFailure::Stop, OnFailure::Rollback]),
+        }),
         steps,
         outputs,
     }
@@ -57,7 +62,8 @@ fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) 
     };
     let is_each = matches!(work, Work::Each { .. });
     let scripted = matches!(work, Work::Script { .. });
-    let is_wait = matches!(work, Work::Wait { .. });
+    let is_wait = matches!(work, Work::Wait { .. } | Work::Approve { .. });
+    let has_limit = matches!(work, Work::Group { .. } | Work::Each { .. } | Work::Approve { .. });
     let conditions = ["inputs.n > 0", "inputs.n > 1", "steps.s0.succeeded"];
     let builds_on = (0..n).filter(|_| dice.percent(15)).map(|n| format!("{letter}{n}")).collect();
     let mut failures = vec![OnFailure::Stop, OnFailure::Rollback, OnFailure::Rollback, OnFailure::Continue];
@@ -67,6 +73,7 @@ fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) 
         condition: dice.percent(12).then(|| dice.one(&conditions).to_owned()),
         // The time of a script is measured for real.
         timeout_ms: if scripted { 3_600_000 } else { 1_000 + dice.below(20_000) },
+        limit_ms: (has_limit && dice.percent(30)).then(|| dice.below(600_000)),
         retry: Retry { attempts: 1 + dice.below(4) as u32, delay_ms: dice.below(5_000), ..Retry::default() },
         on_failure: dice.one(&failures),
         on_unknown: dice.one(&[OnUnknown::Ask, OnUnknown::Ask, OnUnknown::Fail, OnUnknown::Retry]),
@@ -87,16 +94,17 @@ fn nested(depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Work 
     let alone = alone && (kind == 0 || at_once == 1);
     let mut steps: Vec<Arc<Step>> = (0..count).map(|n| Arc::new(step(n, depth, alone, left, dice))).collect();
     match kind {
-        0 => Work::Group { steps, at_once: None, fail_fast: false },
+        0 => Work::Group { steps, at_once: None, fail_fast: false, rescue: rescue(depth, alone, left, dice) },
         1 => {
             // Side by side none reads another.
             for step in &mut steps {
                 Arc::make_mut(step).builds_on.clear();
             }
-            Work::Group { steps, at_once: Some(at_once), fail_fast: dice.percent(40) }
+            let (fail_fast, rescue) = (dice.percent(40), rescue(depth, alone, left, dice));
+            Work::Group { steps, at_once: Some(at_once), fail_fast, rescue }
         }
         _ => {
-            let group = |steps| Arc::new(Step::new("", Work::Group { steps, at_once: None, fail_fast: false }));
+            let group = |steps| Arc::new(Step::new("", Work::group(steps)));
             let gate = dice.percent(50).then(|| group(vec![Arc::new(step(0, DEPTH, alone, left, dice))]));
             let waves = [vec![], vec![Share::Items(1), Share::Percent(50)], vec![Share::Percent(30)]];
             Work::Each {
@@ -112,6 +120,15 @@ fn nested(depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Work 
     }
 }
 
+/// What a group may do when one of its steps failed.
+fn rescue(depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Option<Arc<Step>> {
+    if !dice.percent(35) {
+        return None;
+    }
+    let steps = vec![Arc::new(step(7, depth, alone, left, dice))];
+    Some(Arc::new(Step::new("rescue", Work::group(steps))))
+}
+
 fn work(n: usize, alone: bool, dice: &mut Dice) -> (Work, Option<Until>) {
     match dice.below(100) {
         0..12 if alone => (script(dice.one(&SCRIPTS)), None),
@@ -119,6 +136,14 @@ fn work(n: usize, alone: bool, dice: &mut Dice) -> (Work, Option<Until>) {
         18..24 => {
             let every_ms = 200 + dice.below(3_000);
             (call("x/read", json!({})), Some(Until { condition: "output.n >= 3".into(), every_ms }))
+        }
+        26..31 => {
+            let (quorum, not_requester) = (1 + dice.below(2) as u32, dice.percent(30));
+            let on_timeout = dice.one(&[OnTimeout::Fail, OnTimeout::Approve]);
+            (
+                Work::Approve { message: "Go ${{ inputs.n }}?".into(), role: None, quorum, not_requester, on_timeout },
+                None,
+            )
         }
         24..26 => (call("x/unsafe", json!({ "bad": true })), None),
         _ => {

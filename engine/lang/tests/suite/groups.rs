@@ -38,7 +38,7 @@ fn steps_in_steps_see_what_is_before_and_around_them() {
     assert!(parsed.diagnostics.is_empty(), "{}", lang::render(&parsed.diagnostics, FLEET.as_bytes()));
     let runbook = parsed.runbook.unwrap_or_else(|| panic!("a runbook"));
     let [_, both, fleet] = runbook.steps.as_slice() else { panic!("three steps") };
-    let Work::Group { steps, at_once: Some(2), fail_fast: true } = &both.work else { panic!("{both:?}") };
+    let Work::Group { steps, at_once: Some(2), fail_fast: true, rescue: None } = &both.work else { panic!("{both:?}") };
     assert_eq!((steps.len(), both.builds_on.as_slice()), (2, &["look".to_owned()][..]), "what is in it reads it");
     let Work::Each { name, waves, at_once: 5, max_failures: Share::Percent(10), between: Some(_), body, .. } =
         &fleet.work
@@ -64,7 +64,7 @@ steps:
       - { id: a, script: "1" }
       - { id: a, script: "steps.later.output" }
       - { id: group2, steps: [{ id: a, script: "item" }] }
-    retry: { attempts: 2 }
+    with: { n: 1 }
     waves: [1]
   - id: side
     parallel:
@@ -110,11 +110,11 @@ steps:
       |                                                 ^^^^
       = help: there are: inputs, steps, run
 
-    error: a group of steps has no `retry` of its own [bad-value]
+    error: a group of steps has no `with` of its own [bad-value]
      --> wrong.yaml:9:5
       |
-    9 |     retry: { attempts: 2 }
-      |     ^^^^^
+    9 |     with: { n: 1 }
+      |     ^^^^
       = help: leave it out
 
     error: `waves` belongs to `for-each` [bad-value]

@@ -1,5 +1,6 @@
 //! Runbooks that are right, runbooks that are wrong, and bytes that are none.
 
+mod approve;
 mod bad;
 mod doubtful;
 mod good;

@@ -1,6 +1,9 @@
 //! The machine lived through, by hand and by chance.
 
+mod approval;
 mod durable;
+mod limit;
+mod rescue;
 mod tree;
 mod waiting;
 
@@ -58,12 +61,18 @@ fn lost() -> Outcome {
 
 impl World {
     fn new(steps: Vec<Step>) -> Self {
+        Self::limited(None, steps)
+    }
+
+    /// A run that may take so long.
+    fn limited(limit: Option<Limit>, steps: Vec<Step>) -> Self {
         let runbook = Arc::new(Runbook {
             name: "test".into(),
             description: String::new(),
             inputs: Default::default(),
             on: vec![],
             lock: None,
+            limit,
             steps: steps.into_iter().map(Arc::new).collect(),
             outputs: Map::new(),
         });

@@ -3,15 +3,15 @@
 use super::durable::{calls, ended, script, settled};
 use super::*;
 
-fn group(id: &str, steps: Vec<Step>) -> Step {
+pub(super) fn group(id: &str, steps: Vec<Step>) -> Step {
     let steps = steps.into_iter().map(Arc::new).collect();
-    Step { work: Work::Group { steps, at_once: None, fail_fast: false }, ..step(id, "x/read") }
+    Step { work: Work::group(steps), ..step(id, "x/read") }
 }
 
-fn parallel(id: &str, fail_fast: bool, steps: Vec<Step>) -> Step {
+pub(super) fn parallel(id: &str, fail_fast: bool, steps: Vec<Step>) -> Step {
     let at_once = u32::try_from(steps.len()).ok();
     let steps = steps.into_iter().map(Arc::new).collect();
-    Step { work: Work::Group { steps, at_once, fail_fast }, ..step(id, "x/read") }
+    Step { work: Work::Group { steps, at_once, fail_fast, rescue: None }, ..step(id, "x/read") }
 }
 
 /// For each of `count` items: the steps of `body`.
@@ -30,7 +30,7 @@ fn fleet(on_failure: OnFailure, max_failures: Share, body: Vec<Step>) -> Step {
 
 impl World {
     /// Does everything that is due but calls, and gives the calls that wait for an answer.
-    fn go_on(&mut self) -> Vec<String> {
+    pub(super) fn go_on(&mut self) -> Vec<String> {
         let is_outside =
             |effect: &Effect| matches!(effect, Effect::Call { .. } | Effect::Verify { .. } | Effect::Sleep { .. });
         while let Some(effect) = self.run.due(self.now).into_iter().find(|effect| !is_outside(effect)) {
@@ -57,20 +57,20 @@ impl World {
     }
 
     /// Answers a call that is due, going forward or back.
-    fn answers(&mut self, path: &str, outcome: Outcome) {
+    pub(super) fn answers(&mut self, path: &str, outcome: Outcome) {
         let attempt = self.run.step(path).unwrap().1.active().unwrap().clone();
         let Attempt { direction, number, .. } = attempt;
         self.add(Event::Ended { step: path.into(), direction, attempt: number, outcome });
     }
 
-    fn succeed(&mut self, paths: &[&str]) {
+    pub(super) fn succeed(&mut self, paths: &[&str]) {
         for path in paths {
             assert!(self.go_on().iter().any(|call| call == path), "{path} is not among {:?}", calls(self));
             self.answers(path, succeeded(json!({ "of": path })));
         }
     }
 
-    fn states(&mut self, paths: &[&str]) -> String {
+    pub(super) fn states(&mut self, paths: &[&str]) -> String {
         self.go_on();
         paths
             .iter()

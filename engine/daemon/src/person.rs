@@ -1,0 +1,88 @@
+//! Who asks for something, as the system knows it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use tokio::net::unix::UCred;
+
+/// The login of a process that nobody logged in for.
+const NO_LOGIN: u32 = u32::MAX;
+
+/// The name of the user of this process, for the audit: by the process's user id, not by what the environment claims. Behind
+/// sudo, both.
+pub fn name() -> String {
+    let Ok(process) = fs::metadata("/proc/self") else { return "unknown".to_owned() };
+    let name = user(process.uid());
+    match std::env::var("SUDO_USER") {
+        Ok(user) if !user.is_empty() && user != name => format!("{user} as {name}"),
+        _ => name,
+    }
+}
+
+/// Who answers an approval from this process.
+pub(crate) fn here(claimed: &str) -> String {
+    login("/proc/self/loginuid").unwrap_or_else(|| claimed.to_owned())
+}
+
+/// Who answers an approval over the socket. The socket is open to its owner and to root only, so several people share it by
+/// sudo: the system keeps who logged in. Where it does not, `claimed` is what the command says of itself.
+pub(crate) fn behind(peer: &UCred, claimed: &str) -> String {
+    peer.pid().and_then(|pid| login(&format!("/proc/{pid}/loginuid"))).unwrap_or_else(|| claimed.to_owned())
+}
+
+/// Whether one of these members of a role is the person: a user's name, or `@` and the name of a group.
+pub(crate) fn is_among(members: &[String], who: &str) -> bool {
+    let groups = || fs::read_to_string("/etc/group").unwrap_or_default();
+    members.iter().any(|member| match member.strip_prefix('@') {
+        Some(group) => is_in(&groups(), group, who),
+        None => member == who,
+    })
+}
+
+/// The user who logged in, by what the kernel keeps of it.
+fn login(path: &str) -> Option<String> {
+    let id = fs::read_to_string(path).ok()?.trim().parse().ok().filter(|id| *id != NO_LOGIN)?;
+    Some(user(id))
+}
+
+fn user(id: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    named(&users, id).unwrap_or_else(|| format!("uid {id}"))
+}
+
+/// The user with this id, by the lines of passwd(5).
+fn named(users: &str, id: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    })
+}
+
+/// Whether the group has this member, by the lines of group(5).
+fn is_in(groups: &str, group: &str, who: &str) -> bool {
+    let of_group = groups.lines().filter_map(|line| line.strip_prefix(group)?.strip_prefix(':'));
+    of_group
+        .filter_map(|rest| rest.rsplit(':').next())
+        .any(|members| !who.is_empty() && members.split(',').any(|member| member == who))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_from_the_user_id() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+        assert_eq!(named(users, 1000).as_deref(), Some("alice"));
+        assert_eq!(named(users, 7), None);
+    }
+
+    #[test]
+    fn a_role_has_users_and_groups() {
+        let groups = "ops:x:27:alice,bob\nopsx:x:28:carol\nnone:x:29:\n";
+        assert!(is_in(groups, "ops", "bob"));
+        assert!(!is_in(groups, "ops", "carol") && !is_in(groups, "op", "alice"));
+        assert!(is_among(&["alice".to_owned()], "alice") && !is_among(&["@alice".to_owned()], "alice"));
+    }
+}
