@@ -16,6 +16,7 @@ mod help;
 mod inbox;
 mod interrupted;
 mod journal;
+mod logs;
 mod plan;
 mod plugin;
 mod rollback;

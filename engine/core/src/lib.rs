@@ -18,6 +18,7 @@ mod id;
 mod recovery;
 mod run;
 mod runbook;
+mod said;
 mod time;
 
 pub use action::{ActionFacts, Catalog, EffectClass, Pin, PluginFacts};
@@ -34,6 +35,7 @@ pub use run::{Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Run, Script
 pub use runbook::{
     Input, InputKind, Lock, OnBusy, OnFailure, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work,
 };
+pub use said::{Line, Stream};
 pub use time::Timestamp;
 
 /// A JSON object in the order in which it was written.
