@@ -260,7 +260,9 @@ impl Finder {
     }
 
     fn settled(&self, bytes: &[u8], over_lines_min: usize) -> usize {
-        let whole = view::without_begun_escape(bytes);
+        // No escape goes on over the end of a line.
+        let line = bytes.iter().rposition(|byte| over_lines_min > 0 && *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = &bytes[..line + view::without_begun_escape(&bytes[line..]).len()];
         let mut begun = whole.len();
         views(whole, |view| {
             begun = begun.min(self.begun(view, whole, over_lines_min));

@@ -210,8 +210,9 @@ impl Log {
         if spoken.passed.is_some_and(|passed| passed.elapsed() < PASSING) {
             return;
         }
+        // Also where there is none: looking for it takes time.
+        spoken.passed = Some(Instant::now());
         if let Some(line) = tail.newest(&self.tainted) {
-            spoken.passed = Some(Instant::now());
             self.say(source, &line, 0, true);
         }
     }
