@@ -207,10 +207,10 @@ impl Log {
     fn goes_by(&self, spoken: &mut Spoken, source: Source, bytes: &[u8]) {
         let tail = spoken.tails.entry(source).or_default();
         tail.push(bytes, self.tail_bytes());
-        if spoken.passed.is_some_and(|passed| passed.elapsed() < PASSING) {
+        // Where no line ended there is none to show, and looking for it takes time.
+        if !bytes.contains(&b'\n') || spoken.passed.is_some_and(|passed| passed.elapsed() < PASSING) {
             return;
         }
-        // Also where there is none: looking for it takes time.
         spoken.passed = Some(Instant::now());
         if let Some(line) = tail.newest(&self.tainted) {
             self.say(source, &line, 0, true);
