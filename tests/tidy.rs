@@ -44,6 +44,7 @@ fn floors() -> BTreeMap<&'static str, u32> {
         ("lang", 1),
         ("trigger", 1),
         ("journal", 1),
+        ("logs", 1),
         ("host", 1),
         ("driver", 2),
         ("daemon", 3),

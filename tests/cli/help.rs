@@ -20,7 +20,7 @@ fn help_has_the_commands_and_the_exit_codes() {
       run          Run a runbook and watch it
       plan         Show what a run would do, without doing it
       check        Check runbooks without running them
-      runs         List, show, watch, resume, cancel and roll back runs
+      runs         List, show, watch, resume, cancel and roll back runs, and read what they said
       settle       Say what became of a step, where nobody but a person can
       serve        Watch folders, take alarms, and run what they call for
       alarm        Send alarms, and see which could not start what they call for

@@ -17,6 +17,7 @@ mod help;
 mod inbox;
 mod interrupted;
 mod journal;
+mod logs;
 mod plan;
 mod plugin;
 mod rollback;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use host::{Call, Host, Level, Limits, Notes, PluginEntry, Preview, Reply, Settings, Verb};
+use host::{Call, Host, Limits, Notes, PluginEntry, Preview, Reply, Said, Settings, Verb};
 use runwright_core::{Answer, Digest, Failure, Note, Outcome, Value, Verdict};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -23,8 +23,8 @@ struct Told {
 
 #[async_trait::async_trait]
 impl Notes for Told {
-    fn log(&self, _: Level, message: &str) {
-        self.lines.lock().unwrap().push(message.to_owned());
+    fn say(&self, said: Said) {
+        self.lines.lock().unwrap().push(said.text);
     }
 
     fn progress(&self, _: Option<u8>, _: &str) {}

@@ -225,13 +225,22 @@ impl By {
 }
 
 /// Doing or undoing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Doing.
+    #[default]
     Forward,
     /// Undoing.
     Undo,
+}
+
+impl Direction {
+    /// Whether it is doing.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(crate) fn is_forward(&self) -> bool {
+        *self == Self::Forward
+    }
 }
 
 /// Why a step did not run.

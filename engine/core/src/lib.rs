@@ -18,6 +18,7 @@ mod id;
 mod recovery;
 mod run;
 mod runbook;
+mod said;
 mod time;
 
 pub use action::{ActionFacts, Catalog, EffectClass, Pin, PluginFacts};
@@ -35,6 +36,7 @@ pub use runbook::{
     Input, InputKind, Limit, Lock, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Trigger,
     Until, Work,
 };
+pub use said::{Line, Stream};
 pub use time::Timestamp;
 
 /// A JSON object in the order in which it was written.

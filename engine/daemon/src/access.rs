@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::api::{self, Client, Socket, SocketFile};
 use crate::engine::{LOCK_LOOK, PATIENCE};
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started, StatusView, Tale,
     UnstartedAlarm, UnstartedRequest, find_run,
 };
 use crate::{Engine, Error, Settings, person};
@@ -140,6 +140,14 @@ impl Access {
         match self {
             Self::Here(own) => own.engine.watch(run),
             Self::There(client) => client.watch(run).await,
+        }
+    }
+
+    /// What was said in a run, and with [`LogQuery::follow`] what will be, until it is over or does not go on.
+    pub async fn logs(&self, run: RunId, query: &LogQuery) -> Result<mpsc::Receiver<Said>, Error> {
+        match self {
+            Self::Here(own) => own.engine.logs(run, query.clone()),
+            Self::There(client) => client.logs(run, query).await,
         }
     }
 

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use driver::{Admission, Driver, Hosted, Progress, SystemClock};
+use driver::{Admission, Driver, Hearing, Hosted, Progress, SystemClock};
 use host::shown;
 use journal::{Journal, Memory, SledJournal};
+use logs::{Logs, Nowhere};
 use runwright_core::{By, Cause, Record, RunId, RunStatus, Timestamp};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 use crate::intake::{Candidate, Intake};
 use crate::library::{Library, Loaded, Shared};
-use crate::view::{Listed, Problem, Question, RunView, RunbookRef, StartRequest, Started, StatusView, Tale};
+use crate::view::{Listed, Problem, Question, RunView, RunbookRef, Said, StartRequest, Started, StatusView, Tale};
 use crate::{Error, Settings, Workshop, person, workshop};
 
 /// How long an engine waits for a state directory that another process holds.
@@ -61,7 +61,7 @@ impl Engine {
         let journal = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
         let kept = settings.state_dir.join("plugins");
         workshop.files.keep_in(&kept)?;
-        Self::with(settings, command, Arc::new(journal), workshop)
+        Self::with(settings, command, (Arc::new(journal), Arc::new(settings.logs())), workshop)
     }
 
     /// The same for a command that only looks, or asks for something about a run that there is: where there is no journal
@@ -70,22 +70,24 @@ impl Engine {
         if settings.has_journal() {
             return Self::open(settings, command).await;
         }
-        Self::with(settings, command, Arc::new(Memory::new()), Workshop::open(settings).await?)
+        let kept = (Arc::new(Memory::new()) as _, Arc::new(Nowhere) as _);
+        Self::with(settings, command, kept, Workshop::open(settings).await?)
     }
 
-    /// The engine of this journal.
+    /// The engine of this journal, with what is kept beside it.
     pub(crate) fn with(
         settings: &Settings,
         command: &str,
-        journal: Arc<dyn Journal>,
+        (journal, logs): (Arc<dyn Journal>, Arc<dyn Logs>),
         workshop: Workshop,
     ) -> Result<Self, Error> {
         let kept = settings.state_dir.join("plugins");
-        let driver = Driver::new(
+        let driver = Driver::with_logs(
             journal,
             Arc::new(Hosted { host: Arc::clone(&workshop.host), kept }),
             Arc::new(SystemClock::default()),
             Arc::clone(&workshop.scripts),
+            logs,
         );
         let library = Arc::new(Shared::new(Library::new(&settings.runbooks)));
         driver.remember_locks()?;
@@ -266,13 +268,9 @@ impl Engine {
 
     /// `all`: everything that the run ever told is in `heard`, log lines in their places between the records; so the
     /// journal, which may be ahead of it, is not read first.
-    fn watch_from(
-        &self,
-        run: RunId,
-        mut heard: broadcast::Receiver<Progress>,
-        all: bool,
-    ) -> Result<mpsc::Receiver<Tale>, Error> {
+    fn watch_from(&self, run: RunId, mut heard: Hearing, all: bool) -> Result<mpsc::Receiver<Tale>, Error> {
         let now = self.driver.load(run)?;
+        heard.only(run);
         let (tell, tale) = mpsc::channel(256);
         let engine = self.clone();
         tokio::spawn(async move {
@@ -285,28 +283,14 @@ impl Engine {
                 return;
             }
             loop {
-                let progress = match heard.recv().await {
-                    Ok(progress) if progress.run() == run => progress,
-                    Ok(_) => continue,
-                    Err(RecvError::Lagged(_)) => {
-                        if !engine.tell_history(run, &mut seq, &tell).await {
-                            return;
-                        }
-                        continue;
-                    }
-                    Err(RecvError::Closed) => return,
-                };
-                let go_on = match progress {
+                let go_on = match heard.next().await {
                     Progress::Record(record) if record.seq == seq + 1 => {
                         seq = record.seq;
                         engine.tell_record(Record::clone(&record), &tell).await
                     }
                     Progress::Record(record) if record.seq <= seq => true,
                     Progress::Record(_) | Progress::Unheard { .. } => engine.tell_history(run, &mut seq, &tell).await,
-                    Progress::Log { step, level, message, .. } => {
-                        let level = level.as_str().to_owned();
-                        tell.send(Tale::Log { step, level, message }).await.is_ok()
-                    }
+                    Progress::Said { line, passes, .. } => tell.send(Tale::Said(Said { line, passes })).await.is_ok(),
                     Progress::Percent { step, percent, note, .. } => {
                         tell.send(Tale::Progress { step, percent, note }).await.is_ok()
                     }
@@ -348,7 +332,8 @@ impl Engine {
 
     /// Where it stands.
     pub fn status(&self) -> Result<StatusView, Error> {
-        let problems = self.problems();
+        let mut problems = self.problems();
+        problems.extend(self.driver.logs().trouble().map(|problem| Problem { subject: "logs".to_owned(), problem }));
         let runbooks = self.library().views();
         let unfinished = self.unfinished()?;
         Ok(StatusView {
@@ -378,6 +363,7 @@ impl Engine {
     /// Stops cleanly: steps in flight may end within the settings' grace, and everything is durable when this returns.
     pub async fn stop(&self) {
         self.driver.stop(self.settings.grace).await;
+        self.settle_logs().await;
     }
 }
 

@@ -106,6 +106,9 @@ pub enum Error {
     /// No run fits what was asked for.
     #[error("there is no run {0:?}; `runwright runs list` shows those that there are")]
     NoRun(String),
+    /// The run has no such step.
+    #[error("{0}")]
+    NoStep(String),
     /// Several runs fit what was asked for.
     #[error("several runs fit {0:?}; give more of the id")]
     AmbiguousRun(String),

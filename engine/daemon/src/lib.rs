@@ -23,6 +23,7 @@ pub mod person;
 mod plugin_lock;
 mod plugins;
 mod registry;
+mod said;
 mod serve;
 mod settings;
 mod starts;
@@ -36,6 +37,7 @@ pub use error::Error;
 pub use library::{Library, Loaded, RunbookFiles, runbook_files};
 pub use plugin_lock::{Pinned, PluginLock};
 pub use registry::{Pulled, Registry};
+pub use said::forget_logs;
 pub use serve::serve;
 pub use settings::Settings;
 /// What is read of alarms that are sent at once, in bytes at most.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::hints::Complaints;
 use crate::view::StatusView;
-use crate::{Engine, Error, Settings, api, intake, starts, watch};
+use crate::{Engine, Error, Settings, api, intake, said, starts, watch};
 
 /// How often old runs are looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -85,8 +85,9 @@ async fn resume(engine: &Engine) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets runs that were over long ago, for ever, if the settings say so.
+/// Forgets runs that were over long ago, for ever, if the settings say so; and at first what a crash left of that.
 async fn forget(engine: Engine) -> Result<(), Error> {
+    forget_what_was_said(&engine).await;
     let Some(keep) = engine.settings.keep else { return std::future::pending().await };
     loop {
         let (journal, now) = (Arc::clone(engine.journal()), engine.driver().now());
@@ -97,6 +98,17 @@ async fn forget(engine: Engine) -> Result<(), Error> {
             Ok(Err(error)) => tracing::error!(%error, "old runs could not be forgotten"),
             Err(error) => tracing::error!(%error, "old runs could not be forgotten"),
         }
+        forget_what_was_said(&engine).await;
         tokio::time::sleep(FORGET_EVERY).await;
+    }
+}
+
+/// Forgets what was said in runs that are forgotten.
+async fn forget_what_was_said(engine: &Engine) {
+    let (journal, logs) = (Arc::clone(engine.journal()), Arc::clone(engine.driver().logs()));
+    match tokio::task::spawn_blocking(move || said::forget_logs(&*journal, &*logs)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "what was said in runs that are forgotten could not be removed"),
+        Err(error) => tracing::error!(%error, "what was said in runs that are forgotten could not be removed"),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use host::{Limits, PluginEntry, regular};
 use lang::{Diagnostic, Toml};
+use logs::LogFiles;
 use serde::Deserialize;
 
 use crate::Error;
@@ -21,6 +22,9 @@ use crate::Error;
 /// plugins   = ["plugins"]      # folders of *.wasm
 /// grace     = 10               # seconds that steps in flight get when the engine stops
 /// keep-days = 90               # `runwright serve` forgets runs that were over before that; without it none
+///
+/// [logs]
+/// run-bytes = 67108864         # what is kept of what the steps of one run say; 0 keeps nothing
 ///
 /// [registry]
 /// public-key = "RWQ..."        # pulled plugins must be signed by this minisign key
@@ -57,6 +61,8 @@ pub struct Settings {
     pub keep: Option<Duration>,
     /// Who may approve what asks for a role: users, and groups with an `@` before them.
     pub roles: BTreeMap<String, Vec<String>>,
+    /// Bytes that are kept of what the steps of one run say; with 0 nothing is.
+    pub run_log_bytes: u64,
     /// The minisign key that must have signed plugins that are pulled.
     pub public_key: Option<String>,
 }
@@ -77,8 +83,21 @@ struct File {
     limits: Limits,
     grace: u32,
     keep_days: Option<NonZeroU32>,
+    logs: LogsTable,
     registry: RegistryTable,
     roles: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct LogsTable {
+    run_bytes: u64,
+}
+
+impl Default for LogsTable {
+    fn default() -> Self {
+        Self { run_bytes: 64 << 20 }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,6 +117,7 @@ impl Default for File {
             limits: Limits::default(),
             grace: 10,
             keep_days: None,
+            logs: LogsTable::default(),
             registry: RegistryTable::default(),
             roles: BTreeMap::new(),
         }
@@ -195,6 +215,7 @@ impl Settings {
             limits: file.limits,
             grace: Duration::from_secs(file.grace.into()),
             keep: file.keep_days.map(|days| DAY * days.get()),
+            run_log_bytes: file.logs.run_bytes,
             public_key: file.registry.public_key,
             roles: file.roles,
         }
@@ -208,6 +229,11 @@ impl Settings {
             Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
         };
         is_there("log") || is_there("sled")
+    }
+
+    /// What steps say, kept beside the journal.
+    pub fn logs(&self) -> LogFiles {
+        LogFiles::new(self.state_dir.join("logs"), self.run_log_bytes)
     }
 
     /// The engine's folder of compiled plugins.
@@ -241,6 +267,13 @@ mod tests {
         assert_eq!(keep("").unwrap(), None);
         assert_eq!(keep("keep-days = 2").unwrap(), Some(Duration::from_secs(172_800)));
         assert!(keep("keep-days = 0").is_err(), "that would forget what just ended");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_run_is_bounded_and_may_be_nothing() {
+        let bytes = |text| Settings::parse(Path::new("runwright.toml"), text).map(|settings| settings.run_log_bytes);
+        assert_eq!((bytes("").unwrap(), bytes("[logs]\nrun-bytes = 0").unwrap()), (64 << 20, 0));
+        assert!(bytes("[logs]\nrun-bytes = -1").is_err() && bytes("[logs]\nbytes = 1").is_err());
     }
 
     fn told(text: &str) -> Vec<String> {

@@ -4,7 +4,7 @@ mod alarms;
 
 use journal::Journal;
 use runwright_core::{
-    Attempt, Cause, Direction, Failure, Head, Map, Phase, Record, Run, RunId, RunStatus, Runbook, Step, StepRun,
+    Attempt, Cause, Direction, Failure, Head, Line, Map, Phase, Record, Run, RunId, RunStatus, Runbook, Step, StepRun,
     StepState, Timestamp, Value, Work,
 };
 use serde::{Deserialize, Serialize};
@@ -286,15 +286,8 @@ pub enum Tale {
     Runbook(Box<Runbook>),
     /// A record, in order and without gaps.
     Record(Box<Record>),
-    /// A line of a step's log; lines may be missing.
-    Log {
-        /// The step.
-        step: String,
-        /// `trace`, `debug`, `info`, `warn` or `error`.
-        level: String,
-        /// The line.
-        message: String,
-    },
+    /// A line that a step said; lines may be missing.
+    Said(Said),
     /// How far a step is.
     Progress {
         /// The step.
@@ -304,6 +297,32 @@ pub enum Tale {
         /// What it is doing.
         note: String,
     },
+}
+
+/// A line that a step said, as `runs logs` and `runs watch` show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Said {
+    /// The line.
+    #[serde(flatten)]
+    pub line: Line,
+    /// It is shown as it goes by, and left out of what is kept: of many lines that come at once, one a second.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passes: bool,
+}
+
+/// Which lines of a run are wanted: the query of `GET /v1/runs/RUN/logs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LogQuery {
+    /// Those of this step and of all that is in it.
+    pub step: Option<String>,
+    /// Those of this attempt.
+    pub attempt: Option<u32>,
+    /// Of those that are kept, the last ones.
+    pub last: Option<usize>,
+    /// Also those that will be said.
+    pub follow: bool,
 }
 
 /// Where an engine stands, as `status` shows it.

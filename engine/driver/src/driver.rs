@@ -8,15 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use journal::{Batch, Journal};
+use logs::Logs;
 use runwright_core::{ActionName, By, Digest, Event, Misfit, Record, Run, RunId, RunStatus, Settlement};
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::locks::{Locks, Turn};
 use crate::progress::Telling;
 use crate::run::{Command, Handle, Reply, Task, World};
 use crate::threads::Threads;
-use crate::{Clock, Plugins, Progress};
+use crate::{Clock, Hearing, Plugins};
 
 pub use admission::{Admission, Admitted};
 
@@ -97,15 +98,26 @@ struct Lives {
 }
 
 impl Driver {
-    /// The driver of the runs in `journal`. It starts and resumes nothing by itself.
+    /// The driver of the runs in `journal`. It starts and resumes nothing by itself, and keeps nothing of what steps say.
     pub fn new(
         journal: Arc<dyn Journal>,
         plugins: Arc<dyn Plugins>,
         clock: Arc<dyn Clock>,
         scripts: Arc<script::Engine>,
     ) -> Self {
-        let (locks, telling, threads) = (Locks::default(), Telling::new(), Threads::default());
-        let world = World { journal, plugins, clock, scripts, locks, telling, threads };
+        Self::with_logs(journal, plugins, clock, scripts, Arc::new(logs::Nowhere))
+    }
+
+    /// The same, with a place for what steps say.
+    pub fn with_logs(
+        journal: Arc<dyn Journal>,
+        plugins: Arc<dyn Plugins>,
+        clock: Arc<dyn Clock>,
+        scripts: Arc<script::Engine>,
+        logs: Arc<dyn Logs>,
+    ) -> Self {
+        let (locks, telling, threads) = (Locks::default(), Telling::default(), Threads::default());
+        let world = World { journal, plugins, clock, scripts, logs, locks, telling, threads };
         Self { world: Arc::new(world), lives: Arc::default(), safe_mode: Arc::default(), stop: watch::channel(None).0 }
     }
 
@@ -124,13 +136,18 @@ impl Driver {
         &self.world.scripts
     }
 
+    /// Where what steps say is kept.
+    pub fn logs(&self) -> &Arc<dyn Logs> {
+        &self.world.logs
+    }
+
     /// The time.
     pub fn now(&self) -> runwright_core::Timestamp {
         self.world.clock.now()
     }
 
     /// Hears everything that runs tell from now on.
-    pub fn hear(&self) -> broadcast::Receiver<Progress> {
+    pub fn hear(&self) -> Hearing {
         self.world.telling.hear()
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use host::{Host, Notes, Reply, Verb};
+use host::{Host, Log, Notes, Reply, Verb};
 use runwright_core::{ActionName, Catalog, Digest, Failure, Outcome, Value, Verdict};
 
 use crate::{Call, Plugins};
@@ -77,6 +77,10 @@ impl Plugins for Hosted {
             Reply::Verdict(Err(failure)) => Verdict::CannotTell { reason: failure.message },
             other => Verdict::CannotTell { reason: format!("the host answered verify with {other:?}") },
         }
+    }
+
+    fn log(&self, notes: Arc<dyn Notes>) -> Log {
+        self.host.log(notes)
     }
 }
 

@@ -23,4 +23,4 @@ pub use clock::{Clock, SystemClock};
 pub use driver::{Admission, Admitted, Driver, Error};
 pub use hosted::Hosted;
 pub use plugins::{Call, Plugins};
-pub use progress::Progress;
+pub use progress::{Hearing, Progress};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use host::Notes;
+use host::{Log, Notes};
 use runwright_core::{ActionName, Catalog, Digest, Failure, Key, Outcome, RunId, Value, Verdict};
 use tokio::sync::watch;
 
@@ -29,6 +29,11 @@ pub trait Plugins: Send + Sync + 'static {
 
     /// Says whether the attempt, whose answer was lost, happened.
     async fn verify(&self, call: Call, notes: Arc<dyn Notes>) -> Verdict;
+
+    /// What a script says goes through this into `notes`: bounded, and without secrets.
+    fn log(&self, notes: Arc<dyn Notes>) -> Log {
+        Log::plain_of(notes)
+    }
 }
 
 /// One call of an action.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use host::{Call, Host, Level, Notes, Reply, Settings, Silent, Verb};
+use host::{Call, Host, Notes, Reply, Said, Settings, Silent, Verb};
 use runwright_core::{Digest, Note, Outcome};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
@@ -32,7 +32,7 @@ struct Gate {
 
 #[async_trait]
 impl Notes for Gate {
-    fn log(&self, _: Level, _: &str) {
+    fn say(&self, _: Said) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let open = self.open.lock().expect("nobody panics here");
         drop(self.opened.wait_while(open, |open| !*open));

@@ -5,9 +5,9 @@ use runwright_core::{Answer, Failure, FailureKind, Outcome, Value, Verdict};
 use crate::bindings::types::{self, ErrorInfo, PluginError};
 use crate::call::{Change, ChangeKind, Preview};
 use crate::capability::Report;
-use crate::capability::log::{clean, cut};
 use crate::limits::{Limits, size};
 use crate::redact::Tainted;
+use crate::said::{clean, cut};
 use crate::schema::Schema;
 
 /// Bytes of a failure's message, and of its details.

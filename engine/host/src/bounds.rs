@@ -11,7 +11,7 @@ use wasmparser::{
     Parser, Payload, RecGroup, SectionLimited, SubType, TableInit, ValidPayload, Validator, ValidatorResources,
 };
 
-use crate::capability::log::clean;
+use crate::said::clean;
 
 /// The most that one function, and all of a plugin together, may have.
 mod most {

@@ -1,8 +1,8 @@
 //! Grants that give more than they seem to: programs that run others, with arguments that the plugin chooses.
 
-use crate::capability::log::clean;
 use crate::grants::{ExecGrant, Grants};
 use crate::pattern::is_open;
+use crate::said::clean;
 
 /// Programs that run what their arguments say, each with how.
 const RUNNERS: [(&[&str], &str); 15] = [

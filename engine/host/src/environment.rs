@@ -1,9 +1,9 @@
 //! Environment variables of the engine that a plugin was granted by name; it sees no others.
 
+use runwright_core::Stream;
 use wasmtime_wasi::WasiCtxBuilder;
 
-use crate::capability::log::Log;
-use crate::notes::Level;
+use crate::said::Log;
 
 /// What is wrong with the name of a granted variable, if anything is.
 pub(crate) fn problem(name: &str) -> Option<String> {
@@ -17,7 +17,7 @@ pub(crate) fn show(wasi: &mut WasiCtxBuilder, names: &[String], log: &Log) {
         match std::env::var(name) {
             Ok(value) => _ = wasi.env(name, value),
             Err(_) => {
-                log.write(Level::Debug, &format!("the granted environment variable {name} is not set, or no UTF-8"))
+                log.write(Stream::Debug, &format!("the granted environment variable {name} is not set, or no UTF-8"))
             }
         }
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::bindings::exports::runwright::plugin::actions::PluginInfo;
 use crate::bindings::types::{ActionInfo, Effect};
-use crate::capability::log::clean;
 use crate::limits::size;
+use crate::said::clean;
 use crate::schema::Schema;
 
 /// Actions of one plugin.

@@ -17,6 +17,8 @@ use crate::facts::Schemas;
 use crate::grants::{Granted, PluginEntry, SecretSource};
 use crate::limits::Limits;
 use crate::linked::{Kind, Linked};
+use crate::notes::Notes;
+use crate::said::Log;
 use crate::sandbox::Sandbox;
 
 /// What a [`Host`] needs to begin.
@@ -158,6 +160,11 @@ impl Host {
     pub(crate) fn entry(&self, plugin: &str) -> Arc<Entry> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.get(plugin).cloned().unwrap_or_default()
+    }
+
+    /// The log of a script: bounded, and without the secrets that calls may have been given.
+    pub fn log(&self, notes: Arc<dyn Notes>) -> Log {
+        Log::new(notes, Arc::clone(&self.sandbox.limits), self.sandbox.shared.tainted.for_call())
     }
 
     /// The plugins that new runs use, one per name.

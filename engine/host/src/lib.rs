@@ -48,6 +48,7 @@ mod process;
 mod reach;
 mod redact;
 pub mod regular;
+mod said;
 mod sandbox;
 mod schema;
 mod shown;
@@ -66,7 +67,8 @@ pub use grants::{ExecGrant, FileGrant, GrantProblem, Grants, HttpGrant, PluginEn
 pub use host::{Host, Settings};
 pub use limits::Limits;
 pub use linked::Kind;
-pub use notes::{Level, Notes, Silent};
+pub use notes::{Notes, Said, Silent};
 pub use pack::{Form, form, pack};
 pub use reach::{Reach, missing, reach};
+pub use said::Log;
 pub use shown::shown;

@@ -29,9 +29,9 @@ pub struct Limits {
     pub output_bytes: usize,
     /// One log line; the rest of a longer one is cut.
     pub log_line_bytes: usize,
-    /// Log lines of one call; further ones are dropped.
+    /// Lines that one call says, on its log and by its programs; of more the first and the last are kept.
     pub log_lines: usize,
-    /// All log lines of one call together; further ones are dropped.
+    /// All of them together; of more the first and the last are kept.
     pub log_bytes: usize,
     /// The body of an HTTP request or response, and each output of a program.
     pub body_bytes: usize,
@@ -59,7 +59,7 @@ impl Default for Limits {
             hostcall_bytes: 16 * MIB,
             output_bytes: MIB,
             log_line_bytes: 4096,
-            log_lines: 1000,
+            log_lines: 10_000,
             log_bytes: MIB,
             body_bytes: MIB,
             calls: 512,

@@ -6,7 +6,7 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::bindings::PluginPre;
-use crate::capability::log::clean;
+use crate::said::clean;
 use crate::state::State;
 
 /// How a plugin is called.

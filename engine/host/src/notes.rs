@@ -1,41 +1,26 @@
 //! What leaves a call while it runs.
 
 use async_trait::async_trait;
-use runwright_core::Note;
+use runwright_core::{Note, Stream};
 
-/// How much a log line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// For the plugin's author.
-    Trace,
-    /// For who looks for a fault; standard output and standard error of the plugin come as this.
-    Debug,
-    /// For everyone.
-    Info,
-    /// Something is odd.
-    Warn,
-    /// Something failed.
-    Error,
-}
-
-impl Level {
-    /// The word for it in files and output.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
+/// A line that a call said: bounded, without secrets and control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// How it was said.
+    pub stream: Stream,
+    /// The line.
+    pub text: String,
+    /// Lines right before it that are not told. Where the text is empty, nothing more is known of what came after them.
+    pub left_out: u64,
+    /// It is shown as it goes by, and left out: only the last lines of many are told again, at the end.
+    pub passes: bool,
 }
 
 /// What a call tells while it runs. The driver implements it: lines go to whoever watches, notes into the journal.
 #[async_trait]
 pub trait Notes: Send + Sync + 'static {
-    /// A line of the plugin's log, or of the host about the plugin: one line, bounded, without control characters.
-    fn log(&self, level: Level, message: &str);
+    /// A line of the plugin, of a program that it runs, or of the host about them. It must not wait.
+    fn say(&self, said: Said);
 
     /// How far it is, in 0 to 100 percent if it knows, and what it is doing.
     fn progress(&self, percent: Option<u8>, note: &str);
@@ -54,7 +39,7 @@ pub struct Silent;
 
 #[async_trait]
 impl Notes for Silent {
-    fn log(&self, _: Level, _: &str) {}
+    fn say(&self, _: Said) {}
 
     fn progress(&self, _: Option<u8>, _: &str) {}
 
@@ -74,7 +59,7 @@ pub(crate) struct Kept {
 #[cfg(test)]
 #[async_trait]
 impl Notes for Kept {
-    fn log(&self, _: Level, _: &str) {}
+    fn say(&self, _: Said) {}
 
     fn progress(&self, _: Option<u8>, _: &str) {}
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use runwright_core::{Failure, FailureKind, Outcome, Verdict};
+use runwright_core::{Failure, FailureKind, Outcome, Stream, Verdict};
 use wasmtime::Store;
 
 use crate::answer::{Judge, Unanswered};
@@ -14,7 +14,7 @@ use crate::ending::{Ending, cancelled};
 use crate::grants::Granted;
 use crate::host::{Entry, Host, Loaded, not_loaded};
 use crate::linked::Linked;
-use crate::notes::{Level, Notes};
+use crate::notes::Notes;
 use crate::redact::Tainted;
 use crate::sandbox::Ended;
 use crate::state::{Setup, State};
@@ -66,7 +66,8 @@ impl Host {
         let judged = judged(&judge, answer);
         // What was refused is told once: by the failure, where it is about that.
         let told = judged.as_ref().err().map_or("", Unanswered::text);
-        report.untold(told).for_each(|why| log.write(Level::Warn, why));
+        report.untold(told).for_each(|why| log.write(Stream::Warn, why));
+        log.finish();
         judged.map_err(|unanswered| match unanswered {
             Unanswered::Lost(reason) => Unanswered::Lost(format!("{name} {reason}")),
             failed @ Unanswered::Failed(_) => failed,

@@ -6,8 +6,8 @@ use runwright_core::PluginFacts;
 use serde::Serialize;
 
 use crate::binding::withheld;
-use crate::capability::log::clean;
 use crate::grants::{Grants, PluginEntry, SecretSource};
+use crate::said::clean;
 
 /// One capability of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

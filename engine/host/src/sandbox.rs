@@ -1,6 +1,7 @@
 //! One fresh sandbox per call: made, used once, dropped.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -8,20 +9,23 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use runwright_core::Stream;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::capability::Report;
-use crate::capability::log::{Log, clean};
 use crate::ending::End;
 use crate::engine::{Ticker, engine, linker};
 use crate::error::Error;
 use crate::limits::{Limits, size};
 use crate::linked::{Linked, kind};
-use crate::notes::Level;
+use crate::said::{Finished, Log, clean};
 use crate::skew::{skew, unmatched};
 use crate::state::{Setup, Shared, State};
+
+/// How long a line without an end waits for more before it is shown.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Makes sandboxes.
 pub(crate) struct Sandbox {
@@ -73,19 +77,20 @@ impl Sandbox {
         let ending = setup.ending.clone();
         let state = State::new(setup, &self.limits, &self.shared);
         let (log, refusals) = (state.log.clone(), state.refusals.clone());
+        let _finished = Finished(log.clone());
         let store = self.store(state);
         let called = unwinding(async move {
             let mut store = store;
             let answer = work(&mut store).await;
             let state = store.data_mut();
-            state.finish_lines();
+            state.log.end_all();
             let (report, log) = (state.refusals.take(), state.log.clone());
             match answer {
                 Ok(answer) => Ok(Ended { answer, report, cut: state.ending.reached(), log }),
                 Err(error) => {
                     let reason = reason(&error, state);
                     // The plugin did not live to tell it.
-                    report.untold(&reason).for_each(|why| log.write(Level::Warn, why));
+                    report.untold(&reason).for_each(|why| log.write(Stream::Warn, why));
                     Err(reason)
                 }
             }
@@ -98,8 +103,9 @@ impl Sandbox {
         };
         tokio::select! {
             biased;
+            never = pauses(&log) => match never {},
             end = overdue => {
-                refusals.take().untold("").for_each(|why| log.write(Level::Warn, why));
+                refusals.take().untold("").for_each(|why| log.write(Stream::Warn, why));
                 Err(log.hide(&stopped(end, time, grace)))
             }
             called = called => match called {
@@ -117,6 +123,14 @@ impl Sandbox {
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store
+    }
+}
+
+/// Shows lines without an end where nothing more comes, for ever.
+async fn pauses(log: &Log) -> Infallible {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        log.pause();
     }
 }
 

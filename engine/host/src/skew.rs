@@ -3,7 +3,7 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::capability::log::clean;
+use crate::said::clean;
 
 /// The version of the contract in `sdk/wit`.
 const CONTRACT: (u32, u32) = (0, 1);

@@ -9,7 +9,6 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::http::{Clients, Courier, HEADER_BYTES_MAX, Outgoing};
-use crate::capability::log::Log;
 use crate::capability::{Checkpoints, Refusals, files};
 use crate::command::Exchange;
 use crate::ending::Ending;
@@ -19,7 +18,8 @@ use crate::limiter::Limiter;
 use crate::limits::Limits;
 use crate::notes::Notes;
 use crate::redact::Tainted;
-use crate::stdio::{Lines, Which};
+use crate::said::{Log, Source};
+use crate::stdio::Lines;
 
 /// Random bytes that a plugin may ask for at once.
 const RANDOM_BYTES_MAX: u64 = 64 * 1024;
@@ -43,7 +43,6 @@ pub(crate) struct State {
     pub(crate) ending: Ending,
     pub(crate) notes: Arc<dyn Notes>,
     pub(crate) log: Log,
-    stdio: [Lines; 2],
     /// What no text that leaves the call may hold.
     pub(crate) tainted: Tainted,
     pub(crate) courier: Courier,
@@ -75,12 +74,11 @@ impl State {
     pub(crate) fn new(setup: Setup, limits: &Arc<Limits>, shared: &Shared) -> Self {
         let Setup { plugin, grants, ending, notes, tainted, checkpoints, read_only, exchange } = setup;
         let log = Log::new(Arc::clone(&notes), Arc::clone(limits), tainted.clone());
-        let err = if exchange.is_some() { Which::Log } else { Which::Err };
-        let stdio = [Which::Out, err].map(|which| Lines::new(log.clone(), which));
+        let err = if exchange.is_some() { Source::Leveled } else { Source::Err };
         // No environment, arguments, input, network or folder but what is set here: those are the builder's defaults.
         let mut wasi = WasiCtxBuilder::new();
-        let [out, err] = stdio.clone();
-        wasi.stdout(out).stderr(err).max_random_size(RANDOM_BYTES_MAX);
+        let lines = |source| Lines::new(log.clone(), source);
+        wasi.stdout(lines(Source::Out)).stderr(lines(err)).max_random_size(RANDOM_BYTES_MAX);
         if let Some(Exchange { request, response }) = exchange {
             wasi.stdin(MemoryInputPipe::new(request)).stdout(response);
         }
@@ -102,7 +100,6 @@ impl State {
             ending,
             notes,
             log,
-            stdio,
             tainted,
             courier,
             checkpoints,
@@ -112,11 +109,6 @@ impl State {
             outgoing,
             wasi_http,
         }
-    }
-
-    /// Logs what stands in standard output and error without a line end.
-    pub(crate) fn finish_lines(&self) {
-        self.stdio.iter().for_each(Lines::finish);
     }
 }
 

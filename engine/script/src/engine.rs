@@ -24,15 +24,6 @@ pub struct Engine {
     scripts: Cache<Compiled>,
 }
 
-/// What became of a script, or of an expression.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ran {
-    /// Its last value, or why it failed.
-    pub result: Result<Value, Error>,
-    /// The lines that it printed, at most [`Limits::log_lines`] and one.
-    pub log: Vec<String>,
-}
-
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("limits", &self.limits).finish_non_exhaustive()
@@ -85,13 +76,12 @@ impl Engine {
             time: self.limits.expression_time,
             cancel: None,
             data_bytes: self.limits.data_bytes,
-            log_lines: 0,
             outside_bytes: 0,
             world: None,
         };
-        let (ran, operations) = self.run(&compiled, scope, missing, bounds);
+        let (result, operations) = self.run(&compiled, scope, missing, bounds);
         room.operations = operations;
-        ran.result
+        result
     }
 
     /// Whether a condition holds. A value that is neither `true` nor `false` is an error, never a guess.
@@ -130,7 +120,8 @@ impl Engine {
         within(time, work)
     }
 
-    /// Runs a script until it ends, `deadline` is over, `cancel` becomes true, or `outside` halts it.
+    /// Runs a script until it ends, `deadline` is over, `cancel` becomes true, or `outside` halts it: its last value, or why
+    /// it failed.
     ///
     /// It blocks its thread for that long, and for as long as `outside` takes to answer, which `deadline` leaves out.
     pub fn run_script(
@@ -140,17 +131,13 @@ impl Engine {
         deadline: Duration,
         cancel: &Arc<AtomicBool>,
         outside: Box<dyn Outside>,
-    ) -> Ran {
-        let compiled = match self.script(source) {
-            Ok(compiled) => compiled,
-            Err(error) => return Ran { result: Err(error), log: Vec::new() },
-        };
+    ) -> Result<Value, Error> {
+        let compiled = self.script(source)?;
         let bounds = Bounds {
             operations: self.limits.script_operations,
             time: deadline,
             cancel: Some(Arc::clone(cancel)),
             data_bytes: self.limits.data_bytes,
-            log_lines: self.limits.log_lines,
             outside_bytes: 0,
             world: Some(World::new(outside, &compiled.names, self.limits.calls)),
         };
@@ -158,17 +145,16 @@ impl Engine {
     }
 
     /// What became of it, and the operations that are left.
-    fn run(&self, compiled: &Compiled, scope: &Value, missing: Missing, bounds: Bounds) -> (Ran, u64) {
+    fn run(&self, compiled: &Compiled, scope: &Value, missing: Missing, bounds: Bounds) -> (Result<Value, Error>, u64) {
         let variables = compiled.variables(scope, missing);
         let most = self.limits.data_bytes;
         let held = variables.iter().try_fold(0, |held, (_, value)| Ok(held + convert::bytes(value, most - held)?));
         let Ok::<usize, &str>(held) = held else {
             let error = Error::new(Reason::Limit, "it reads too much data, or data that nests too deeply");
-            let result = Err(error.hint("read only the properties that it needs"));
-            return (Ran { result, log: Vec::new() }, bounds.operations);
+            return (Err(error.hint("read only the properties that it needs")), bounds.operations);
         };
         let bounds = Bounds { outside_bytes: held, ..bounds };
-        let Watched { result, log, halted, ended, operations } = watched(bounds, variables, || {
+        let Watched { result, halted, ended, operations } = watched(bounds, variables, || {
             match self.rhai.eval_ast_with_scope::<rhai::Dynamic>(&mut rhai::Scope::new(), &compiled.ast) {
                 Ok(value) => convert::value(&value),
                 Err(error) => Err(explain(&error, &compiled.names, scope)),
@@ -181,7 +167,7 @@ impl Engine {
             (None, Some(why), Ok(_)) => Err(Error::of_stop(why)),
             (None, _, result) => result,
         };
-        (Ran { result, log }, operations)
+        (result, operations)
     }
 
     fn expression(&self, text: &str) -> Result<Arc<Compiled>, Error> {

@@ -1,4 +1,4 @@
-//! What watches an evaluation while it runs: its time, its operations, its memory and its printed lines.
+//! What watches an evaluation while it runs: its time, its operations and its memory.
 //!
 //! One [`rhai::Engine`] serves every thread, and an evaluation stays on one thread; so what belongs to one evaluation is
 //! in a thread-local that lives exactly as long.
@@ -54,8 +54,6 @@ struct Watch {
     collected: usize,
     /// Variable reads until they are measured again.
     unmeasured: usize,
-    log: Vec<String>,
-    log_lines: usize,
     /// The variables from outside, and their bytes.
     outside: Variables,
     outside_bytes: usize,
@@ -74,7 +72,6 @@ pub(crate) struct Bounds {
     pub(crate) time: Duration,
     pub(crate) cancel: Option<Arc<AtomicBool>>,
     pub(crate) data_bytes: usize,
-    pub(crate) log_lines: usize,
     pub(crate) outside_bytes: usize,
     pub(crate) world: Option<World>,
 }
@@ -82,8 +79,6 @@ pub(crate) struct Bounds {
 /// What came of an evaluation.
 pub(crate) struct Watched<T> {
     pub(crate) result: T,
-    /// What it printed.
-    pub(crate) log: Vec<String>,
     /// Why it was ended from outside.
     pub(crate) halted: Option<String>,
     /// The limit that it passed.
@@ -110,8 +105,6 @@ pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOn
         levels: Vec::new(),
         collected: 0,
         unmeasured: 0,
-        log: Vec::new(),
-        log_lines: bounds.log_lines,
         outside_bytes: bounds.outside_bytes,
         outside,
         world: bounds.world,
@@ -122,8 +115,8 @@ pub(crate) fn watched<T>(bounds: Bounds, outside: Variables, evaluate: impl FnOn
     let watch = WATCH.with_borrow_mut(Option::take);
     drop(before);
     match watch {
-        Some(Watch { log, halted, ended, operations, .. }) => Watched { result, log, halted, ended, operations },
-        None => Watched { result, log: Vec::new(), halted: None, ended: None, operations: 0 },
+        Some(Watch { halted, ended, operations, .. }) => Watched { result, halted, ended, operations },
+        None => Watched { result, halted: None, ended: None, operations: 0 },
     }
 }
 
@@ -260,19 +253,11 @@ impl Drop for Collected {
     }
 }
 
-/// Called by Rhai for `print` and `debug`.
+/// Called by Rhai for `print` and `debug`. An expression has nobody to say something to.
 pub(crate) fn print(text: &str) {
-    const LINE_BYTES: usize = 4 * 1024;
     WATCH.with_borrow_mut(|watch| {
-        let Some(watch) = watch.as_mut() else { return };
-        for line in text.lines() {
-            if watch.log.len() < watch.log_lines {
-                watch.log.push(line.chars().take(LINE_BYTES).collect());
-            } else if watch.log.len() == watch.log_lines {
-                watch.log.push("… further lines were dropped".to_owned());
-            } else {
-                return;
-            }
+        if let Some(world) = watch.as_mut().and_then(|watch| watch.world.as_mut()) {
+            world.print(text);
         }
     });
 }

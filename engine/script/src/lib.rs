@@ -39,7 +39,7 @@ mod template;
 mod words;
 
 pub use calls::Call;
-pub use engine::{Engine, Ran};
+pub use engine::Engine;
 pub use error::{Error, Reason};
 pub use limits::Limits;
 pub use names::{At, Key, Names, Read};

@@ -29,8 +29,6 @@ pub struct Limits {
     pub map_entries: usize,
     /// Bytes of all variables together, and of what one template resolves to.
     pub data_bytes: usize,
-    /// Lines that a script may print; further ones are dropped, and the last line says so.
-    pub log_lines: usize,
     /// Calls by which one script reaches outside: each is kept in the run's history.
     pub calls: usize,
     /// Compiled texts that are kept.
@@ -52,7 +50,6 @@ impl Default for Limits {
             list_items: 4_096,
             map_entries: 1_024,
             data_bytes: 16 * 1024 * 1024,
-            log_lines: 200,
             calls: 1_000,
             cached: 2_048,
         }

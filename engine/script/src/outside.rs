@@ -19,6 +19,10 @@ pub trait Outside: Send {
     /// The value of `now` (milliseconds since 1970, an integer), `random` (a number from 0 up to, without, 1) or `uuid`
     /// (text).
     fn value(&mut self, function: &'static str) -> Result<Value, Refusal>;
+
+    /// Takes what `print` or `debug` says, which may have several lines. It must not wait. When the script is run again, it
+    /// says it again.
+    fn print(&mut self, text: &str);
 }
 
 /// Why a call gives nothing.
@@ -84,6 +88,10 @@ fn act(context: &NativeCallContext, action: &str, input: &Dynamic) -> Fallible<D
 }
 
 impl World {
+    pub(crate) fn print(&mut self, text: &str) {
+        self.outside.print(text);
+    }
+
     fn take_call(&mut self) -> Fallible<()> {
         self.calls_left = self.calls_left.checked_sub(1).ok_or_else(|| end(stop::CALLS))?;
         Ok(())

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 fn run_with(limits: Limits, source: &str) -> Result<Value, Error> {
     let cancel = Arc::new(AtomicBool::new(false));
     let time = Duration::from_secs(60);
-    Engine::new(limits).run_script(source, &json!({}), time, &cancel, support::Given::new([])).result
+    Engine::new(limits).run_script(source, &json!({}), time, &cancel, support::Given::new([]))
 }
 
 /// Runs with this many operations.

@@ -1,12 +1,12 @@
 //! What expressions give, read and say when they are wrong.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 mod support;
 
-use script::{Engine, Error, Limits, Reason};
+use script::{Engine, Error, Limits, Outside, Reason, Refusal};
 use serde_json::{Value, json};
 
 fn engine() -> Engine {
@@ -201,7 +201,7 @@ fn after_a_dot_every_word_is_a_name() {
     ] {
         let go = Arc::new(AtomicBool::new(false));
         let ran = engine.run_script(text, &scope(), Duration::from_secs(5), &go, support::Given::new([]));
-        assert_eq!(ran.result, Ok(expected), "{text}");
+        assert_eq!(ran, Ok(expected), "{text}");
     }
     for text in ["module", "default + 1", "let new = 1", "import \"x\"", "export x", "[default]", "(match)"] {
         assert!(engine.check_script(text).is_err(), "{text}");
@@ -509,27 +509,42 @@ fn large_outputs_of_steps_can_be_read() {
     assert_eq!(engine.evaluate("steps.a.output.n + 1", &scope), Ok(json!(2)));
 }
 
+/// Hears what a script prints.
+struct Prints(Arc<Mutex<Vec<String>>>);
+
+impl Outside for Prints {
+    fn act(&mut self, _: &str, _: Value) -> Result<Value, Refusal> {
+        Ok(json!(self.0.lock().unwrap().len()))
+    }
+
+    fn value(&mut self, _: &'static str) -> Result<Value, Refusal> {
+        unreachable!()
+    }
+
+    fn print(&mut self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+}
+
 #[test]
 fn scripts_run_print_and_end() {
     let engine = engine();
-    let go = Arc::new(AtomicBool::new(false));
-    let ran = engine.run_script(
+    let run = |source: &str| {
+        let (printed, go) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let outside = Box::new(Prints(Arc::clone(&printed)));
+        let ran = engine.run_script(source, &scope(), Duration::from_secs(5), &go, outside);
+        (ran, std::mem::take(&mut *printed.lock().unwrap()))
+    };
+    let (ran, printed) = run(
         "let n = 0;\nfor tag in inputs.tags { n += 1; print(`tag ${tag}`); }\nfn twice(x) { x * 2 }\n#{n: twice(n)}",
-        &scope(),
-        Duration::from_secs(5),
-        &go,
-        support::Given::new([]),
     );
-    assert_eq!((ran.result, ran.log), (Ok(json!({"n": 4})), vec!["tag a".to_owned(), "tag b".to_owned()]));
-    let ran = engine.run_script(
-        "print(1); throw `bad ${inputs.vm}`",
-        &scope(),
-        Duration::from_secs(5),
-        &go,
-        support::Given::new([]),
-    );
-    let error = ran.result.unwrap_err();
-    assert_eq!((error.reason, error.message.as_str(), ran.log.len()), (Reason::Thrown, "bad web-1", 1));
-    let ran = engine.run_script("loop { print(1); }", &scope(), Duration::from_secs(5), &go, support::Given::new([]));
-    assert_eq!((ran.result.unwrap_err().reason, ran.log.len()), (Reason::Limit, 201));
+    assert_eq!((ran, printed), (Ok(json!({"n": 4})), vec!["tag a".to_owned(), "tag b".to_owned()]));
+    let (ran, printed) = run("print(1); debug(\"two\"); throw `bad ${inputs.vm}`");
+    let error = ran.unwrap_err();
+    assert_eq!((error.reason, error.message.as_str()), (Reason::Thrown, "bad web-1"));
+    assert_eq!(printed, ["1", "\"two\""]);
+    let (ran, printed) = run("print(1); let before = act(\"a/b\"); print(2); [before, act(\"a/b\")]");
+    assert_eq!((ran, printed.len()), (Ok(json!([1, 2])), 2), "each is said when it is printed");
+    let (ran, printed) = run("loop { print(1); }");
+    assert_eq!((ran.unwrap_err().reason, printed.len() > 1_000), (Reason::Limit, true), "whoever hears it bounds it");
 }

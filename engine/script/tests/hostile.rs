@@ -10,15 +10,13 @@ use script::{Engine, Error, Limits, Reason};
 use serde_json::{Value, json};
 
 fn run(engine: &Engine, source: &str) -> Result<Value, Error> {
-    engine
-        .run_script(
-            source,
-            &json!({"inputs": {"n": 1}}),
-            Duration::from_millis(600),
-            &Arc::new(AtomicBool::new(false)),
-            support::Given::new([]),
-        )
-        .result
+    engine.run_script(
+        source,
+        &json!({"inputs": {"n": 1}}),
+        Duration::from_millis(600),
+        &Arc::new(AtomicBool::new(false)),
+        support::Given::new([]),
+    )
 }
 
 /// Megabytes that this process held at most so far; 0 where the system does not say.
@@ -200,7 +198,6 @@ fn a_script_stops_when_it_is_cancelled_and_at_its_deadline() {
     let cancel = Arc::new(AtomicBool::new(false));
     let error = engine
         .run_script("loop {}", &json!({}), Duration::from_millis(50), &cancel, support::Given::new([]))
-        .result
         .unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);
     let other = Arc::clone(&cancel);
@@ -210,7 +207,6 @@ fn a_script_stops_when_it_is_cancelled_and_at_its_deadline() {
     });
     let error = engine
         .run_script("loop {}", &json!({}), Duration::from_secs(30), &cancel, support::Given::new([]))
-        .result
         .unwrap_err();
     assert_eq!(error.reason, Reason::Cancelled);
     canceller.join().unwrap();

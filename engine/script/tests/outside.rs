@@ -13,7 +13,7 @@ use support::Given;
 fn run_with(outside: Box<dyn Outside>, source: &str) -> Result<Value, Error> {
     let scope = json!({"inputs": {"vm": "web-1"}});
     let cancel = Arc::new(AtomicBool::new(false));
-    Engine::new(Limits::default()).run_script(source, &scope, Duration::from_millis(300), &cancel, outside).result
+    Engine::new(Limits::default()).run_script(source, &scope, Duration::from_millis(300), &cancel, outside)
 }
 
 fn run(answers: impl IntoIterator<Item = Result<Value, Refusal>>, source: &str) -> Result<Value, Error> {
@@ -87,6 +87,8 @@ fn waiting_for_an_action_is_not_the_scripts_time() {
         fn value(&mut self, _: &'static str) -> Result<Value, Refusal> {
             unreachable!()
         }
+
+        fn print(&mut self, _: &str) {}
     }
     assert_eq!(run_with(Box::new(Slow), "act(\"a/b\", #{n: 1}) + act(\"a/b\", #{n: 2})"), Ok(json!(5)));
 }

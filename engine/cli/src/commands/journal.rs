@@ -167,6 +167,15 @@ fn read(context: &Context, purpose: &str) -> Result<Box<dyn journal::Journal>, E
     }
 }
 
+/// Forgets what was said in runs that the journal does not have any more.
+fn forget_logs(context: &Context, journal: &SledJournal) -> Result<(), Error> {
+    let forgotten = daemon::forget_logs(journal, &context.settings()?.logs());
+    forgotten.map(drop).map_err(|error| {
+        let what = "could not remove what was said in runs that are forgotten";
+        Error::because(exit::INTERNAL, what, &error).hint("`runwright serve` tries again when it starts")
+    })
+}
+
 fn open(context: &Context, purpose: &str) -> Result<SledJournal, Error> {
     let folder = folder(context)?;
     SledJournal::open_with(&folder, &options(purpose)).map_err(|error| Error::from(error).during("open the journal"))

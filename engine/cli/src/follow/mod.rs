@@ -20,7 +20,7 @@ use tokio::sync::mpsc::Receiver;
 pub(crate) use signals::{Signal, Signals};
 pub(crate) use story::{Mark, told};
 pub(crate) use summary::{INTERRUPTED, grouped, summary};
-pub(crate) use words::person;
+pub(crate) use words::{left_out, person};
 
 use self::story::{Line, Story};
 use self::view::View;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use daemon::view::Tale;
-use runwright_core::{Direction, Event, Record, Run, RunStatus, Runbook, StepState};
+use runwright_core::{self as core, Direction, Event, Record, Run, RunStatus, Runbook, StepState, Stream};
 
 use super::view::plain;
-use super::words::{of_calls, of_run, of_step, opening};
+use super::words::{left_out, of_calls, of_run, of_step, opening};
 use crate::human::clean;
 use crate::screen::Tone;
 
@@ -32,12 +32,12 @@ pub(crate) enum Line {
         /// In words.
         text: String,
     },
-    /// A line of the step's log.
-    Log {
+    /// A line that the step said.
+    Said {
         /// The step.
         step: String,
-        /// `trace`, `debug`, `info`, `warn` or `error`.
-        level: String,
+        /// How it was said.
+        stream: Stream,
         /// The line.
         text: String,
     },
@@ -117,7 +117,7 @@ impl Story {
                 Vec::new()
             }
             Tale::Record(record) => self.add(&record)?,
-            Tale::Log { step, level, message } => vec![Line::Log { step, level, text: clean(&message) }],
+            Tale::Said(said) => said_lines(&said.line),
             Tale::Progress { step, percent, note } => {
                 let percent = percent.map(|percent| format!("{percent} %")).unwrap_or_default();
                 let parts = [percent, clean(&note)];
@@ -152,6 +152,13 @@ impl Story {
         }
         Ok(lines)
     }
+}
+
+/// A line that a step said, after how many were left out before it.
+fn said_lines(line: &core::Line) -> Vec<Line> {
+    let said = |text: String| Line::Said { step: line.step.clone(), stream: line.stream, text };
+    let is_more = line.left_out == 0 || !line.text.is_empty();
+    left_out(line).into_iter().chain(is_more.then(|| clean(&line.text))).map(said).collect()
 }
 
 /// Every record of a history with what it means, in words; those that mean nothing to people have no line.

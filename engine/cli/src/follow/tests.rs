@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use daemon::view::Tale;
+use daemon::view::{Said, Tale};
 use runwright_core::{
     Answer, By, Cause, Digest, Direction, EffectClass, Event, Exit, Failure, FailureKind, Key, Map, Outcome, Pin,
-    Record, RunId, RunStatus, Runbook, Settlement, SkipReason, Timestamp, Value, Verdict,
+    Record, RunId, RunStatus, Runbook, Settlement, SkipReason, Stream, Timestamp, Value, Verdict,
 };
 use serde_json::json;
 
@@ -257,16 +257,24 @@ fn a_cancelled_run_tells_by_whom() {
 #[test]
 fn log_lines_are_plain_and_progress_is_for_terminals() {
     let mut story = Story::default();
-    let log = |level: &str, message: &str| Tale::Log { step: "a".into(), level: level.into(), message: message.into() };
+    let said = |stream, text: &str, left_out| {
+        let (step, direction, at) = ("a".into(), Direction::Forward, Timestamp::from_millis(1));
+        let line = runwright_core::Line { at, step, direction, attempt: 1, stream, text: text.into(), left_out };
+        Tale::Said(Said { line, passes: false })
+    };
     let tales = [
-        log("info", "one\nline"),
-        log("error", "two"),
+        said(Stream::Stdout, "one\nline", 0),
+        said(Stream::Error, "two", 1_200),
+        said(Stream::Print, "", 1),
         Tale::Progress { step: "a".into(), percent: Some(50), note: "copying".into() },
     ];
     let lines: Vec<Line> = tales.into_iter().flat_map(|tale| story.hear(tale).unwrap()).collect();
     let shown: Vec<String> = lines.iter().filter_map(plain).collect();
-    assert_eq!(shown, ["a | one\\nline", "a | error: two"]);
-    assert_eq!(lines[2], Line::Progress { step: "a".into(), text: "50 % copying".into() });
+    assert_eq!(
+        shown,
+        ["a | one\\nline", "a | error: … 1200 lines left out", "a | error: two", "a | … 1 line left out"]
+    );
+    assert_eq!(lines[4], Line::Progress { step: "a".into(), text: "50 % copying".into() });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use daemon::view::Tale;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use runwright_core::{Attempt, Direction, Phase, Run, StepState};
+use runwright_core::{Attempt, Direction, Phase, Run, StepState, Stream};
 
 use super::story::{Line, Mark};
 use super::words::attempt_of;
@@ -21,8 +21,8 @@ const FRAME_MS: u64 = 120;
 pub(crate) enum View {
     /// For a terminal: what is over as lines, what goes on below them.
     Live(Box<Live>),
-    /// One line for each thing that happens.
-    Plain(Screen),
+    /// One line for each thing that happens; the flag is for all lines that steps say.
+    Plain(Screen, bool),
     /// Nothing: standard output carries one JSON document at the end.
     Silent,
     /// Everything as it is told, one line of JSON each.
@@ -37,7 +37,7 @@ impl View {
         } else if screen.is_live() {
             Self::Live(Box::new(Live::new(screen.clone(), verbose)))
         } else {
-            Self::Plain(screen.clone())
+            Self::Plain(screen.clone(), verbose)
         }
     }
 
@@ -57,7 +57,9 @@ impl View {
     pub(crate) fn show(&mut self, lines: Vec<Line>, run: Option<&Run>) {
         match self {
             Self::Live(live) => live.show(lines, run),
-            Self::Plain(screen) => screen.lines(lines.iter().filter_map(plain)),
+            Self::Plain(screen, verbose) => {
+                screen.lines(lines.iter().filter(|line| *verbose || !is_detail(line)).filter_map(plain));
+            }
             Self::Silent | Self::Json(_) => {}
         }
     }
@@ -66,7 +68,7 @@ impl View {
     pub(crate) fn say(&self, text: &str) {
         match self {
             Self::Live(live) => live.print(text),
-            Self::Plain(screen) | Self::Json(screen) => screen.line(text),
+            Self::Plain(screen, _) | Self::Json(screen) => screen.line(text),
             Self::Silent => {}
         }
     }
@@ -85,10 +87,17 @@ pub(crate) fn plain(line: &Line) -> Option<String> {
     Some(match line {
         Line::Run(text) => text.clone(),
         Line::Step { step, text, .. } => format!("{step}: {text}"),
-        Line::Log { step, level, text } if level == "warn" || level == "error" => format!("{step} | {level}: {text}"),
-        Line::Log { step, text, .. } => format!("{step} | {text}"),
+        Line::Said { step, stream: stream @ (Stream::Warn | Stream::Error), text } => {
+            format!("{step} | {}: {text}", stream.as_str())
+        }
+        Line::Said { step, text, .. } => format!("{step} | {text}"),
         Line::Progress { .. } => return None,
     })
+}
+
+/// Whether only who looks closely wants to see it.
+fn is_detail(line: &Line) -> bool {
+    matches!(line, Line::Said { stream, .. } if stream.is_detail())
 }
 
 /// The view on a terminal.
@@ -141,19 +150,17 @@ impl Live {
                 let shown = format!("{:<1$}  {text}", step, self.width);
                 self.print(&format!("  {} {shown}", self.screen.paint(mark.tone(), mark.as_str())));
             }
-            Line::Log { step, level, text } => {
-                self.said(step, text);
-                if self.verbose || level == "warn" || level == "error" {
-                    let text = format!("    {step} | {text}");
-                    self.print(&self.screen.paint(Tone::Dim, text));
-                }
+            Line::Said { step, text, .. } if is_detail(line) && !self.verbose => self.shows(step, text),
+            Line::Said { .. } => {
+                let text = plain(line).unwrap_or_default();
+                self.print(&self.screen.paint(Tone::Dim, format!("    {text}")));
             }
-            Line::Progress { step, text } => self.said(step, text),
+            Line::Progress { step, text } => self.shows(step, text),
         }
     }
 
     /// The step said something: it stands behind its spinner until it says something else.
-    fn said(&mut self, step: &str, text: &str) {
+    fn shows(&mut self, step: &str, text: &str) {
         if let Some((active, bar, last)) = &mut self.active
             && active == step
         {

@@ -73,6 +73,12 @@ pub(super) fn so_far(run: &Run) -> Option<String> {
     (!told.is_empty()).then(|| format!("so far: {}", told.join(", ")))
 }
 
+/// How many lines were left out before this one, if any were.
+pub(crate) fn left_out(line: &runwright_core::Line) -> Option<String> {
+    let lines = usize::try_from(line.left_out).unwrap_or(usize::MAX);
+    (lines > 0).then(|| format!("… {} left out", count(lines, "line")))
+}
+
 /// What the step came to.
 pub(super) fn of_step(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> Line {
     let (mark, text) = words(step, state, before, record);

@@ -9,6 +9,15 @@ use crate::{Direction, RunStatus, closest};
 const NAMES_MAX: usize = 12;
 
 impl Run {
+    /// Whether something stands at this path, or below it; the error says what may have been meant.
+    pub fn check_path(&self, path: &str) -> Result<(), Misfit> {
+        let is_below = |other: &str| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        match self.step(path).is_some() || self.attempts().any(|(_, state)| is_below(&state.path)) {
+            true => Ok(()),
+            false => Err(self.no_such_step(path)),
+        }
+    }
+
     /// Nothing stands at this path.
     pub(super) fn no_such_step(&self, path: &str) -> Misfit {
         let known: Vec<&str> = self.attempts().map(|(_, state)| &*state.path).collect();

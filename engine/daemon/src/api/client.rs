@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::{ErrorBody, ErrorText, RunRef};
 use crate::Error;
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView, Tale,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started, StatusView, Tale,
     UnstartedAlarm, UnstartedRequest,
 };
 
@@ -117,27 +117,17 @@ impl Client {
 
     /// Follows a run from its first record on, until it is over or a person must decide, or the engine is gone.
     pub async fn watch(&self, run: RunId) -> Result<mpsc::Receiver<Tale>, Error> {
-        let response = self.send(Method::GET, &format!("/v1/runs/{run}/watch"), b"").await?;
-        let (tell, tale) = mpsc::channel(64);
-        tokio::spawn(async move {
-            let mut body = response.into_body();
-            let mut line = Vec::new();
-            while let Some(Ok(frame)) = body.frame().await {
-                for byte in frame.into_data().unwrap_or_default() {
-                    if byte != b'\n' {
-                        line.push(byte);
-                        continue;
-                    }
-                    let told = serde_json::from_slice(&line);
-                    line.clear();
-                    let Ok(told) = told else { continue };
-                    if tell.send(told).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        Ok(tale)
+        Ok(lines(self.send(Method::GET, &format!("/v1/runs/{run}/watch"), b"").await?))
+    }
+
+    /// What was said in a run, and what will be, if that is asked for.
+    pub async fn logs(&self, run: RunId, query: &LogQuery) -> Result<mpsc::Receiver<Said>, Error> {
+        let LogQuery { step, attempt, last, follow } = query;
+        let mut parts = vec![format!("follow={follow}")];
+        parts.extend(step.iter().map(|step| format!("step={}", in_url(step))));
+        parts.extend(attempt.iter().map(|attempt| format!("attempt={attempt}")));
+        parts.extend(last.iter().map(|last| format!("last={last}")));
+        Ok(lines(self.send(Method::GET, &format!("/v1/runs/{run}/logs?{}", parts.join("&")), b"").await?))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
@@ -178,6 +168,30 @@ impl Client {
             }
         })
     }
+}
+
+/// The lines of JSON of an answer, while they come.
+fn lines<T: DeserializeOwned + Send + 'static>(response: Response<Incoming>) -> mpsc::Receiver<T> {
+    let (tell, told) = mpsc::channel(64);
+    tokio::spawn(async move {
+        let mut body = response.into_body();
+        let mut line = Vec::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            for byte in frame.into_data().unwrap_or_default() {
+                if byte != b'\n' {
+                    line.push(byte);
+                    continue;
+                }
+                let one = serde_json::from_slice(&line);
+                line.clear();
+                let Ok(one) = one else { continue };
+                if tell.send(one).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    told
 }
 
 /// Text as it may stand in a URL.

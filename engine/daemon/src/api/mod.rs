@@ -13,6 +13,7 @@
 //! | `GET /v1/runs/RUN` | | [`RunView`](crate::view::RunView) |
 //! | `GET /v1/runs/RUN/history` | | list of [`Record`](runwright_core::Record) |
 //! | `GET /v1/runs/RUN/watch` | | lines of [`Tale`](crate::view::Tale) until the run is over or blocked |
+//! | `GET /v1/runs/RUN/logs?`[`query`](crate::view::LogQuery) | | lines of [`Said`](crate::view::Said); with `follow=true` until the run is over |
 //! | `POST /v1/runs/RUN/cancel` | [`CancelRequest`](crate::view::CancelRequest) | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/rollback` | [`By`](runwright_core::By) | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/resume` | | 202 `{"run": ID}` |

@@ -9,16 +9,16 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use futures_util::stream;
 use runwright_core::{By, Record, RunStatus};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::unix::UCred;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use trigger::Format;
 
 use super::request::{self, Named, Posted, Whole};
 use super::socket::Socket;
 use super::{ErrorBody, ErrorText, RunRef, connections};
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, RunView, SettleRequest, StartRequest, Started, StatusView,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, SettleRequest, StartRequest, Started, StatusView,
     UnstartedAlarm, UnstartedRequest,
 };
 use crate::{Engine, Error, person};
@@ -41,6 +41,7 @@ pub(crate) async fn answer(
         .route("/v1/runs/{run}", get(show))
         .route("/v1/runs/{run}/history", get(history))
         .route("/v1/runs/{run}/watch", get(watch))
+        .route("/v1/runs/{run}/logs", get(logs))
         .route("/v1/runs/{run}/cancel", post(cancel))
         .route("/v1/runs/{run}/rollback", post(roll_back))
         .route("/v1/runs/{run}/resume", post(resume))
@@ -97,14 +98,31 @@ async fn history(State(engine): State<Engine>, Named(run): Named) -> Answer<Vec<
 }
 
 async fn watch(State(engine): State<Engine>, Named(run): Named) -> Result<Response, Error> {
-    let too_many = |_| Error::Overloaded("too many watch runs already");
-    let leave = WATCHERS.try_acquire().map_err(too_many)?;
-    let lines = stream::unfold((engine.watch(run)?, leave), async |(mut tale, leave)| {
-        let mut line = serde_json::to_vec(&tale.recv().await?).ok()?;
+    let leave = leave_to_watch()?;
+    Ok(lines(engine.watch(run)?, leave))
+}
+
+async fn logs(
+    State(engine): State<Engine>,
+    Named(run): Named,
+    Query(query): Query<LogQuery>,
+) -> Result<Response, Error> {
+    let leave = leave_to_watch()?;
+    Ok(lines(engine.logs(run, query)?, leave))
+}
+
+fn leave_to_watch() -> Result<SemaphorePermit<'static>, Error> {
+    WATCHERS.try_acquire().map_err(|_| Error::Overloaded("too many watch runs already"))
+}
+
+/// An answer of lines of JSON, while they come.
+fn lines<T: Serialize + Send + 'static>(told: mpsc::Receiver<T>, leave: SemaphorePermit<'static>) -> Response {
+    let lines = stream::unfold((told, leave), async |(mut told, leave)| {
+        let mut line = serde_json::to_vec(&told.recv().await?).ok()?;
         line.push(b'\n');
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(line)), (tale, leave)))
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from(line)), (told, leave)))
     });
-    Ok(([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response())
+    ([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }
 
 type Done = Result<(StatusCode, Json<RunRef>), Error>;
@@ -178,9 +196,11 @@ impl IntoResponse for Error {
             Self::TooLarge { .. } | Self::Driver(driver::Error::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Request { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            Self::NoAlarm(_) | Self::NoRun(_) | Self::NoRunbook { .. } | Self::Driver(driver::Error::NoSuchRun(_)) => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoAlarm(_)
+            | Self::NoRun(_)
+            | Self::NoStep(_)
+            | Self::NoRunbook { .. }
+            | Self::Driver(driver::Error::NoSuchRun(_)) => StatusCode::NOT_FOUND,
             Self::MayNotApprove { .. } => StatusCode::FORBIDDEN,
             Self::AmbiguousRun(_)
             | Self::NotServing { .. }

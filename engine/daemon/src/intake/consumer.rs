@@ -332,7 +332,8 @@ mod tests {
         let settings = Settings::parse(&folder.path().join("runwright.toml"), text).expect("settings");
         let journal = Arc::new(Memory::new());
         let workshop = Workshop::make(&settings).await.expect("a workshop");
-        let engine = Engine::with(&settings, "test", Arc::clone(&journal) as _, workshop).expect("an engine");
+        let engine = Engine::with(&settings, "test", (Arc::clone(&journal) as _, Arc::new(logs::Nowhere)), workshop)
+            .expect("an engine");
         let last = PAGE * 2;
         for n in 0..=last {
             let poison = Batch::accept(format!("a/{n}"), json!({"no": "alarm"}), Timestamp::from_millis(1));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Batch, Journal};
+use logs::Logs;
 use runwright_core::{Effect, Event, Exit, Head, Misfit, Record, Run, RunId, RunStatus, Timestamp, Work};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -33,6 +34,7 @@ pub(crate) struct World {
     pub(crate) plugins: Arc<dyn Plugins>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) scripts: Arc<script::Engine>,
+    pub(crate) logs: Arc<dyn Logs>,
     pub(crate) locks: Locks,
     pub(crate) telling: Telling,
     pub(crate) threads: Threads,

@@ -7,15 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use host::{Level, Notes};
+use host::{Notes, Said};
 use runwright_core::{
-    Answer, Direction, Effect, Event, Failure, FailureKind, Key, Note, Outcome, RunId, StepRun, Timestamp, Work,
+    Answer, Direction, Effect, Event, Failure, FailureKind, Key, Line, Note, Outcome, RunId, StepRun, Timestamp, Work,
 };
 use script::Outside;
 use tokio::sync::{mpsc, oneshot};
 
 use super::in_hand::Cancel;
-use super::scripts::Closed;
+use super::scripts::{Closed, Heard};
 use super::{Task, World, is_script, size};
 use crate::threads::NoResult;
 use crate::{Call, Error, Progress};
@@ -101,15 +101,7 @@ impl Task {
         };
         let undo_data = state.answer.as_ref().and_then(|answer| answer.undo_data.clone());
         let world = Arc::clone(&self.world);
-        let notes = Arc::new(StepNotes {
-            world: Arc::clone(&world),
-            run: self.run.id(),
-            step: id.clone(),
-            direction,
-            attempt,
-            journal: self.notes.0.clone(),
-            turn: turn.clone(),
-        });
+        let notes = self.notes_of(&id, direction, attempt, turn);
         let asked = matches!(effect, Effect::Verify { .. });
         let event = async move {
             let plugins = &world.plugins;
@@ -124,6 +116,18 @@ impl Task {
         Some(event.boxed())
     }
 
+    fn notes_of(&self, step: &str, direction: Direction, attempt: u32, turn: &Turn) -> Arc<StepNotes> {
+        Arc::new(StepNotes {
+            world: Arc::clone(&self.world),
+            run: self.run.id(),
+            step: step.to_owned(),
+            direction,
+            attempt,
+            journal: self.notes.0.clone(),
+            turn: turn.clone(),
+        })
+    }
+
     fn script(
         &mut self,
         id: String,
@@ -132,29 +136,28 @@ impl Task {
         source: String,
         cancel: Arc<AtomicBool>,
     ) -> BoxFuture<'static, Event> {
+        let log = self.world.plugins.log(self.notes_of(&id, direction, attempt, &Turn::default()));
         let outside: Box<dyn Outside> = match direction {
-            Direction::Forward => Box::new(self.sessions.begin(&id, attempt, self.questions.0.clone())),
-            Direction::Undo => Box::new(Closed),
+            Direction::Forward => {
+                let recorded = (1..).take_while(|number| self.run.asked(&id, *number).is_some()).count();
+                Box::new(self.sessions.begin(&id, attempt, self.questions.0.clone(), Heard::new(log.clone(), recorded)))
+            }
+            Direction::Undo => Box::new(Closed(log.clone())),
         };
         let scope = self.run.scope_of(&id);
-        let (run, world) = (self.run.id(), Arc::clone(&self.world));
+        let world = Arc::clone(&self.world);
         let timeout = self.run.step(&id).map_or(0, |(step, _)| step.timeout_ms);
         let event = async move {
             let scripts = Arc::clone(&world.scripts);
-            let evaluated = world
-                .threads
-                .run(move || scripts.run_script(&source, &scope, Duration::from_millis(timeout), &cancel, outside));
+            let evaluated = world.threads.run(move || {
+                let timeout = Duration::from_millis(timeout);
+                let ran = scripts.run_script(&source, &scope, timeout, &cancel, outside);
+                log.finish();
+                ran
+            });
             let outcome = match evaluated.await {
-                Ok(ran) => {
-                    for message in ran.log {
-                        let step = id.clone();
-                        world.telling.tell(Progress::Log { run, step, level: Level::Info, message });
-                    }
-                    match ran.result {
-                        Ok(output) => Outcome::Succeeded(Answer { output, changed: false, undo_data: None }),
-                        Err(error) => Outcome::Failed(Failure::new(FailureKind::Permanent, error.to_string())),
-                    }
-                }
+                Ok(Ok(output)) => Outcome::Succeeded(Answer { output, changed: false, undo_data: None }),
+                Ok(Err(error)) => Outcome::Failed(Failure::new(FailureKind::Permanent, error.to_string())),
                 Err(NoResult::Panicked) => Outcome::Lost { reason: "the script's thread ended early".into() },
                 Err(NoResult::NotStarted(error)) => {
                     let message = format!("the script was not started: no thread for it: {error}");
@@ -202,7 +205,7 @@ impl Turn {
     }
 }
 
-/// What one call tells goes to whoever watches, and its notes into the journal.
+/// What one call, or one script, tells: its lines go to whoever watches and are kept, its notes go into the journal.
 struct StepNotes {
     world: Arc<World>,
     run: RunId,
@@ -219,10 +222,15 @@ impl Notes for StepNotes {
         self.turn.0.store(does, Ordering::SeqCst);
     }
 
-    fn log(&self, level: Level, message: &str) {
+    fn say(&self, said: Said) {
+        let Said { stream, text, left_out, passes } = said;
+        let (step, direction, attempt) = (self.step.clone(), self.direction, self.attempt);
+        let line = Line { at: self.world.clock.now(), step, direction, attempt, stream, text, left_out };
         if self.world.telling.heard() {
-            let (step, message) = (self.step.clone(), message.to_owned());
-            self.world.telling.tell(Progress::Log { run: self.run, step, level, message });
+            self.world.telling.tell(Progress::Said { run: self.run, line: line.clone(), passes });
+        }
+        if !passes {
+            self.world.logs.keep(self.run, line);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use host::Log;
 use runwright_core::{
     ActionName, Direction, Event, Failure, FailureKind, Note, Outcome, ScriptCall, StepRun, StepState, Value,
 };
@@ -49,10 +50,25 @@ pub(super) struct Line {
     questions: mpsc::Sender<Box<Question>>,
     /// The other end is in the script's session: it goes away with that, and whoever waits hears so.
     answers: Receiver<Answered>,
+    heard: Heard,
+}
+
+/// Hears what a script says, but for what it said before: up to its last recorded call.
+pub(super) struct Heard {
+    log: Log,
+    /// Calls whose answers are recorded and were not given to it yet.
+    recorded: usize,
+}
+
+impl Heard {
+    pub(super) fn new(log: Log, recorded: usize) -> Self {
+        Self { log, recorded }
+    }
 }
 
 impl Line {
-    fn ask(&self, ask: Ask) -> Result<Value, Refusal> {
+    fn ask(&mut self, ask: Ask) -> Result<Value, Refusal> {
+        self.heard.recorded = self.heard.recorded.saturating_sub(1);
         let stopped = || Refusal::Halt("its run does not go on here".to_owned());
         let question = Box::new(Question { step: self.step.clone(), attempt: self.attempt, ask });
         self.questions.blocking_send(question).map_err(|_| stopped())?;
@@ -68,10 +84,16 @@ impl Outside for Line {
     fn value(&mut self, function: &'static str) -> Result<Value, Refusal> {
         self.ask(Ask::Value { function })
     }
+
+    fn print(&mut self, text: &str) {
+        if self.heard.recorded == 0 {
+            self.heard.log.print(text);
+        }
+    }
 }
 
 /// What a script that undoes a step may ask: nothing, since an undo has no calls of its own in the journal.
-pub(super) struct Closed;
+pub(super) struct Closed(pub(super) Log);
 
 impl Outside for Closed {
     fn act(&mut self, _: &str, _: Value) -> Result<Value, Refusal> {
@@ -80,6 +102,10 @@ impl Outside for Closed {
 
     fn value(&mut self, _: &'static str) -> Result<Value, Refusal> {
         Err(Refusal::Halt("a script that undoes a step gets no time and nothing random".to_owned()))
+    }
+
+    fn print(&mut self, text: &str) {
+        self.0.print(text);
     }
 }
 
@@ -99,10 +125,16 @@ struct Session {
 
 impl Sessions {
     /// The script of this step is run, from its begin; this is its line.
-    pub(super) fn begin(&mut self, step: &str, attempt: u32, questions: mpsc::Sender<Box<Question>>) -> Line {
+    pub(super) fn begin(
+        &mut self,
+        step: &str,
+        attempt: u32,
+        questions: mpsc::Sender<Box<Question>>,
+        heard: Heard,
+    ) -> Line {
         let (answers, answered) = sync_channel(1);
         self.0.insert(step.to_owned(), Session { attempt, asked: 0, waits: None, answers });
-        Line { step: step.to_owned(), attempt, questions, answers: answered }
+        Line { step: step.to_owned(), attempt, questions, answers: answered, heard }
     }
 
     /// Ends the sessions of all other steps than these: a script that still waits there is halted.
@@ -238,7 +270,8 @@ mod tests {
     fn a_question_that_nobody_will_take_out_is_given_up() {
         let (questions, mut asked) = mpsc::channel(4);
         let mut sessions = Sessions::default();
-        let mut line = sessions.begin("fix", 1, questions);
+        let heard = Heard::new(Log::plain_of(std::sync::Arc::new(host::Silent)), 0);
+        let mut line = sessions.begin("fix", 1, questions, heard);
         let script = std::thread::spawn(move || line.act("x/read", json!({})));
         while asked.is_empty() {
             std::thread::yield_now();

@@ -14,9 +14,9 @@ use host::Notes;
 use journal::{Batch, InboxWrite, Journal, Memory};
 use runwright_core::*;
 use serde_json::json;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 
-use crate::{Admission, Admitted, Call, Clock, Driver, Error, Plugins, Progress};
+use crate::{Admission, Admitted, Call, Clock, Driver, Error, Hearing, Plugins, Progress};
 
 /// A clock whose sleepers wake at once, at the time that they wait for.
 struct Leaps(AtomicU64);
@@ -502,7 +502,7 @@ async fn a_full_disk_makes_a_run_wait_and_loses_nothing() {
 #[derive(Default)]
 struct Late {
     driver: OnceLock<Driver>,
-    heard: Mutex<Option<broadcast::Receiver<Progress>>>,
+    heard: Mutex<Option<Hearing>>,
 }
 
 #[async_trait]
@@ -529,5 +529,5 @@ async fn who_begins_to_listen_during_a_commit_is_told_to_look() {
     let id = driver.start(admission).await.unwrap();
     assert_eq!(driver.wait(id).await.unwrap().status(), RunStatus::Succeeded);
     let mut heard = clock.heard.lock().unwrap().take().unwrap();
-    assert!(matches!(heard.try_recv(), Ok(Progress::Unheard { run }) if run == id));
+    assert!(matches!(heard.try_next(), Some(Progress::Unheard { run }) if run == id));
 }

@@ -232,3 +232,26 @@ async fn a_script_that_asks_while_the_engine_stops_loses_nothing() {
     next.driver.resume(id).await.unwrap();
     assert_eq!(next.driver.wait(id).await.unwrap().status(), RunStatus::Succeeded);
 }
+
+/// What is heard of scripts so far.
+fn printed(hearing: &mut Hearing) -> Vec<String> {
+    let said = |progress| if let Progress::Said { line, .. } = progress { Some(line.text) } else { None };
+    std::iter::from_fn(|| hearing.try_next()).filter_map(said).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_print_is_heard_when_it_is_printed_and_not_again_when_the_script_is_run_again() {
+    let bench = Bench::new();
+    bench.fault("fix/1", Fault::Hang);
+    let mut hearing = bench.driver.hear();
+    let source = "for n in 0..3 { print(n) }\nact(\"x/idem\", #{});\nprint(\"after\")";
+    let id = bench.start(runbook(vec![scripted("fix", source, &["x/idem"])], json!({}))).await;
+    bench.until_effects(1).await;
+    assert_eq!(printed(&mut hearing), ["0", "1", "2"], "while its call goes on");
+    bench.driver.stop(Duration::ZERO).await;
+    let next = next_engine(&bench);
+    let mut hearing = next.driver.hear();
+    next.driver.resume(id).await.unwrap();
+    assert_eq!(next.driver.wait(id).await.unwrap().status(), RunStatus::Succeeded);
+    assert_eq!(printed(&mut hearing), ["after"]);
+}

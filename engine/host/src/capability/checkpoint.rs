@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use runwright_core::Note;
+use runwright_core::{Note, Stream};
 
 use crate::bindings::checkpoint::{self, CheckpointError};
-use crate::notes::Level;
 use crate::state::State;
 
 /// Checkpoints of one step at most: each is a record in the journal.
@@ -27,7 +26,7 @@ impl State {
         let hidden = self.tainted.hide(&key).into_owned();
         match self.tainted.hide_bytes(&value) {
             Some(value) => {
-                self.log.write(Level::Warn, &format!("a secret was taken out of the checkpoint {hidden:?}"));
+                self.log.write(Stream::Warn, &format!("a secret was taken out of the checkpoint {hidden:?}"));
                 (hidden, value)
             }
             None => (hidden, value),

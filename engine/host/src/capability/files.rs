@@ -1,10 +1,10 @@
 //! `files`: granted folders, which WASI shows to the plugin at the paths that they have here.
 
+use runwright_core::Stream;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
-use super::log::Log;
 use crate::grants::FileGrant;
-use crate::notes::Level;
+use crate::said::Log;
 
 /// What is wrong with the grant, if anything is.
 pub(crate) fn problem(grant: &FileGrant) -> Option<String> {
@@ -21,7 +21,7 @@ pub(crate) fn open(wasi: &mut WasiCtxBuilder, grants: &[FileGrant], read_only: b
         let permissions = if *write && !read_only { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         let name = path.to_string_lossy();
         if let Err(error) = wasi.preopened_dir(path, &name, permissions) {
-            log.write(Level::Warn, &format!("the granted folder {name} cannot be opened: {error}"));
+            log.write(Stream::Warn, &format!("the granted folder {name} cannot be opened: {error}"));
         }
     }
 }

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use runwright_core::FailureKind;
 
 use crate::grants::Granted;
+use crate::said::Log;
 use crate::state::State;
-use log::Log;
 
 /// Bytes of a refusal in words.
 const REFUSAL_BYTES_MAX: usize = 3072;

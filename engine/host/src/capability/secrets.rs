@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use runwright_core::Stream;
 use tokio::task::spawn_blocking;
 
 use crate::bindings::secrets::{self, SecretError};
 use crate::grants::SecretSource;
-use crate::notes::Level;
 use crate::redact::{SECRET_BYTES_MIN, Tainted, is_weak};
 use crate::regular;
 use crate::state::State;
@@ -109,7 +109,7 @@ impl secrets::Host for State {
         Ok(value.and_then(|value| match self.tainted.add(&name, &value) {
             Ok(()) => {
                 if is_weak(&value) && self.tainted.is_news(&name) {
-                    self.log.write(Level::Warn, &weak(&name));
+                    self.log.write(Stream::Warn, &weak(&name));
                 }
                 Ok(value)
             }

@@ -14,8 +14,8 @@ pub(crate) use response::{info, outcome, preview, verdict};
 
 use crate::bindings::types::Context;
 use crate::call::{Call, Verb};
-use crate::capability::log::clean;
 use crate::limits::{Limits, size};
+use crate::said::clean;
 use crate::state::State;
 use crate::stdio::Captured;
 
@@ -116,7 +116,7 @@ pub(crate) async fn run(
         },
     };
     let state = store.data();
-    state.finish_lines();
+    state.log.end_all();
     Ok(Exited { status, words: state.log.last_words(), response })
 }
 

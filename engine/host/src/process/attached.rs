@@ -28,32 +28,41 @@ pub(crate) struct Output {
     pub(crate) truncated: bool,
 }
 
-/// Runs the program to its end with `input` on its standard input, and keeps `bytes_max` of each output. Nothing of its
-/// process group is left when this returns or is dropped.
+/// One of a program's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Out,
+    Err,
+}
+
+/// Runs the program to its end with `input` on its standard input, and keeps `bytes_max` of each output; `hear` is given
+/// all of it, while it comes. Nothing of its process group is left when this returns or is dropped.
 ///
 /// `started` is told which process it is, while it runs already; if it fails, the program is killed.
 pub(crate) async fn run(
     order: &Order,
     input: &[u8],
     bytes_max: usize,
+    hear: impl Fn(Channel, &[u8]),
     started: impl AsyncFnOnce(Process) -> io::Result<()>,
 ) -> Result<Output, Unrun> {
     let mut command = order.command();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = spawn(command).await.map_err(Unrun::NotStarted)?;
-    watched(child, input, bytes_max, started).await.map_err(Unrun::Unwatched)
+    watched(child, input, bytes_max, hear, started).await.map_err(Unrun::Unwatched)
 }
 
 async fn watched(
     child: Child,
     input: &[u8],
     bytes_max: usize,
+    hear: impl Fn(Channel, &[u8]),
     started: impl AsyncFnOnce(Process) -> io::Result<()>,
 ) -> io::Result<Output> {
     let mut group = Group::new(child)?;
     let process = Process::of(group.id())?;
     let told = async { started(process).await };
-    let ran = group.run(input, bytes_max);
+    let ran = group.run(input, bytes_max, hear);
     tokio::try_join!(told, ran).map(|((), output)| output)
 }
 
@@ -82,7 +91,7 @@ impl Group {
         self.child.as_ref().map_or(0, Child::id)
     }
 
-    async fn run(&mut self, input: &[u8], bytes_max: usize) -> io::Result<Output> {
+    async fn run(&mut self, input: &[u8], bytes_max: usize, hear: impl Fn(Channel, &[u8])) -> io::Result<Output> {
         let child = self.child.as_mut().ok_or(io::ErrorKind::NotFound)?;
         let stdin = child.stdin.take().map(ChildStdin::from_std).transpose()?;
         let stdout = child.stdout.take().map(ChildStdout::from_std).transpose()?;
@@ -95,7 +104,10 @@ impl Group {
                     stdin.write_all(input).await.ok();
                 }
             };
-            let streams = async { tokio::join!(feed, out.read(stdout), err.read(stderr)) };
+            let streams = async {
+                let out = out.read(stdout, |bytes| hear(Channel::Out, bytes));
+                tokio::join!(feed, out, err.read(stderr, |bytes| hear(Channel::Err, bytes)))
+            };
             tokio::pin!(streams);
             tokio::select! {
                 _ = &mut streams => exit(&self.ended).await?,
@@ -150,10 +162,11 @@ impl Capture {
     }
 
     /// Reads to the end, also what is not kept: a program must not hang because it says too much.
-    async fn read(&mut self, stream: Option<impl AsyncRead + Unpin>) {
+    async fn read(&mut self, stream: Option<impl AsyncRead + Unpin>, hear: impl Fn(&[u8])) {
         let Some(mut stream) = stream else { return };
         let mut chunk = vec![0; 16 * 1024];
         while let Ok(read @ 1..) = stream.read(&mut chunk).await {
+            hear(&chunk[..read]);
             let kept = read.min(self.bytes_max - self.bytes.len());
             self.bytes.extend_from_slice(&chunk[..kept]);
             self.truncated |= kept < read;

@@ -17,7 +17,7 @@ use std::{fs, io};
 
 use rustix::fd::{AsRawFd, OwnedFd};
 
-pub(crate) use attached::{Output, run};
+pub(crate) use attached::{Channel, Output, run};
 pub(crate) use detached::start;
 pub(crate) use signal::signal_name;
 

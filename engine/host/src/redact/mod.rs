@@ -32,6 +32,8 @@ pub(crate) use strength::is_weak;
 
 /// Bytes of a secret at least: shorter ones can't be told from other text.
 pub(crate) const SECRET_BYTES_MIN: usize = 4;
+/// Bytes of a secret that hold back a line which has ended, at least: every line ends in the first ones of some secret.
+const LINE_HELD_MIN: usize = 8;
 /// Different values that are known at a time.
 const VALUES_MAX: usize = 1024;
 
@@ -144,7 +146,22 @@ impl Tainted {
     /// How many bytes at the beginning of `bytes` do not depend on what may follow. Of a weak secret that is cut in two,
     /// the parts are seen.
     pub(crate) fn settled(&self, bytes: &[u8]) -> usize {
-        finder(&self.distinct).map_or(bytes.len(), |finder| finder.settled(bytes))
+        finder(&self.distinct).map_or(bytes.len(), |finder| finder.settled(bytes, 0))
+    }
+
+    /// The same of lines: less than [`LINE_HELD_MIN`] bytes of a secret that may go on over the end of a line do not hold
+    /// that line back.
+    pub(crate) fn settled_lines(&self, bytes: &[u8]) -> usize {
+        finder(&self.distinct).map_or(bytes.len(), |finder| finder.settled(bytes, LINE_HELD_MIN))
+    }
+
+    /// What follows the first `from` bytes, without secrets, also those that begin before.
+    pub(crate) fn hide_from(&self, bytes: &[u8], from: usize) -> Vec<u8> {
+        let hidden = match finder(&self.distinct) {
+            Some(finder) => finder.hide_from(bytes, from),
+            None => bytes[from..].to_vec(),
+        };
+        finder(&self.weak).and_then(|finder| finder.hide(&hidden)).unwrap_or(hidden)
     }
 
     /// The name of a secret that stands in `text`. Weak ones are not looked for: they may stand there by chance.
@@ -166,7 +183,7 @@ impl Finder {
     fn new(secrets: &[(String, String)], as_words: bool) -> Result<Self, aho_corasick::BuildError> {
         let mut patterns = Vec::new();
         for (name, value) in secrets {
-            let shown: Arc<str> = format!("[secret {}]", crate::capability::log::clean(name)).into();
+            let shown: Arc<str> = format!("[secret {}]", crate::said::clean(name)).into();
             let name: Arc<str> = name.as_str().into();
             let spellings = spelling::spellings(value);
             patterns.extend(spellings.into_iter().map(|bytes| Pattern {
@@ -209,18 +226,11 @@ impl Finder {
 
     fn hide(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let places = self.places(bytes);
-        if places.is_empty() {
-            return None;
-        }
-        let mut hidden = Vec::with_capacity(bytes.len());
-        let mut at = 0;
-        for (range, shown) in places {
-            hidden.extend_from_slice(&bytes[at..range.start]);
-            hidden.extend_from_slice(shown.as_bytes());
-            at = range.end;
-        }
-        hidden.extend_from_slice(&bytes[at..]);
-        Some(hidden)
+        (!places.is_empty()).then(|| without(&places, bytes, 0))
+    }
+
+    fn hide_from(&self, bytes: &[u8], from: usize) -> Vec<u8> {
+        without(&self.places(bytes), bytes, from)
     }
 
     fn hide_value(&self, value: &mut Value) {
@@ -249,11 +259,13 @@ impl Finder {
         }
     }
 
-    fn settled(&self, bytes: &[u8]) -> usize {
-        let whole = view::without_begun_escape(bytes);
+    fn settled(&self, bytes: &[u8], over_lines_min: usize) -> usize {
+        // No escape goes on over the end of a line.
+        let line = bytes.iter().rposition(|byte| over_lines_min > 0 && *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = &bytes[..line + view::without_begun_escape(&bytes[line..]).len()];
         let mut begun = whole.len();
         views(whole, |view| {
-            begun = begun.min(self.begun(view));
+            begun = begun.min(self.begun(view, whole, over_lines_min));
             None::<()>
         });
         // A secret that is whole already is not cut in two.
@@ -262,14 +274,31 @@ impl Finder {
         within.map_or(begun, |(range, _)| range.start)
     }
 
-    /// Where, seen this way, a spelling begins that may go on beyond the end.
-    fn begun(&self, view: &View<'_>) -> usize {
+    /// Where, seen this way, a spelling begins that may go on beyond the end; of one that is on several lines by then, if
+    /// that is `over_lines_min` bytes of it.
+    fn begun(&self, view: &View<'_>, text: &[u8], over_lines_min: usize) -> usize {
+        let counts =
+            |length: usize| length >= over_lines_min || !text[view.start(view.bytes.len() - length)..].contains(&b'\n');
         let starts = self.patterns.iter().filter_map(|pattern| {
             let longest = (pattern.bytes.len() - 1).min(view.bytes.len());
-            (1..=longest).rev().find(|length| view.bytes.ends_with(&pattern.bytes[..*length]))
+            let begins = |length: &usize| view.bytes.ends_with(&pattern.bytes[..*length]) && counts(*length);
+            (1..=longest).rev().find(begins)
         });
         view.start(view.bytes.len() - starts.max().unwrap_or(0))
     }
+}
+
+/// What follows the first `from` bytes, with what is shown in these places.
+fn without(places: &[(Range<usize>, &str)], bytes: &[u8], from: usize) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(bytes.len() - from);
+    let mut at = from;
+    for (range, instead) in places.iter().filter(|(range, _)| range.end > from) {
+        shown.extend_from_slice(&bytes[at..range.start.max(at)]);
+        shown.extend_from_slice(instead.as_bytes());
+        at = range.end;
+    }
+    shown.extend_from_slice(&bytes[at..]);
+    shown
 }
 
 /// Whether no letter, digit or `_` stands right before or after.

@@ -122,7 +122,7 @@ fn backslash(text: &[u8]) -> Option<Decoded> {
     }
 }
 
-/// What [`clean`](crate::capability::log::clean) takes out of texts: escape sequences, control characters but for those
+/// What [`clean`](crate::said::clean) takes out of texts: escape sequences, control characters but for those
 /// that are white space, and the direction overrides of Unicode.
 fn unseen(text: &[u8]) -> Option<Decoded> {
     let nothing = |read: usize| Some((read.min(text.len()), [0; 4], 0));

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use host::{Call, Kind, Level, Limits, PluginEntry, Reply, Verb};
-use runwright_core::{FailureKind, Outcome, Verdict};
+use host::{Call, Kind, Limits, PluginEntry, Reply, Verb};
+use runwright_core::{FailureKind, Outcome, Stream, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::{Bench, failed, lost, outcome, output};
@@ -32,7 +32,7 @@ async fn it_describes_itself_and_is_asked_for_what_the_contract_says() {
     });
     assert_eq!(echoed, json!({"value": "ü", "context": context}));
     let lines = bench.told.lines.lock().unwrap();
-    assert_eq!(*lines, [(Level::Debug, "looking".to_owned()), (Level::Warn, "echoing".to_owned())]);
+    assert_eq!(*lines, [(Stream::Debug, "looking".to_owned()), (Stream::Warn, "echoing".to_owned())]);
 }
 
 #[tokio::test]

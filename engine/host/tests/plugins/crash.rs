@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::{Level, Notes, PluginEntry, Verb};
+use host::{Notes, PluginEntry, Said, Verb};
 use runwright_core::Note;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ struct NeverDurable(String);
 
 #[async_trait::async_trait]
 impl Notes for NeverDurable {
-    fn log(&self, _: Level, _: &str) {}
+    fn say(&self, _: Said) {}
 
     fn progress(&self, _: Option<u8>, _: &str) {}
 

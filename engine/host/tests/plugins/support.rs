@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use host::{Call, Host, Level, Limits, Notes, PluginEntry, Reply, Settings, Verb};
-use runwright_core::{Digest, Failure, FailureKind, Note, Outcome, Value};
+use host::{Call, Host, Limits, Notes, PluginEntry, Reply, Said, Settings, Verb};
+use runwright_core::{Digest, Failure, FailureKind, Note, Outcome, Stream, Value};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -25,7 +25,9 @@ pub(crate) fn dist(plugin: &str) -> PathBuf {
 /// Everything that a call told.
 #[derive(Default)]
 pub(crate) struct Told {
-    pub(crate) lines: Mutex<Vec<(Level, String)>>,
+    pub(crate) lines: Mutex<Vec<(Stream, String)>>,
+    /// Lines that were left out.
+    pub(crate) left_out: Mutex<u64>,
     pub(crate) progress: Mutex<usize>,
     pub(crate) progress_notes: Mutex<Vec<String>>,
     pub(crate) notes: Mutex<Vec<Note>>,
@@ -36,14 +38,17 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn text(&self) -> String {
         let lines = self.lines.lock().unwrap();
-        lines.iter().map(|(level, line)| format!("{} {line}\n", level.as_str())).collect()
+        lines.iter().map(|(stream, line)| format!("{} {line}\n", stream.as_str())).collect()
     }
 }
 
 #[async_trait::async_trait]
 impl Notes for Told {
-    fn log(&self, level: Level, message: &str) {
-        self.lines.lock().unwrap().push((level, message.to_owned()));
+    fn say(&self, said: Said) {
+        if !said.passes {
+            *self.left_out.lock().unwrap() += said.left_out;
+            self.lines.lock().unwrap().push((said.stream, said.text));
+        }
     }
 
     fn progress(&self, _: Option<u8>, note: &str) {

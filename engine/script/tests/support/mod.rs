@@ -22,4 +22,6 @@ impl Outside for Given {
     fn value(&mut self, function: &'static str) -> Result<Value, Refusal> {
         self.answers.next().unwrap_or_else(|| Ok(json!(function)))
     }
+
+    fn print(&mut self, _: &str) {}
 }

@@ -3,7 +3,7 @@
 use runwright_core::By;
 use serde_json::json;
 
-use super::open;
+use super::{forget_logs, open};
 use crate::human::now;
 use crate::{Context, Error, exit};
 
@@ -39,6 +39,7 @@ impl Abandon {
             let whole = Error::new(exit::INVALID, format!("run {run} is not damaged"));
             during(whole).hint(format!("`runwright runs cancel {run}` ends it"))
         })?;
+        forget_logs(context, &journal)?;
         journal.close().map_err(|error| Error::from(error).during("close the journal"))?;
         context.screen.json(&json!(given_up));
         context.screen.line(format!("gave up run {run}, of which {}", given_up.what));

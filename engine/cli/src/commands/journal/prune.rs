@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{counted, open};
+use super::{counted, forget_logs, open};
 use crate::human::now;
 use crate::{Context, Error, exit};
 
@@ -31,6 +31,9 @@ impl Prune {
         let journal = open(context, "runwright journal prune")?;
         let pruned = journal::prune(&journal, now(), self.older_than, self.dry_run)
             .map_err(|error| Error::from(error).during("prune the journal"))?;
+        if !self.dry_run {
+            forget_logs(context, &journal)?;
+        }
         journal.close().map_err(|error| Error::from(error).during("close the journal"))?;
         context.screen.json(&pruned);
         let (runs, records) = (counted(pruned.runs, "run"), counted(pruned.records, "record"));

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 
 use daemon::Access;
-use daemon::view::{RunView, StepView, Tale};
+use daemon::view::{LogQuery, RunView, Said, StepView, Tale};
 use runwright_core::{Cause, Event, Record, Runbook};
 use serde_json::json;
 
 use crate::follow::{Mark, person, summary, told};
-use crate::human::{clean, count, duration, table, time, value};
+use crate::human::{clean, count, duration, one_line, table, time, value};
 use crate::screen::Tone;
 use crate::{Context, Error, exit};
 
 /// Steps of one step that are shown one by one, at most.
 const SHOWN_MAX: usize = 20;
+
+/// Failed steps of which it is shown what they said last, at most, and lines of each.
+const TOLD_MAX: usize = 5;
+const WORDS_MAX: usize = 5;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +40,10 @@ impl Show {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let access = context.access("runwright runs show").await?;
         let read = self.read(&access).await;
+        let said = match &read {
+            Ok((run, ..)) if !context.screen.is_json() => last_words(context, &access, run).await,
+            _ => BTreeMap::new(),
+        };
         access.close().await;
         let (run, runbook, history) =
             read.map_err(|error| Error::from(error).during(&format!("show run {}", self.run)))?;
@@ -49,7 +57,7 @@ impl Show {
             shown["history"] = json!(history);
         }
         context.screen.json(&shown);
-        context.screen.lines(text(context, &run));
+        context.screen.lines(text(context, &run, &said));
         let told = told(runbook, &history).map_err(|error| Error::from(daemon::Error::Internal(error)))?;
         let wanted = |record: &Record| self.history || decided(&record);
         let mut lines =
@@ -73,7 +81,34 @@ impl Show {
     }
 }
 
-fn text(context: &Context, run: &RunView) -> Vec<String> {
+/// The last that each failed step said, as far as its error does not say it already, and how to see all of it.
+async fn last_words(context: &Context, access: &Access, run: &RunView) -> BTreeMap<String, Vec<String>> {
+    let failed = |step: &&StepView| {
+        let is_leaf = matches!(step.kind.as_str(), "uses" | "script");
+        is_leaf && matches!(step.outcome.as_str(), "failed" | "unknown" | "undo-failed")
+    };
+    let mut words = BTreeMap::new();
+    for step in run.all_steps().filter(failed).take(TOLD_MAX) {
+        let query = LogQuery { step: Some(step.id.clone()), last: Some(WORDS_MAX), ..LogQuery::default() };
+        // What was said explains an error, and is no reason to show nothing else.
+        let Ok(mut said) = access.logs(run.run, &query).await else { continue };
+        let error = step.error.as_ref().map(|error| one_line(&error.message)).unwrap_or_default();
+        let mut lines = Vec::new();
+        while let Some(Said { line, .. }) = said.recv().await {
+            let text = one_line(&line.text);
+            if !text.is_empty() && !error.contains(&text) {
+                lines.push(format!("| {text}"));
+            }
+        }
+        if !lines.is_empty() {
+            lines.push(format!("all of it: `{} runs logs {} {}`", context.itself(), run.run, step.id));
+            words.insert(step.id.clone(), lines);
+        }
+    }
+    words
+}
+
+fn text(context: &Context, run: &RunView, said: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let screen = &context.screen;
     let cause = match &run.cause {
         Cause::Person { by } => person(by),
@@ -85,10 +120,12 @@ fn text(context: &Context, run: &RunView) -> Vec<String> {
     rows(&run.steps, 0, &mut tree);
     let (rows, marks): (Vec<_>, Vec<_>) =
         tree.into_iter().map(|(indent, mark, row)| (row, ("  ".repeat(indent), mark))).unzip();
-    lines.extend(table(&rows).iter().zip(marks).map(|(line, (indent, mark))| {
+    for ((line, (indent, mark)), row) in table(&rows).iter().zip(marks).zip(&rows) {
         let line = line.strip_prefix(&indent).unwrap_or(line);
-        format!("  {indent}{} {line}", screen.paint(mark.tone(), mark.as_str()))
-    }));
+        lines.push(format!("  {indent}{} {line}", screen.paint(mark.tone(), mark.as_str())));
+        let words = row.first().and_then(|step| said.get(step.trim_start())).into_iter().flatten();
+        lines.extend(words.map(|words| format!("  {indent}    {}", screen.paint(Tone::Dim, words))));
+    }
     lines.extend(summary(screen, run, &context.itself()));
     lines
 }

@@ -18,7 +18,8 @@ use crate::bindings::exec::{self, Command, ExecError, Output, Process as Started
 use crate::ending::End;
 use crate::grants::ExecGrant;
 use crate::pattern::{arguments_fit, arguments_problem, is_open};
-use crate::process::{self, Order, Process, Unrun};
+use crate::process::{self, Channel, Order, Process, Unrun};
+use crate::said::Source;
 use crate::state::State;
 use usable::unusable;
 
@@ -172,11 +173,15 @@ impl State {
     async fn run_program(&mut self, command: Command) -> Result<Output, ExecError> {
         let (order, acts) = self.order(&command, false)?;
         order.check().map_err(|error| self.not_started(&order, &error))?;
-        let notes = &self.notes;
+        let (notes, log) = (&self.notes, &self.log);
         let note = async |process| notes.note(Self::child(process, &order, false)).await.map_err(io::Error::other);
-        let running = process::run(&order, &command.input, self.limits.body_bytes, note);
+        let out = if acts { Source::ProgramOut } else { Source::Answer };
+        let source = |channel| if channel == Channel::Out { out } else { Source::ProgramErr };
+        let hear = |channel, bytes: &[u8]| log.bytes(source(channel), bytes);
+        let running = process::run(&order, &command.input, self.limits.body_bytes, hear, note);
         let timeout = command.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let ran = self.ending.within(timeout, running).await;
+        [Channel::Out, Channel::Err].into_iter().for_each(|channel| log.end(source(channel)));
         if acts && !matches!(ran, Ok(Err(Unrun::NotStarted(_))) | Err(End::Unbegun)) {
             self.refusals.acts();
         }

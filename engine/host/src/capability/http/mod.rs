@@ -94,7 +94,7 @@ impl From<Unsent> for HttpError {
 fn checked(method: &str, url: &str) -> Result<(Method, Url), String> {
     let plain = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
     let known = Method::from_bytes(method.as_bytes()).ok().filter(|method| plain && *method != Method::CONNECT);
-    let method = known.ok_or_else(|| format!("{:?} is not a method", super::log::cut(method, 80)))?;
+    let method = known.ok_or_else(|| format!("{:?} is not a method", crate::said::cut(method, 80)))?;
     let url = Url::parse(url).map_err(|error| format!("this is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("a URL begins with http:// or https:// and a host".to_owned());
@@ -115,7 +115,7 @@ fn parse(request: Request) -> Result<Letter, String> {
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
-        let wrong = || format!("the header {:?} is malformed", super::log::cut(name, 80));
+        let wrong = || format!("the header {:?} is malformed", crate::said::cut(name, 80));
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
         if OWN_HEADERS.contains(&name.as_str()) {
             return Err(format!("the header {:?} is the engine's to set", name.as_str()));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use host::{Call, Level, Notes, PluginEntry, Reply};
+use host::{Call, Notes, PluginEntry, Reply, Said};
 use runwright_core::{Note, Outcome};
 use serde_json::json;
 
@@ -162,9 +162,11 @@ struct Heard {
 
 #[async_trait::async_trait]
 impl Notes for Heard {
-    fn log(&self, level: Level, message: &str) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.push(format!("{}: {message}", level.as_str()));
+    fn say(&self, said: Said) {
+        if !said.passes {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push(format!("{}: {}", said.stream.as_str(), said.text));
+        }
     }
 
     fn progress(&self, _: Option<u8>, _: &str) {}
