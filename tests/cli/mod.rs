@@ -21,6 +21,7 @@ mod plugin;
 mod rollback;
 mod run;
 mod runs;
+mod schema;
 mod scripts;
 mod serve;
 mod settle;

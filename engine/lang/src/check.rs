@@ -8,7 +8,8 @@ use runwright_core::{ActionName, Catalog, did_you_mean, duration_ms};
 use crate::diagnostic::bounded;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
-use crate::{Diagnostic, Severity, characters, limits};
+use crate::types::Types;
+use crate::{Diagnostic, Severity, characters, foreign, limits};
 
 pub(crate) struct Check<'a> {
     pub(crate) source: &'a Source<'a>,
@@ -18,6 +19,7 @@ pub(crate) struct Check<'a> {
     pub(crate) schemas: HashMap<ActionName, Option<jsonschema::Validator>>,
     /// Anchors and aliases met so far.
     pub(crate) anchors: usize,
+    pub(crate) types: Types,
     /// The steps that the expressions met since it was last taken read.
     pub(crate) steps_read: BTreeSet<String>,
     diagnostics: Vec<Diagnostic>,
@@ -40,6 +42,7 @@ impl<'a> Check<'a> {
             engine,
             schemas: HashMap::new(),
             anchors: 0,
+            types: Types::default(),
             steps_read: BTreeSet::new(),
             diagnostics: Vec::new(),
         }
@@ -114,7 +117,9 @@ impl<'a> Check<'a> {
                 self.error("unsupported", entry.at.clone(), message).help("leave it out for now");
                 continue;
             }
-            let help = did_you_mean(&entry.key, keys.known.iter().copied())
+            let help = foreign::instead(keys.of, &entry.key).map(str::to_owned);
+            let help = help
+                .or_else(|| did_you_mean(&entry.key, keys.known.iter().copied()))
                 .unwrap_or_else(|| format!("there are: {}", keys.known.join(", ")));
             let message = format!("unknown key `{}` in {}", short(&entry.key), keys.of);
             self.error("unknown-key", entry.at.clone(), message).help(help);

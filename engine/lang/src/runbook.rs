@@ -3,11 +3,12 @@
 use runwright_core::{Map, OnFailure, Runbook, Value};
 
 use crate::check::{Check, Keys, find, short};
+use crate::input::dotted;
 use crate::limits;
 use crate::node::{Entry, Kind, Node};
 use crate::scope::Scope;
 
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "a runbook",
     known: &["name", "description", "inputs", "on", "lock", "on-failure", "steps", "outputs"],
     later: &["silence", "throttle", "undo", "schedule", "timeout", "defaults", "max-parallel"],
@@ -26,12 +27,14 @@ impl Check<'_> {
         let description = find(fields, "description").and_then(|field| self.text(&field.value));
         let inputs = find(fields, "inputs").map(|field| self.inputs(&field.value)).unwrap_or_default();
         let declared = find(fields, "inputs").map(|field| names(&field.value)).unwrap_or_default();
+        self.types.inputs.clone_from(&inputs);
         let on = find(fields, "on").map(|field| self.triggers(&field.value, &inputs, &declared)).unwrap_or_default();
         let lock = find(fields, "lock").and_then(|field| self.lock(&field.value, &declared));
         let stop = [("stop", OnFailure::Stop), ("rollback", OnFailure::Rollback)];
         let on_failure = find(fields, "on-failure").and_then(|field| self.choice(&field.value, &stop));
         let steps = self.list(root, fields);
         let ids: Vec<&str> = steps.iter().map(|step| id(step).unwrap_or_default()).collect();
+        self.same_steps(steps, &[]);
         let known = |before| Scope::Run { inputs: &declared, steps: &ids, before, output: false, items: &[], depth: 0 };
         let mut checked = Vec::new();
         for (at, step) in steps.iter().enumerate() {
@@ -41,6 +44,7 @@ impl Check<'_> {
         let outputs = find(fields, "outputs").map(|field| self.outputs(&field.value, known(ids.len())));
         let runbook = Runbook {
             name: name?,
+            edition: Runbook::EDITION,
             description: description.unwrap_or_default().to_owned(),
             inputs,
             on,
@@ -91,6 +95,19 @@ impl Check<'_> {
                 self.wrong_type(&field.value, "a list of steps");
                 &[]
             }
+        }
+    }
+
+    /// Tells of ids that expressions could not tell from each other behind a dot, also from those `around` them.
+    pub(crate) fn same_steps(&mut self, steps: &[Node], around: &[&str]) {
+        let mut known: Vec<&str> = around.to_vec();
+        for step in steps {
+            let Some(entry) = find(step.entries(), "id") else { continue };
+            let Some(id) = entry.value.text() else { continue };
+            if let Some(same) = known.iter().find(|known| **known != id && dotted(known) == dotted(id)) {
+                self.same_name("steps", same, entry.value.span.clone(), id);
+            }
+            known.push(id);
         }
     }
 

@@ -10,8 +10,9 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use runwright_core::{ActionName, Value, did_you_mean};
 
+use crate::admit::listed;
 use crate::check::{Check, find, short};
-use crate::node::{Entry, Kind, Node, found};
+use crate::node::{Kind, Node, found};
 use crate::runbook::first;
 
 /// What is wrong with one place of an input.
@@ -24,25 +25,39 @@ struct Misfit {
 }
 
 impl Check<'_> {
-    pub(crate) fn fits(&mut self, action: &ActionName, schema: &Value, uses: &Entry, with: Option<&Entry>) {
+    /// Tells what does not fit the schema of an action's input.
+    pub(crate) fn fits(&mut self, action: &ActionName, schema: &Value, given: Given) {
         if !self.schemas.contains_key(action) {
             self.schemas.insert(action.clone(), jsonschema::validator_for(schema).ok());
         }
         let Some(Some(validator)) = self.schemas.get(action) else { return };
-        let node = with.map(|with| &with.value).filter(|node| !node.is_null());
-        let input = node.map_or_else(|| Value::Object(runwright_core::Map::new()), Node::value);
-        let place =
-            Place { action, schema, node, missing: with.map_or(uses.value.span.clone(), |with| with.at.clone()) };
+        let input = given.node.map_or_else(|| Value::Object(runwright_core::Map::new()), Node::value);
+        let place = Place { action, schema, node: given.node, missing: given.missing, by: given.by };
         let misfits: Vec<Misfit> = validator.iter_errors(&input).flat_map(|error| place.misfits(&error)).collect();
-        if let Some(node) = node {
-            self.numbers(node, Some(schema));
-        }
         for misfit in misfits {
             let error = self.error(misfit.code, misfit.span, misfit.message);
             error.help = misfit.help;
             error.notes.extend(misfit.note);
         }
     }
+}
+
+/// The input that is given to an action.
+pub(crate) struct Given<'n> {
+    /// None where nothing is given.
+    pub(crate) node: Option<&'n Node>,
+    /// What is underlined where a property is missing.
+    pub(crate) missing: Range<usize>,
+    pub(crate) by: GivenBy,
+}
+
+/// Where the input of an action is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenBy {
+    /// In the `with` of a step.
+    With,
+    /// In a script's `act(…)`.
+    Script,
 }
 
 /// Where an input stands, and what it is for.
@@ -52,6 +67,7 @@ struct Place<'a> {
     node: Option<&'a Node>,
     /// What is underlined where a property is missing.
     missing: Range<usize>,
+    by: GivenBy,
 }
 
 impl Place<'_> {
@@ -98,9 +114,10 @@ impl Place<'_> {
             ("", _) | (_, None) => (self.missing.clone(), format!("`{}` needs the input `{name}`", self.action)),
             (path, Some(node)) => (first(node), format!("`{}` needs `{name}`", dotted(path))),
         };
-        let help = match (path, self.node) {
-            ("", None) => format!("add `with: {{ {name}: … }}`"),
-            ("", Some(_)) => format!("add `{name}: …` to `with`"),
+        let help = match (path, self.node, self.by) {
+            ("", None, GivenBy::With) => format!("add `with: {{ {name}: … }}`"),
+            ("", Some(_), GivenBy::With) => format!("add `{name}: …` to `with`"),
+            ("", None, GivenBy::Script) => format!("write act(\"{}\", #{{ {name}: … }})", self.action),
             _ => format!("add `{name}: …`"),
         };
         let note = if path.is_empty() { self.described(name) } else { None };
@@ -134,18 +151,36 @@ impl Place<'_> {
             }
             ValidationErrorKind::Type { .. } => None,
             _ if open != Open::No => None,
-            ValidationErrorKind::Enum { options } => {
-                let words: Vec<String> = options.as_array()?.iter().map(plain).collect();
-                let help =
-                    error.instance().as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
-                let message =
-                    format!("expected one of {}, found {}", words.join(", "), short(&plain(error.instance())));
-                Some(Misfit { help, ..new("bad-value", span, message) })
-            }
             _ => {
+                let found = short(&plain(error.instance()));
+                if let Some(words) = self.words_of(error) {
+                    let help =
+                        error.instance().as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
+                    let message = format!("expected one of {}, found {found}", listed(&words));
+                    return Some(Misfit { help, ..new("bad-value", span, message) });
+                }
                 let note = path.strip_prefix('/').and_then(|name| self.described(name));
-                Some(Misfit { note, ..new("bad-value", span, short_message(&error.to_string())) })
+                let message = limit(error.kind(), &found).unwrap_or_else(|| short_message(&error.to_string()));
+                Some(Misfit { note, ..new("bad-value", span, message) })
             }
+        }
+    }
+
+    /// The only words that fit, where the schema lists them in one of the ways that it can.
+    fn words_of(&self, error: &ValidationError) -> Option<Vec<String>> {
+        match error.kind() {
+            ValidationErrorKind::Enum { options } => Some(options.as_array()?.iter().map(plain).collect()),
+            ValidationErrorKind::Constant { expected_value } => Some(vec![plain(expected_value)]),
+            ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
+                let ways = self.schema.pointer(error.schema_path().as_str())?.as_array()?;
+                let words = |way: &Value| match (way.get("const"), way.get("enum")) {
+                    (Some(word), _) => Some(vec![plain(word)]),
+                    (_, Some(Value::Array(words))) => Some(words.iter().map(plain).collect()),
+                    _ => None,
+                };
+                Some(ways.iter().map(words).collect::<Option<Vec<_>>>()?.concat())
+            }
+            _ => None,
         }
     }
 
@@ -174,8 +209,27 @@ impl Place<'_> {
     }
 }
 
+/// What a bound that is not kept says, for people.
+fn limit(kind: &ValidationErrorKind, found: &str) -> Option<String> {
+    use ValidationErrorKind as Of;
+    Some(match kind {
+        Of::Minimum { limit } => format!("expected at least {limit}, found {found}"),
+        Of::Maximum { limit } => format!("expected at most {limit}, found {found}"),
+        Of::ExclusiveMinimum { limit } => format!("expected more than {limit}, found {found}"),
+        Of::ExclusiveMaximum { limit } => format!("expected less than {limit}, found {found}"),
+        Of::MinLength { limit: 1 } => "it is empty".to_owned(),
+        Of::MinLength { limit } => format!("expected at least {limit} characters, found {found}"),
+        Of::MaxLength { limit } => format!("expected at most {limit} characters, found {found}"),
+        Of::MinItems { limit: 1 } => "the list is empty".to_owned(),
+        Of::MinItems { limit } => format!("expected at least {limit} items"),
+        Of::MaxItems { limit } => format!("expected at most {limit} items"),
+        Of::Pattern { pattern } => format!("expected text that matches `{pattern}`, found {found}"),
+        _ => return None,
+    })
+}
+
 /// A JSON pointer for people.
-fn dotted(pointer: &str) -> String {
+pub(crate) fn dotted(pointer: &str) -> String {
     pointer.trim_start_matches('/').replace('/', ".")
 }
 
@@ -206,6 +260,14 @@ fn open(node: &Node) -> Open {
 }
 
 fn types(kind: &TypeKind) -> String {
+    match kind {
+        TypeKind::Single(kind) => words(&[kind.as_str()]),
+        TypeKind::Multiple(kinds) => words(&kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>()),
+    }
+}
+
+/// Types of JSON Schema, for people.
+pub(crate) fn words(kinds: &[&str]) -> String {
     let word = |name: &str| match name {
         "string" => "text",
         "integer" => "a whole number",
@@ -215,13 +277,11 @@ fn types(kind: &TypeKind) -> String {
         "object" => "a map",
         _ => "null",
     };
-    match kind {
-        TypeKind::Single(kind) => word(kind.as_str()).to_owned(),
-        TypeKind::Multiple(kinds) => kinds.iter().map(|kind| word(kind.as_str())).collect::<Vec<_>>().join(" or "),
-    }
+    kinds.iter().map(|kind| word(kind)).collect::<Vec<_>>().join(" or ")
 }
 
-fn plain(value: &Value) -> String {
+/// A value as people write it.
+pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

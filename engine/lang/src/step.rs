@@ -3,11 +3,12 @@
 use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Until, Work, closest};
 
 use crate::check::{Check, Keys, find};
+use crate::foreign;
 use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "a step",
     known: &[
         "id",
@@ -35,13 +36,14 @@ const KEYS: Keys = Keys {
         "undo",
         "point-of-no-return",
     ],
-    later: &["approve", "runbook", "rescue", "lock", "silence", "name"],
+    later: &["approve", "runbook", "rescue", "lock", "silence"],
 };
 
-const RETRY: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
+pub(crate) const RETRY: Keys =
+    Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
 
 /// The kinds of step.
-const KINDS: [&str; 7] = ["for-each", "uses", "script", "wait", "wait-until", "steps", "parallel"];
+pub(crate) const KINDS: [&str; 7] = ["for-each", "uses", "script", "wait", "wait-until", "steps", "parallel"];
 
 /// The kinds of step that a later version will know: nothing more needs saying of them.
 const LATER_KINDS: [&str; 2] = ["approve", "runbook"];
@@ -97,6 +99,7 @@ impl Check<'_> {
         let timeout_ms =
             timeout_ms.or(timeout).or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
         let (id, on_failure, on_unknown) = (id?, on_failure?, on_unknown?);
+        self.gives(&id, &work);
         let builds_on = read.into_iter().filter(|step| *step != id).collect();
         Some(Step {
             id,
@@ -160,6 +163,7 @@ impl Check<'_> {
             [] => {
                 let meant = |entry: &Entry| {
                     LATER_KINDS.contains(&entry.key.as_str())
+                        || foreign::is_work(&entry.key)
                         || closest(&entry.key, KEYS.known.iter().copied()).is_some_and(|key| KINDS.contains(&key))
                 };
                 if !fields.iter().any(meant) {
@@ -241,6 +245,15 @@ impl Check<'_> {
             let message = format!("`{action}` may act twice when it is repeated");
             let error = self.error("unsafe-retry", entry.value.span.clone(), message);
             error.help("use `on-unknown: ask`; or, if you know that repeating is safe here, add `idempotent: true`");
+        }
+    }
+
+    /// Keeps what the step gives, for the checks of those that read it.
+    fn gives(&mut self, id: &str, work: &Work) {
+        let facts = work.action().zip(self.catalog).and_then(|(action, catalog)| catalog.get(action));
+        match facts {
+            Some(facts) => _ = self.types.outputs.insert(id.to_owned(), facts.output_schema.clone()),
+            None => _ = self.types.outputs.remove(id),
         }
     }
 

@@ -332,7 +332,7 @@ fn errors_say_where_and_what_to_do() {
     "steps.tests.ran"
         1:7 `steps` has no `tests` (line 1, column 7); did you mean `test`?
     "steps.wait-healthy.ran"
-        1:7 `steps` has no `wait` (line 1, column 7); a name with dashes is read like this: steps["wait-healthy"]
+        1:7 `steps` has no `wait` (line 1, column 7); `-` is minus: write `steps.wait_healthy`
     "steps[\"wait-healthy\"].output.healthy"
         1:30 `steps["wait-healthy"].output` is null, so it has no `healthy` (line 1, column 30); where it may be missing, write `?.healthy` and give another value with `?? …`
     "steps.test.output.healthty && true"

@@ -2,8 +2,11 @@
 
 mod bad;
 mod doubtful;
+mod editor;
 mod good;
 mod groups;
 mod hostile;
+mod inputs;
 mod kinds;
+mod known;
 mod support;

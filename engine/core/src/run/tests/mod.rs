@@ -60,6 +60,7 @@ impl World {
     fn new(steps: Vec<Step>) -> Self {
         let runbook = Arc::new(Runbook {
             name: "test".into(),
+            edition: Runbook::EDITION,
             description: String::new(),
             inputs: Default::default(),
             on: vec![],
