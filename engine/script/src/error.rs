@@ -260,7 +260,7 @@ pub(crate) fn function_hint(name: &str) -> Option<&'static str> {
         "includes" | "has" => "did you mean `contains`?",
         "upper" => "did you mean `to_upper`?",
         "lower" => "did you mean `to_lower`?",
-        "int" | "to_integer" => "did you mean `parse_int`?",
+        "to_integer" => "did you mean `parse_int`?",
         "float" | "to_number" => "did you mean `parse_float`?",
         "str" => "did you mean `to_string`?",
         "toJSON" | "tojson" | "to_yaml" => "did you mean `to_json`?",
