@@ -28,6 +28,7 @@ fn help_has_the_commands_and_the_exit_codes() {
       plugin       Look at plugins, make them, test them
       journal      Check, back up, mend and shorten the journal
       doctor       Look for what is wrong with this installation
+      schema       Print the JSON Schema of runbooks, for editors
       completions  Print the completions for a shell
 
     Options:

@@ -14,6 +14,7 @@ mod folders;
 mod fresh;
 mod help;
 mod inbox;
+mod inputs;
 mod interrupted;
 mod journal;
 mod plan;

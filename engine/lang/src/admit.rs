@@ -68,6 +68,25 @@ pub fn admit_inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Vec<InputP
     if problems.is_empty() { Ok(admitted) } else { Err(problems) }
 }
 
+/// The names of secrets in the inputs of a run, each with its input.
+pub fn secret_names<'a>(runbook: &'a Runbook, inputs: &'a Map) -> Vec<(&'a str, &'a str)> {
+    let mut names = Vec::new();
+    for (name, input) in &runbook.inputs {
+        let mut rest: Vec<(&Input, &Value)> = inputs.get(name).map(|value| (input, value)).into_iter().collect();
+        while let Some((input, value)) = rest.pop() {
+            match (value, &input.of) {
+                (Value::String(secret), _) if input.kind == InputKind::Secret => {
+                    names.push((name.as_str(), secret.as_str()))
+                }
+                (Value::Array(items), Some(of)) => rest.extend(items.iter().map(|item| (&**of, item))),
+                (Value::Object(map), Some(of)) => rest.extend(map.values().map(|value| (&**of, value))),
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
 /// Something wrong with a value, and how to mend it.
 pub(crate) struct Wrong {
     pub(crate) message: String,

@@ -19,7 +19,7 @@ pub(crate) struct Check<'a> {
     pub(crate) schemas: HashMap<ActionName, Option<jsonschema::Validator>>,
     /// Anchors and aliases met so far.
     pub(crate) anchors: usize,
-    pub(crate) types: Types,
+    pub(crate) types: Types<'a>,
     /// The steps that the expressions met since it was last taken read.
     pub(crate) steps_read: BTreeSet<String>,
     diagnostics: Vec<Diagnostic>,

@@ -77,7 +77,11 @@ impl Check<'_> {
     /// What a text reads is there, and so is what it calls.
     pub(crate) fn names(&mut self, node: &Node, scalar: &Scalar, offset: usize, names: &Names, scope: Scope) {
         names.iter().for_each(|read| self.read(node, scalar, offset, read, scope));
-        for wrong in self.engine.wrong_calls(names) {
+        let engine = self.engine;
+        for wrong in engine.wrong_calls(names) {
+            if self.full() {
+                return;
+            }
             let span = self.span(node, scalar, offset, At { line: wrong.line, column: wrong.column }, 0);
             self.error("unknown-function", span, wrong.message).help = wrong.hint;
         }

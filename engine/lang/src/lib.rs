@@ -47,7 +47,7 @@ mod wait;
 
 use runwright_core::{Catalog, Runbook, Value};
 
-pub use admit::{InputProblem, admit_inputs, input_from_text};
+pub use admit::{InputProblem, admit_inputs, input_from_text, secret_names};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::Toml;
 pub use editor::editor_schema;

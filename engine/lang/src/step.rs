@@ -252,7 +252,7 @@ impl Check<'_> {
     fn gives(&mut self, id: &str, work: &Work) {
         let facts = work.action().zip(self.catalog).and_then(|(action, catalog)| catalog.get(action));
         match facts {
-            Some(facts) => _ = self.types.outputs.insert(id.to_owned(), facts.output_schema.clone()),
+            Some(facts) => _ = self.types.outputs.insert(id.to_owned(), &facts.output_schema),
             None => _ = self.types.outputs.remove(id),
         }
     }

@@ -12,13 +12,13 @@ use crate::schema::{dotted, words};
 
 /// What is known of the names at one place of a runbook.
 #[derive(Default)]
-pub(crate) struct Types {
+pub(crate) struct Types<'a> {
     pub(crate) inputs: IndexMap<String, Input>,
     /// The output schemas of the actions of steps, by the ids of the steps.
-    pub(crate) outputs: HashMap<String, Value>,
+    pub(crate) outputs: HashMap<String, &'a Value>,
 }
 
-impl Types {
+impl Types<'_> {
     /// The words of JSON Schema for the types that a read can have; none where that is not known.
     fn of(&self, read: &Read) -> Option<Vec<&str>> {
         let keys: Vec<&str> = read.keys.iter().map(|key| key.name.as_str()).collect();
@@ -36,7 +36,7 @@ impl Types {
             ("steps", [_, "error", "kind" | "message"]) => Some(vec!["string"]),
             ("steps", [step, "output", inner @ ..]) => {
                 let (_, schema) = self.outputs.iter().find(|(known, _)| means(step, known))?;
-                types(inner.iter().try_fold(schema, |schema, key| schema.get("properties")?.get(key))?)
+                types(inner.iter().try_fold(*schema, |schema, key| schema.get("properties")?.get(key))?)
             }
             _ => None,
         }

@@ -74,7 +74,7 @@ impl Engine {
     /// The calls in a text of functions that there are not, or not with so many values.
     ///
     /// They are no errors when it compiles: a run goes on with a text that it never gets that far in.
-    pub fn wrong_calls(&self, names: &Names) -> Vec<Error> {
+    pub fn wrong_calls<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = Error> + 'a {
         self.functions.wrong(&names.called)
     }
 

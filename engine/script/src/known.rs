@@ -51,8 +51,8 @@ impl Functions {
     }
 
     /// An error for each call that can't be right.
-    pub(crate) fn wrong(&self, called: &Called) -> Vec<Error> {
-        called.calls.iter().filter_map(|call| self.wrong_call(call, called)).collect()
+    pub(crate) fn wrong<'a>(&'a self, called: &'a Called) -> impl Iterator<Item = Error> + 'a {
+        called.calls.iter().filter_map(|call| self.wrong_call(call, called))
     }
 
     fn wrong_call(&self, call: &Counted, called: &Called) -> Option<Error> {

@@ -33,7 +33,7 @@ impl Literal {
             Expr::StringConstant(text, _) => Form::Value(text.as_str().into()),
             Expr::CharConstant(c, _) => Form::Value(c.to_string().into()),
             Expr::IntegerConstant(number, _) => Form::Value((*number).into()),
-            Expr::FloatConstant(number, _) => Form::Value(f64::from(**number).into()),
+            Expr::FloatConstant(number, _) => Form::Value((**number).into()),
             Expr::BoolConstant(value, _) => Form::Value((*value).into()),
             Expr::Unit(_) => Form::Value(Value::Null),
             Expr::Array(items, _) => Form::List(items.iter().map(Self::of).collect()),

@@ -17,7 +17,7 @@ fn engine() -> Engine {
 fn wrong(source: &str) -> String {
     let engine = engine();
     let names = engine.check_script(source).unwrap();
-    engine.wrong_calls(&names).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    engine.wrong_calls(&names).map(|error| error.to_string()).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

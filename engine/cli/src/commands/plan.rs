@@ -37,7 +37,7 @@ impl Plan {
         let workshop = Workshop::open(&settings).await?;
         let planned = async {
             let runbook = runbook(source, &settings, &workshop)?;
-            let inputs = daemon::inputs(&runbook, given)?;
+            let inputs = workshop.inputs(&runbook, given)?;
             Preview::new(&settings, &workshop, runbook, inputs)
         };
         let plan = planned.await.map_err(|error| error.during(&format!("plan {}", self.runbook)))?;
