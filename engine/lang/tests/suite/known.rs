@@ -13,6 +13,12 @@ fn warned(text: &str) -> String {
     parsed.diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Nothing is said of this text.
+fn accepted(text: &str) {
+    let parsed = lang::parse("x.yaml", text.as_bytes(), Some(&catalog()), &engine());
+    assert_eq!(parsed.diagnostics, [], "{text}");
+}
+
 fn steps(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| step(line)).collect()
 }
@@ -60,9 +66,7 @@ fn functions_that_there_are_not_are_found_before_a_run() {
         "script: 'switch 1 { 1 => now(), _ => random() }'",
         "script: 'let s = 0; for x in range(0, 3) { s += x } s.max(1).abs() + parse_int(\"1\")'",
     ] {
-        let text = step(right);
-        let parsed = lang::parse("x.yaml", text.as_bytes(), Some(&catalog()), &engine());
-        assert_eq!(parsed.diagnostics, [], "{right}");
+        accepted(&step(right));
     }
 }
 
@@ -109,9 +113,7 @@ fn what_a_reference_gives_is_of_the_type_that_the_action_wants() {
         "vm: \"${{ steps.look.output.other }}\", disks: \"${{ inputs.l }}\"",
         "vm: \"${{ steps.look.error.message }} ${{ inputs.n }}\"",
     ] {
-        let text = text(right);
-        let parsed = lang::parse("x.yaml", text.as_bytes(), Some(&catalog()), &engine());
-        assert_eq!(parsed.diagnostics, [], "{right}");
+        accepted(&text(right));
     }
 }
 
@@ -138,9 +140,7 @@ fn the_written_arguments_of_a_call_are_checked_like_with() {
         "script: 'act(\"vm/tune\", #{ vm: `a${1}`, cpus: 1 + 1, mode: inputs.vm, disks: [#{ size: 1 }] })'",
         "script: 'act(\"http/get\"); act(\"http/post\", #{ json: #{ a: [1, ()] } })'",
     ] {
-        let text = step(right);
-        let parsed = lang::parse("x.yaml", text.as_bytes(), Some(&catalog()), &engine());
-        assert_eq!(parsed.diagnostics, [], "{right}");
+        accepted(&step(right));
     }
 }
 
