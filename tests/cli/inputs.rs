@@ -30,7 +30,15 @@ fn what_does_not_fit_its_input_starts_nothing() {
     let project = project();
     let ran =
         project.call(&["run", "deploy", "-i", "env=prodution", "-i", "vms:=[\"web-1\", \"Web\", 3]", "-i", "tokn=x"]);
-    insta::assert_snapshot!(ran.shown(), @"");
+    insta::assert_snapshot!(ran.shown(), @r"
+    exit 3
+    --- standard error
+    error: could not run deploy
+      cause: the input `env`: expected one of dev, production, found prodution; did you mean `production`?
+             the runbook `deploy` has no input `tokn`; did you mean `token`?
+             the input `vms`: item 2: `Web` does not match the pattern `[a-z0-9-]+`
+             the input `vms`: item 3: expected text, found a number
+    ");
     assert_eq!(project.call(&["runs", "list", "-o", "json"]).json(), json!({"runs": [], "more": false}));
     let ran = project.call(&["run", "deploy", "-i", "env=dev", "-i", "older-than=2d", "-o", "json"]);
     assert_eq!(ran.json()["outputs"], json!({"said": "dev 2d ops-chat"}), "{ran:?}");
@@ -45,7 +53,12 @@ fn a_secret_that_is_given_instead_of_its_name_is_refused_and_shown_nowhere() {
         assert!(!ran.shown().contains(pasted), "{ran:?}");
     }
     let ran = project.call(&["run", "deploy", "-i", "env=dev", "-i", "token=correct-horse-battery"]);
-    insta::assert_snapshot!(ran.shown(), @"");
+    insta::assert_snapshot!(ran.shown(), @r"
+    exit 3
+    --- standard error
+    error: could not run deploy
+      cause: the input `token`: no plugin is granted a secret of this name; give the name that stands in `secrets` of a plugin's grants in runwright.toml, never the value; there are: ops-chat
+    ");
     let plan = project.call(&["plan", "deploy", "-i", "env=dev", "-i", "token=correct-horse-battery"]);
     assert_eq!(plan.exit, Some(3), "{plan:?}");
 }

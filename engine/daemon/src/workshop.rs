@@ -130,16 +130,21 @@ pub(crate) fn inputs(runbook: &Runbook, mut given: Map, secrets: &BTreeSet<Strin
         }
     }
     let given_names: BTreeSet<String> = given.keys().cloned().collect();
+    let mut all = given.clone();
+    for (name, input) in &runbook.inputs {
+        input.default.iter().for_each(|default| _ = all.entry(name).or_insert_with(|| default.clone()));
+    }
     let unread: BTreeSet<String> = problems.keys().cloned().collect();
     let admitted = lang::admit_inputs(runbook, given);
     for problem in admitted.as_ref().err().into_iter().flatten().filter(|problem| !unread.contains(&problem.input)) {
         problems.entry(problem.input.clone()).or_default().push(problem.to_string());
     }
-    let inputs = admitted.unwrap_or_default();
-    for (name, _) in lang::secret_names(runbook, &inputs).into_iter().filter(|(_, secret)| !secrets.contains(*secret)) {
-        problems.entry(name.to_owned()).or_default().push(not_granted(name, secrets));
+    for (name, secret) in lang::secret_names(runbook, &all) {
+        if !secrets.contains(secret) {
+            problems.entry(name.to_owned()).or_insert_with(|| vec![not_granted(name, secrets)]);
+        }
     }
-    if problems.is_empty() {
+    if let (Ok(inputs), true) = (admitted, problems.is_empty()) {
         return Ok(inputs);
     }
     let is_missing = |name: &&String| !given_names.contains(*name) && runbook.inputs[*name].default.is_none();

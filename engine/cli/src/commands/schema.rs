@@ -18,7 +18,6 @@ It knows no plugins: `runwright check` finds more.";
 pub(crate) struct Schema {}
 
 impl Schema {
-    #[expect(clippy::unused_self, reason = "as every command")]
     pub(crate) fn run(self, context: &Context) -> Result<u8, Error> {
         let text = serde_json::to_string_pretty(&lang::editor_schema());
         let text = text.map_err(|error| Error::because(exit::INTERNAL, "could not print the schema", &error))?;

@@ -156,7 +156,7 @@ steps: [{ id: a, script: '1' }]
         let granted = BTreeSet::from(["chat".to_owned()]);
         let inputs = |env: &str, token: &str| {
             let scope = json!({"alarm": {"labels": {"env": env, "token": token}}});
-            inputs_for(&scripts, &granted, &Arc::new(runbook.clone()), &scope)
+            inputs_for(&scripts, &granted, &runbook, &scope)
         };
         let fits = inputs("dev", "chat").expect("inputs").expect("it calls for it");
         assert_eq!(Value::Object(fits), json!({"env": "dev", "token": "chat"}));
