@@ -21,6 +21,7 @@ fn help_has_the_commands_and_the_exit_codes() {
       plan         Show what a run would do, without doing it
       check        Check runbooks without running them
       runs         List, show, watch, resume, cancel and roll back runs, and read what they said
+      approve      Answer a step that asks for approval
       settle       Say what became of a step, where nobody but a person can
       serve        Watch folders, take alarms, and run what they call for
       alarm        Send alarms, and see which could not start what they call for
@@ -28,6 +29,7 @@ fn help_has_the_commands_and_the_exit_codes() {
       plugin       Look at plugins, make them, test them
       journal      Check, back up, mend and shorten the journal
       doctor       Look for what is wrong with this installation
+      schema       Print the JSON Schema of runbooks, for editors
       completions  Print the completions for a shell
 
     Options:
@@ -70,7 +72,7 @@ fn help_has_the_commands_and_the_exit_codes() {
        1  the run failed, a check found something wrong, or an alarm could not start what it calls for
        2  the command line is wrong
        3  a runbook, an input, a name or the configuration is wrong; nothing was started
-       4  the run is blocked: a person must decide, with `runwright settle`
+       4  the run is blocked: a person must decide, with `runwright approve` or `settle`
        5  the run was rolled back
        6  the run was cancelled
        7  only a part of what was sent was taken

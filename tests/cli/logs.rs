@@ -132,8 +132,8 @@ fn a_program_that_never_stops_talking_is_bounded_and_said_to_be() {
     let project = project("");
     says(
         &project,
-        "echo first; printf '\\033[2J\\033]0;title\\007red\\n'; yes '\\033[31mflood' | head -c 60000000\n\
-         head -c 20000000 /dev/urandom; head -c 60000000 /dev/zero; echo; echo last\n",
+        "echo first; printf '\\033[2J\\033]0;title\\007red\\n'; yes '\\033[31mflood' | head -c 6000000\n\
+         head -c 2000000 /dev/urandom; head -c 6000000 /dev/zero; echo; echo last\n",
     );
     let ran = project.call(&["run", "says"]);
     assert_eq!(ran.exit, Some(0), "{}", &ran.out[..ran.out.len().min(2000)]);
@@ -146,7 +146,7 @@ fn a_program_that_never_stops_talking_is_bounded_and_said_to_be() {
     let text = |line: Option<&Value>| line.and_then(|line| line["text"].as_str()).map(str::to_owned);
     assert_eq!((text(logged.first()), text(logged.last())), (Some("first".into()), Some("last".into())));
     let left_out: u64 = logged.iter().filter_map(|line| line["left-out"].as_u64()).sum();
-    assert!(left_out > 1_000_000, "{left_out}");
+    assert!(left_out > 100_000, "{left_out}");
     assert!(logged.len() <= 10_000, "{}", logged.len());
     let shown = project.call(&["runs", "logs", "latest"]).out;
     assert!(shown.contains("lines left out\n") && !shown.contains('\u{1b}'));
@@ -225,6 +225,7 @@ fn a_failed_step_shows_what_it_said_last_and_says_nothing_twice() {
     exit 0
     says, started DATE by USER
       ✗ say  failed  TIME  /bin/sh ended with status 3: no such disk
+          | looked at 2
           | looked at 3
           | looked at 4
           | looked at 5

@@ -17,11 +17,10 @@ fn a_program_runs_as_a_step_and_its_log_is_the_step_s() {
     // What goes over the wire is shown by the fixture for other tests.
     let shown = ran.shown();
     let shown: Vec<&str> = shown.lines().filter(|line| !line.contains(" | re")).collect();
-    insta::assert_snapshot!(shown.join("\n"), @r#"
+    insta::assert_snapshot!(shown.join("\n"), @r"
     exit 5
     run RUN of r, started by USER
     say: started
-    say | looking
     say | warn: echoing
     say: succeeded in TIME
     keep: started
@@ -32,7 +31,7 @@ fn a_program_runs_as_a_step_and_its_log_is_the_step_s() {
     keep: undoing
     keep: undone
     run RUN rolled back after TIME: stop: command-fixture/misbehave ended with exit status 0 and wrote no response to its standard output
-    "#);
+    ");
     assert!(!project.path("kept").exists(), "what it did was taken back");
 }
 

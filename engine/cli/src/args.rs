@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    alarm, approve, check, completions, doctor, journal, plan, plugin, run, runs, serve, settle, status,
+    alarm, approve, check, completions, doctor, journal, plan, plugin, run, runs, schema, serve, settle, status,
 };
 use crate::screen::{Color, Format};
 use crate::{Context, Error, exit};
@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Plugin(plugin::Plugin),
     Journal(journal::Journal),
     Doctor(doctor::Doctor),
+    Schema(schema::Schema),
     Completions(completions::Completions),
 }
 
@@ -79,6 +80,7 @@ impl Command {
             Self::Plugin(plugin) => block_on(plugin.run(context)),
             Self::Journal(journal) => journal.run(context),
             Self::Doctor(doctor) => block_on(doctor.run(context)),
+            Self::Schema(schema) => schema.run(context),
             Self::Completions(completions) => completions.run(context),
         }
     }

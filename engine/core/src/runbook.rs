@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::{ActionName, Digest, Direction, FailureKind, Map};
 
@@ -17,6 +17,9 @@ use crate::{ActionName, Digest, Direction, FailureKind, Map};
 pub struct Runbook {
     /// Its name: 1 to 64 characters of `a-z`, `0-9`, `-` and `_`.
     pub name: String,
+    /// The version of the language that it was checked by; see [`Runbook::EDITION`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub edition: u32,
     /// One sentence for people; may be empty.
     pub description: String,
     /// What must be given to a run.
@@ -36,6 +39,12 @@ pub struct Runbook {
 }
 
 impl Runbook {
+    /// The newest version of the language. A run sees what its own runbook's version says, whatever engine goes on with it.
+    ///
+    /// - 0: `steps.X.error` is the message.
+    /// - 1: `steps.X.error` is a map of `kind`, `message` and `code`.
+    pub const EDITION: u32 = 1;
+
     /// The place of the step with this id.
     pub fn position(&self, step: &str) -> Option<usize> {
         self.steps.iter().position(|known| known.id == step)
@@ -117,7 +126,12 @@ pub enum OnBusy {
     Replace,
 }
 
-/// One input of a runbook.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// One input of a runbook, or what each item of one is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Input {
@@ -129,9 +143,37 @@ pub struct Input {
     /// Used when it is not given; without one it must be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
-    /// Of text: the characters that it has at least. An alarm's label can be empty; the name of a machine can't.
+    /// The least value of a number, characters of a text, items of a list or entries of a map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<u32>,
+    pub min: Option<Number>,
+    /// The greatest value of a number, characters of a text, items of a list or entries of a map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Number>,
+    /// The only values of a text or number; empty where any is taken.
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Value>,
+    /// A regular expression that a whole text matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Of a list or map: what each of its values is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Box<Self>>,
+}
+
+impl Input {
+    /// An input that takes every value of this kind.
+    pub const fn new(kind: InputKind) -> Self {
+        Self {
+            kind,
+            description: String::new(),
+            default: None,
+            min: None,
+            max: None,
+            choices: Vec::new(),
+            pattern: None,
+            of: None,
+        }
+    }
 }
 
 /// The values that an input takes.
@@ -150,11 +192,14 @@ pub enum InputKind {
     List,
     /// A map from text to anything.
     Map,
+    /// The name of a secret, which a plugin that is granted it resolves: no run ever sees the value.
+    Secret,
 }
 
 impl InputKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 6] = [Self::String, Self::Integer, Self::Number, Self::Boolean, Self::List, Self::Map];
+    pub const ALL: [Self; 7] =
+        [Self::String, Self::Integer, Self::Number, Self::Boolean, Self::List, Self::Map, Self::Secret];
 
     /// The word for it in runbooks.
     pub const fn as_str(self) -> &'static str {
@@ -165,13 +210,14 @@ impl InputKind {
             Self::Boolean => "boolean",
             Self::List => "list",
             Self::Map => "map",
+            Self::Secret => "secret",
         }
     }
 
     /// Whether `value` is of this kind.
     pub fn accepts(self, value: &Value) -> bool {
         match self {
-            Self::String => value.is_string(),
+            Self::String | Self::Secret => value.is_string(),
             Self::Integer => value.is_i64(),
             Self::Number => value.is_number(),
             Self::Boolean => value.is_boolean(),
@@ -298,6 +344,9 @@ pub enum Work {
         /// The actions that it names in `act(…)`.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         acts: Vec<ActionName>,
+        /// The line of the runbook's file on which its text begins; none where its lines are not those of the file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<u32>,
     },
     /// Waits. The time at which it ends is durable: a restart does not prolong it.
     Wait {

@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use crate::api::{self, Client, Socket, SocketFile};
 use crate::engine::{LOCK_LOOK, PATIENCE};
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started, StatusView, Tale,
-    UnstartedAlarm, UnstartedRequest, find_run,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started,
+    StatusView, Tale, UnstartedAlarm, UnstartedRequest, find_run,
 };
 use crate::{Engine, Error, Settings, person};
 

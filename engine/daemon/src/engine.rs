@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::intake::{Candidate, Intake};
 use crate::library::{Library, Loaded, Shared};
 use crate::view::{Listed, Problem, Question, RunView, RunbookRef, Said, StartRequest, Started, StatusView, Tale};
-use crate::{Error, Settings, Workshop, person, workshop};
+use crate::{Error, Settings, Workshop, person};
 
 /// How long an engine waits for a state directory that another process holds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -238,7 +238,7 @@ impl Engine {
                 (loaded.checked.runbook, note)
             }
         };
-        let inputs = workshop::inputs(&runbook, request.inputs)?;
+        let inputs = self.workshop.inputs(&runbook, request.inputs)?;
         let cause = Cause::Person { by: request.by };
         let run = self.driver.start(Admission { runbook, inputs, cause }).await?;
         Ok(Started { run, note })

@@ -42,4 +42,4 @@ pub use serve::serve;
 pub use settings::Settings;
 /// What is read of alarms that are sent at once, in bytes at most.
 pub use trigger::limits::BODY_BYTES as ALARMS_BYTES_MAX;
-pub use workshop::{Checked, Workshop, inputs, users_host};
+pub use workshop::{Checked, Workshop, users_host};

@@ -32,9 +32,9 @@ pub(crate) fn behind(peer: &UCred, claimed: &str) -> String {
 
 /// Whether one of these members of a role is the person: a user's name, or `@` and the name of a group.
 pub(crate) fn is_among(members: &[String], who: &str) -> bool {
-    let groups = || fs::read_to_string("/etc/group").unwrap_or_default();
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
     members.iter().any(|member| match member.strip_prefix('@') {
-        Some(group) => is_in(&groups(), group, who),
+        Some(group) => is_in(&read("/etc/group"), &read("/etc/passwd"), group, who),
         None => member == who,
     })
 }
@@ -59,12 +59,15 @@ fn named(users: &str, id: u32) -> Option<String> {
     })
 }
 
-/// Whether the group has this member, by the lines of group(5).
-fn is_in(groups: &str, group: &str, who: &str) -> bool {
-    let of_group = groups.lines().filter_map(|line| line.strip_prefix(group)?.strip_prefix(':'));
-    of_group
-        .filter_map(|rest| rest.rsplit(':').next())
-        .any(|members| !who.is_empty() && members.split(',').any(|member| member == who))
+/// Whether the group has this member, by the lines of group(5), or is their own, by those of passwd(5).
+fn is_in(groups: &str, users: &str, group: &str, who: &str) -> bool {
+    let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
+    let Some(group) = groups.lines().map(fields).find(|line| line.first().is_some_and(|name| name == group)) else {
+        return false;
+    };
+    let is_listed = group.get(3).is_some_and(|members| members.split(',').any(|member| member == who));
+    let own = users.lines().map(fields).find(|line| line.first().is_some_and(|name| name == who));
+    !who.is_empty() && (is_listed || own.is_some_and(|user| user.get(3) == group.get(2)))
 }
 
 #[cfg(test)]
@@ -81,8 +84,10 @@ mod tests {
     #[test]
     fn a_role_has_users_and_groups() {
         let groups = "ops:x:27:alice,bob\nopsx:x:28:carol\nnone:x:29:\n";
-        assert!(is_in(groups, "ops", "bob"));
-        assert!(!is_in(groups, "ops", "carol") && !is_in(groups, "op", "alice"));
+        let users = "dora:x:1003:27::/home/dora:/bin/sh\n";
+        let is_in = |group, who| super::is_in(groups, users, group, who);
+        assert!(is_in("ops", "bob") && is_in("ops", "dora"), "also those whose own group it is");
+        assert!(!is_in("ops", "carol") && !is_in("none", "") && !is_in("op", "alice") && !is_in("away", "bob"));
         assert!(is_among(&["alice".to_owned()], "alice") && !is_among(&["@alice".to_owned()], "alice"));
     }
 }

@@ -347,4 +347,59 @@ secrets = { token = { env = "" } }
         runwright.toml:3:3: error: invalid basic string, expected `"`
         "#);
     }
+
+    /// The keys that a table may have, as serde tells them where there is another.
+    fn keys<T: serde::de::DeserializeOwned>() -> Vec<String> {
+        let told = serde_json::from_str::<T>("{\"?\": 1}").err().map(|error| error.to_string()).unwrap_or_default();
+        let mut keys: Vec<String> = told.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        keys.sort();
+        keys
+    }
+
+    /// The rows of the first table of the page behind `after`, without its head.
+    fn rows(after: &str) -> Vec<Vec<String>> {
+        let page = include_str!("../../../docs/configuration.md");
+        let (_, rest) = page.split_once(after).unwrap_or_else(|| panic!("the page has no {after:?}"));
+        let lines = rest.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+        let row = |line: &str| line.split('|').skip(1).map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+        lines.take_while(|line| line.starts_with('|')).map(row).collect()
+    }
+
+    #[test]
+    fn the_page_about_the_configuration_is_true_to_the_code() {
+        let tables = [
+            ("## The engine", keys::<File>()),
+            ("## `[registry]`", keys::<RegistryTable>()),
+            ("## `[logs]`", keys::<LogsTable>()),
+            ("## `[plugin.NAME]`", keys::<PluginEntry>()),
+            ("### `[plugin.NAME.grants]`", keys::<host::Grants>()),
+            ("key of `http`", keys::<host::HttpGrant>()),
+            ("key of `exec`", keys::<host::ExecGrant>()),
+            ("key of `files`", keys::<host::FileGrant>()),
+            ("a secret is one of", keys::<host::SecretSource>()),
+            ("## `[limits]`", keys::<Limits>()),
+        ];
+        for (table, keys) in tables {
+            let mut told: Vec<String> = rows(table).into_iter().map(|row| row[0].clone()).collect();
+            told.sort();
+            // The tables of the file have sections of their own.
+            let of_file = |key: &String| !["plugin", "registry", "limits", "logs", "roles"].contains(&key.as_str());
+            let keys: Vec<String> = keys.into_iter().filter(of_file).collect();
+            assert!(!keys.is_empty(), "{table}");
+            assert_eq!(told, keys, "{table}");
+        }
+        let limits = serde_json::to_value(Limits::default()).unwrap();
+        for row in rows("## `[limits]`") {
+            assert_eq!(row[1].replace(',', ""), limits[&row[0]].to_string(), "{}", row[0]);
+        }
+        let usual = File::default();
+        let paths = [usual.state_dir, usual.runbooks, usual.alarms];
+        for (row, path) in rows("## The engine").into_iter().zip(paths) {
+            assert_eq!(Path::new(&row[2]), path, "{}", row[0]);
+        }
+        let blocks = include_str!("../../../docs/configuration.md").split("```toml\n").skip(1);
+        for block in blocks.filter_map(|block| block.split("```").next()) {
+            assert_eq!(told(block), Vec::<String>::new(), "{block}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub struct Workshop {
     /// The expressions' engine.
     pub scripts: Arc<script::Engine>,
     pub(crate) files: PluginFiles,
+    /// The names of the secrets that plugins are granted.
+    pub(crate) secrets: Arc<BTreeSet<String>>,
 }
 
 impl Workshop {
@@ -70,7 +72,13 @@ impl Workshop {
         }
         let files = PluginFiles::new(Arc::clone(&host), settings);
         files.scan(false).await;
-        Ok(Self { host, scripts, files })
+        let secrets = settings.plugin.values().flat_map(|entry| entry.grants.secrets.keys().cloned()).collect();
+        Ok(Self { host, scripts, files, secrets: Arc::new(secrets) })
+    }
+
+    /// The inputs that a run of `runbook` gets when it is given these; otherwise everything that is wrong with them.
+    pub fn inputs(&self, runbook: &Runbook, given: Map) -> Result<Map, Error> {
+        inputs(runbook, given, &self.secrets)
     }
 
     /// Plugins that can't be used as they are now, each with the reason.
@@ -133,28 +141,49 @@ impl Checked {
 }
 
 /// The inputs that a run of `runbook` gets when it is given these. Text for an input that is not text, as command lines
-/// and the labels of alarms have it, is read as what the input wants.
-pub fn inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Error> {
-    let mut problems = BTreeMap::new();
+/// and the labels of alarms have it, is read as what the input wants. A secret is the name of one of `secrets`: a name that
+/// no plugin is granted may be a secret itself, which no journal must see.
+pub(crate) fn inputs(runbook: &Runbook, mut given: Map, secrets: &BTreeSet<String>) -> Result<Map, Error> {
+    let mut problems: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, input) in &runbook.inputs {
         if let Some(text) = given.get(name).and_then(Value::as_str) {
             match lang::input_from_text(input.kind, text) {
                 Ok(value) => _ = given.insert(name.clone(), value),
-                Err(problem) => _ = problems.insert(name.clone(), format!("the input `{name}`: {problem}")),
+                Err(problem) => _ = problems.insert(name.clone(), vec![format!("the input `{name}`: {problem}")]),
             }
         }
     }
     let given_names: BTreeSet<String> = given.keys().cloned().collect();
+    let mut all = given.clone();
+    for (name, input) in &runbook.inputs {
+        input.default.iter().for_each(|default| _ = all.entry(name).or_insert_with(|| default.clone()));
+    }
+    let unread: BTreeSet<String> = problems.keys().cloned().collect();
     let admitted = lang::admit_inputs(runbook, given);
-    if let (Ok(inputs), true) = (&admitted, problems.is_empty()) {
-        return Ok(inputs.clone());
+    for problem in admitted.as_ref().err().into_iter().flatten().filter(|problem| !unread.contains(&problem.input)) {
+        problems.entry(problem.input.clone()).or_default().push(problem.to_string());
+    }
+    for (name, secret) in lang::secret_names(runbook, &all) {
+        if !secrets.contains(secret) {
+            problems.entry(name.to_owned()).or_insert_with(|| vec![not_granted(name, secrets)]);
+        }
+    }
+    if let (Ok(inputs), true) = (admitted, problems.is_empty()) {
+        return Ok(inputs);
     }
     let is_missing = |name: &&String| !given_names.contains(*name) && runbook.inputs[*name].default.is_none();
     let missing = runbook.inputs.keys().filter(is_missing).cloned().collect();
-    for problem in admitted.err().unwrap_or_default() {
-        problems.entry(problem.input.clone()).or_insert_with(|| problem.to_string());
-    }
-    Err(Error::Inputs { problems: problems.into_values().collect(), missing })
+    Err(Error::Inputs { problems: problems.into_values().flatten().collect(), missing })
+}
+
+/// What is said of a secret that no plugin is granted: not what was given, which may be its value.
+fn not_granted(input: &str, secrets: &BTreeSet<String>) -> String {
+    let granted = secrets.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let granted = if granted.is_empty() { "none is granted".to_owned() } else { format!("there are: {granted}") };
+    format!(
+        "the input `{input}`: no plugin is granted a secret of this name; give the name that stands in `secrets` of a \
+         plugin's grants in runwright.toml, never the value; {granted}"
+    )
 }
 
 /// A plugin host for what is not any engine's yet: compiled plugins are kept in the user's own folder of them, or, where

@@ -6,6 +6,7 @@ use runwright_core::{ActionName, Catalog, Map, Value, Work, closest};
 
 use crate::check::{Check, short};
 use crate::node::{Entry, Kind};
+use crate::schema::{Given, GivenBy};
 use crate::scope::Scope;
 
 impl Check<'_> {
@@ -26,7 +27,12 @@ impl Check<'_> {
         if let Some(facts) = self.catalog.and_then(|catalog| catalog.get(&action)) {
             let sound = with.is_none_or(|with| with.value.is_null() || matches!(with.value.kind, Kind::Map(_)));
             if sound {
-                self.fits(&action, &facts.input_schema, uses, with);
+                let node = with.map(|with| &with.value).filter(|node| !node.is_null());
+                let missing = with.map_or(uses.value.span.clone(), |with| with.at.clone());
+                self.fits(&action, &facts.input_schema, Given { node, missing, by: GivenBy::With });
+                if let Some(node) = node {
+                    self.numbers(node, Some(&facts.input_schema));
+                }
             }
         }
         Some(Work::Action { action, with: input })

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use runwright_core::{ActionName, Work};
-use script::Names;
+use runwright_core::{ActionName, Value, Work};
+use saphyr_parser::ScalarStyle;
+use script::{Form, Literal, Names};
 
 use crate::check::Check;
 use crate::node::{Entry, Kind, Node, Scalar};
+use crate::schema::{Given, GivenBy};
 use crate::scope::Scope;
 
 impl Check<'_> {
@@ -22,7 +24,7 @@ impl Check<'_> {
         let mut acts = Vec::new();
         match self.engine.check_script(&source) {
             Ok(names) => {
-                names.iter().for_each(|read| self.read(node, scalar, 0, read, scope));
+                self.names(node, scalar, 0, &names, scope);
                 match undoes {
                     true => self.no_calls(node, scalar, &names),
                     false => acts = self.acts(node, scalar, &names),
@@ -30,18 +32,58 @@ impl Check<'_> {
             }
             Err(error) => self.script_error(node, scalar, 0, &error, scope),
         }
-        Some(Work::Script { source, acts })
+        Some(Work::Script { source, acts, line: self.first_line(node, scalar) })
     }
 
     /// The actions that the script calls, each once.
     fn acts(&mut self, node: &Node, scalar: &Scalar, names: &Names) -> Vec<ActionName> {
         let mut acts = Vec::new();
-        for (text, at) in names.acts().take_while(|_| !self.full()).collect::<Vec<_>>() {
-            let span = self.span(node, scalar, 0, at, text.len() + 2);
-            let action = self.action_name(text, span);
-            acts.extend(action.filter(|action| !acts.contains(action)));
+        for (text, call) in names.acts().take_while(|_| !self.full()).collect::<Vec<_>>() {
+            let span = self.span(node, scalar, 0, call.at, text.len() + 2);
+            let Some(action) = self.action_name(text, span.clone()) else { continue };
+            let facts = self.catalog.and_then(|catalog| catalog.get(&action));
+            let written = call.input.as_ref().map(|input| self.written(node, scalar, input));
+            let known = written.as_ref().is_none_or(|written| matches!(written.kind, Kind::Map(_)));
+            if let Some(facts) = facts.filter(|_| known) {
+                let given = Given { node: written.as_ref(), missing: span, by: GivenBy::Script };
+                self.fits(&action, &facts.input_schema, given);
+            }
+            if !acts.contains(&action) {
+                acts.push(action);
+            }
         }
         acts
+    }
+
+    /// What is written out in a script, as a value with its places; what only the run will know is broken.
+    fn written(&self, node: &Node, scalar: &Scalar, literal: &Literal) -> Node {
+        let (kind, length) = match &literal.form {
+            Form::Open => (Kind::Broken, 0),
+            Form::Value(Value::String(text)) => {
+                let scalar = Scalar { text: text.clone(), style: ScalarStyle::DoubleQuoted };
+                (Kind::Scalar(scalar), text.len() + 2)
+            }
+            Form::Value(value) => {
+                (Kind::Scalar(Scalar { text: value.to_string(), style: ScalarStyle::Plain }), value.to_string().len())
+            }
+            Form::List(items) => (Kind::List(items.iter().map(|item| self.written(node, scalar, item)).collect()), 0),
+            Form::Map(entries) => {
+                let entry = |(key, value): &(script::Key, Literal)| Entry {
+                    key: key.name.clone(),
+                    at: self.span(node, scalar, 0, key.at, 0),
+                    value: self.written(node, scalar, value),
+                };
+                (Kind::Map(entries.iter().map(entry).collect()), 0)
+            }
+        };
+        Node { kind, span: self.span(node, scalar, 0, literal.at, length) }
+    }
+
+    /// The line of the file on which the text of a script begins, where each of its lines is one of the file.
+    fn first_line(&self, node: &Node, scalar: &Scalar) -> Option<u32> {
+        let as_it_stands = scalar.style == ScalarStyle::Literal || !scalar.text.trim_end().contains('\n');
+        let (line, _) = self.source.place(self.raw(node, scalar, 0));
+        u32::try_from(line).ok().filter(|_| as_it_stands)
     }
 
     fn no_calls(&mut self, node: &Node, scalar: &Scalar, names: &Names) {

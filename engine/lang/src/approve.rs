@@ -8,7 +8,7 @@ use crate::runbook::first;
 use crate::scope::Scope;
 use crate::step::Doing;
 
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "`approve`",
     known: &["message", "role", "quorum", "not-requester", "timeout", "on-timeout"],
     later: &[],

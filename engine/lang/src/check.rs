@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use runwright_core::{ActionName, Catalog, InputKind, did_you_mean, duration_ms};
+use runwright_core::{ActionName, Catalog, did_you_mean, duration_ms};
 
 use crate::diagnostic::bounded;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
-use crate::{Diagnostic, Severity, characters, limits};
+use crate::types::Types;
+use crate::{Diagnostic, Severity, characters, foreign, limits};
 
 pub(crate) struct Check<'a> {
     pub(crate) source: &'a Source<'a>,
@@ -16,10 +17,9 @@ pub(crate) struct Check<'a> {
     pub(crate) engine: &'a script::Engine,
     /// The compiled input schemas of the actions met so far; none where a schema is not one.
     pub(crate) schemas: HashMap<ActionName, Option<jsonschema::Validator>>,
-    /// The kinds of the inputs that are declared.
-    pub(crate) kinds: HashMap<String, InputKind>,
     /// Anchors and aliases met so far.
     pub(crate) anchors: usize,
+    pub(crate) types: Types<'a>,
     /// The steps that the expressions met since it was last taken read.
     pub(crate) steps_read: BTreeSet<String>,
     diagnostics: Vec<Diagnostic>,
@@ -41,8 +41,8 @@ impl<'a> Check<'a> {
             catalog,
             engine,
             schemas: HashMap::new(),
-            kinds: HashMap::new(),
             anchors: 0,
+            types: Types::default(),
             steps_read: BTreeSet::new(),
             diagnostics: Vec::new(),
         }
@@ -117,7 +117,9 @@ impl<'a> Check<'a> {
                 self.error("unsupported", entry.at.clone(), message).help("leave it out for now");
                 continue;
             }
-            let help = did_you_mean(&entry.key, keys.known.iter().copied())
+            let help = foreign::instead(keys.of, &entry.key).map(str::to_owned);
+            let help = help
+                .or_else(|| did_you_mean(&entry.key, keys.known.iter().copied()))
                 .unwrap_or_else(|| format!("there are: {}", keys.known.join(", ")));
             let message = format!("unknown key `{}` in {}", short(&entry.key), keys.of);
             self.error("unknown-key", entry.at.clone(), message).help(help);

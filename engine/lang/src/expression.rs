@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use saphyr_parser::ScalarStyle;
-use script::{At, Part, Read};
+use script::{At, Names, Part, Read};
 
 use crate::characters;
 use crate::check::{Check, short};
@@ -15,12 +15,17 @@ impl Check<'_> {
     /// Every `${{ }}` in the texts of a value.
     pub(crate) fn template(&mut self, node: &Node, scope: Scope) {
         match &node.kind {
-            Kind::Scalar(scalar) if node.text().is_some() && scalar.text.contains("${{") => {
+            Kind::Scalar(scalar) if node.text().is_some() => {
+                self.braces(node, scalar, scope);
                 match script::parts(&scalar.text) {
                     Ok(parts) => {
+                        let is_joined = parts.len() > 1;
                         for part in parts {
                             if let Part::Expression { text, offset } = part {
                                 self.expression_at(node, scalar, text, offset, scope);
+                                if is_joined {
+                                    self.joined(node, scalar, text, offset);
+                                }
                             }
                         }
                     }
@@ -64,8 +69,21 @@ impl Check<'_> {
 
     fn expression_at(&mut self, node: &Node, scalar: &Scalar, text: &str, offset: usize, scope: Scope) {
         match self.engine.check_expression(text) {
-            Ok(names) => names.iter().for_each(|read| self.read(node, scalar, offset, read, scope)),
+            Ok(names) => self.names(node, scalar, offset, &names, scope),
             Err(error) => self.script_error(node, scalar, offset, &error, scope),
+        }
+    }
+
+    /// What a text reads is there, and so is what it calls.
+    pub(crate) fn names(&mut self, node: &Node, scalar: &Scalar, offset: usize, names: &Names, scope: Scope) {
+        names.iter().for_each(|read| self.read(node, scalar, offset, read, scope));
+        let engine = self.engine;
+        for wrong in engine.wrong_calls(names) {
+            if self.full() {
+                return;
+            }
+            let span = self.span(node, scalar, offset, At { line: wrong.line, column: wrong.column }, 0);
+            self.error("unknown-function", span, wrong.message).help = wrong.hint;
         }
     }
 
@@ -110,9 +128,14 @@ impl Check<'_> {
     pub(crate) fn span(&self, node: &Node, scalar: &Scalar, offset: usize, at: At, length: usize) -> Range<usize> {
         let begin = byte(scalar, offset, at);
         let length = if length == 0 { token(&scalar.text[begin..]) } else { length };
-        let raw = self.source.text.get(node.span.clone()).unwrap_or_default();
-        let start = node.span.start + raw_offset(raw, scalar, begin);
+        let start = self.raw(node, scalar, begin);
         start..start + length
+    }
+
+    /// The byte of the file at which the byte at `offset` of a scalar's text stands.
+    pub(crate) fn raw(&self, node: &Node, scalar: &Scalar, offset: usize) -> usize {
+        let raw = self.source.text.get(node.span.clone()).unwrap_or_default();
+        node.span.start + raw_offset(raw, scalar, offset)
     }
 
     pub(crate) fn read(&mut self, node: &Node, scalar: &Scalar, offset: usize, read: &Read, scope: Scope) {
@@ -122,6 +145,7 @@ impl Check<'_> {
         if self.full() {
             return;
         }
+        self.error_as_text(node, scalar, offset, read);
         let (name, at, message, help) = if !scope.roots().contains(&read.variable.as_str()) {
             let message = format!("there is no `{}` here", short(&read.variable));
             if dashed(&scalar.text, scope)

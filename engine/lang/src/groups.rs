@@ -240,6 +240,8 @@ impl Check<'_> {
         let around: Vec<&str> = scope.before().to_vec();
         let ids: Vec<&str> = nodes.iter().map(|step| id(step).unwrap_or_default()).collect();
         let all: Vec<&str> = around.iter().copied().chain(ids.iter().copied()).collect();
+        ids.iter().for_each(|id| _ = self.types.outputs.remove(*id));
+        self.same_steps(nodes, &around);
         let (mut steps, mut read) = (Vec::new(), Vec::new());
         for (at, node) in nodes.iter().enumerate() {
             let same = ids[..at].iter().position(|id| *id == ids[at]).map(|first| &nodes[first]);

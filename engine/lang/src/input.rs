@@ -1,26 +1,41 @@
-//! Inputs: what a runbook declares, and what a run is given.
+//! The inputs that a runbook declares.
 
-use std::fmt;
+use std::ops::RangeInclusive;
 
 use indexmap::IndexMap;
-use runwright_core::{Input, InputKind, Map, Runbook, Value, did_you_mean};
-use serde_json::json;
+use runwright_core::{Input, InputKind, Value};
+use serde_json::{Number, json};
 
-use crate::check::{Check, Keys, find};
-use crate::node::{Entry, Node, expected, found};
+use crate::admit::{constraints, less, pattern};
+use crate::check::{Check, Keys, find, short};
+use crate::node::{Entry, Kind, Node, expected};
 
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "an input",
-    known: &["type", "description", "default", "required", "min"],
-    later: &["enum", "pattern", "max", "secret"],
+    known: &["type", "description", "default", "required", "enum", "pattern", "min", "max", "of"],
+    later: &[],
 };
+
+pub(crate) const OF: Keys =
+    Keys { of: "`of`", known: &["type", "description", "enum", "pattern", "min", "max", "of"], later: &[] };
+
+/// Characters, items or entries that a bound counts.
+const COUNTS: RangeInclusive<u32> = 1..=10_000;
+
+/// Bytes of a pattern: it is compiled again for every run.
+const PATTERN_BYTES: usize = 1_000;
 
 impl Check<'_> {
     /// The inputs that a runbook declares.
     pub(crate) fn inputs(&mut self, node: &Node) -> IndexMap<String, Input> {
         let mut inputs = IndexMap::new();
-        for entry in self.map(node, "a map from names to inputs").unwrap_or_default() {
+        let entries = self.map(node, "a map from names to inputs").unwrap_or_default();
+        for (at, entry) in entries.iter().enumerate() {
             self.identifier(&entry.key, &entry.at, "an input");
+            let same = entries[..at].iter().find(|other| dotted(&other.key) == dotted(&entry.key));
+            if let Some(same) = same {
+                self.same_name("inputs", &same.key, entry.at.clone(), &entry.key);
+            }
             if let Some(input) = self.input(entry) {
                 inputs.insert(entry.key.clone(), input);
             }
@@ -28,64 +43,178 @@ impl Check<'_> {
         inputs
     }
 
+    /// Two names that expressions could not tell from each other behind a dot.
+    pub(crate) fn same_name(&mut self, root: &str, first: &str, at: std::ops::Range<usize>, second: &str) {
+        let message = format!("`{first}` and `{second}` are both read as `{root}.{}`", dotted(second));
+        self.error("duplicate-name", at, message)
+            .help("behind a dot, `_` stands for `-`: give one of them another name");
+    }
+
     fn input(&mut self, entry: &Entry) -> Option<Input> {
         let fields = self.map(&entry.value, "a map like `{ type: string }`")?;
         self.keys(fields, &KEYS);
-        let kinds = InputKind::ALL.map(|kind| (kind.as_str(), kind));
+        let input = self.values(fields, &entry.key, entry);
+        let default = find(fields, "default").map(|field| (&field.value, field.value.value()));
+        if let Some((node, _)) = &default {
+            self.plain(node);
+            match &input {
+                Some(input) => self.literal(node, input),
+                None => self.numbers(node, None),
+            }
+        }
+        self.required(fields, default.is_some());
+        Some(Input { default: default.map(|(_, value)| value), ..input? })
+    }
+
+    fn required(&mut self, fields: &[Entry], has_default: bool) {
+        let Some(field) = find(fields, "required") else { return };
+        match (self.boolean(&field.value), has_default) {
+            (Some(true), true) => {
+                let error = self.error("bad-value", field.at.clone(), "an input with a default is not required");
+                error.help("remove `required` or `default`");
+            }
+            (Some(false), false) => {
+                let error = self.error("bad-value", field.at.clone(), "an input that is not required needs a default");
+                error.help("add `default`");
+            }
+            _ => {}
+        }
+    }
+
+    /// What values an input takes, or those in it.
+    fn values(&mut self, fields: &[Entry], name: &str, entry: &Entry) -> Option<Input> {
         let kind = match find(fields, "type") {
-            Some(kind) => self.choice(&kind.value, &kinds),
+            Some(field) => self.input_kind(&field.value),
             None => {
-                let error =
-                    self.error("missing-key", entry.at.clone(), format!("the input `{}` has no `type`", entry.key));
+                let error = self.error("missing-key", entry.at.clone(), format!("the input `{name}` has no `type`"));
                 error.help(format!("one of {}", InputKind::ALL.map(InputKind::as_str).join(", ")));
                 None
             }
         };
         let description = find(fields, "description").and_then(|field| self.text(&field.value)).unwrap_or_default();
-        let default = find(fields, "default").map(|field| (&field.value, field.value.value()));
-        if let (Some(kind), Some((node, value))) = (kind, &default)
-            && !kind.accepts(value)
+        self.belongs(fields, kind);
+        let bound = |check: &mut Self, key| find(fields, key).and_then(|field| check.bound(&field.value, kind?));
+        let (min, max) = (bound(self, "min"), bound(self, "max"));
+        if let (Some(min), Some(max), Some(field)) = (&min, &max, find(fields, "max"))
+            && less(max, min)
         {
-            self.wrong_type(node, expected(kind));
+            let error = self.error("bad-value", field.value.span.clone(), "`max` is less than `min`");
+            error.help("no value would fit both");
         }
-        let min = find(fields, "min").and_then(|field| self.min(field, kind));
-        if let Some((node, value)) = &default {
-            self.plain(node);
-            let expected = kind.map(schema);
-            self.numbers(node, expected.as_ref());
-            self.long_enough(node, value, min);
-        }
-        if let Some(field) = find(fields, "required") {
-            match (self.boolean(&field.value), &default) {
-                (Some(true), Some(_)) => {
-                    let error = self.error("bad-value", field.at.clone(), "an input with a default is not required");
-                    error.help("remove `required` or `default`");
-                }
-                (Some(false), None) => {
-                    let error =
-                        self.error("bad-value", field.at.clone(), "an input that is not required needs a default");
-                    error.help("add `default`");
-                }
-                _ => {}
+        let choices = find(fields, "enum").map(|field| self.choices(&field.value, kind)).unwrap_or_default();
+        let pattern = find(fields, "pattern").and_then(|field| self.pattern(&field.value));
+        let of = find(fields, "of").map(|field| self.of(field, name));
+        let input = Input::new(kind?);
+        let of = of.flatten().map(Box::new);
+        Some(Input { description: description.to_owned(), min, max, choices, pattern, of, ..input })
+    }
+
+    fn input_kind(&mut self, node: &Node) -> Option<InputKind> {
+        self.choice(node, &InputKind::ALL.map(|kind| (kind.as_str(), kind)))
+    }
+
+    /// Tells of keys that mean nothing for inputs of this kind.
+    fn belongs(&mut self, fields: &[Entry], kind: Option<InputKind>) {
+        use InputKind as Of;
+        let Some(kind) = kind else { return };
+        for entry in fields {
+            let kinds: &[InputKind] = match entry.key.as_str() {
+                "enum" => &[Of::String, Of::Integer, Of::Number],
+                "pattern" => &[Of::String],
+                "min" | "max" => &[Of::String, Of::Integer, Of::Number, Of::List, Of::Map],
+                "of" => &[Of::List, Of::Map],
+                _ => continue,
+            };
+            if !kinds.contains(&kind) {
+                let names: Vec<String> = kinds.iter().map(|kind| format!("`{}`", kind.as_str())).collect();
+                let message = format!("`{}` is there for inputs of type {}", entry.key, names.join(", "));
+                let error = self.error("bad-value", entry.at.clone(), message);
+                error.help(match (entry.key.as_str(), kind) {
+                    ("enum" | "pattern", Of::List | Of::Map) => "say it of the values in it: `of: { type: string, … }`",
+                    _ => "leave it out",
+                });
             }
         }
-        let default = default.map(|(_, value)| value);
-        Some(Input { kind: kind?, description: description.to_owned(), default, min })
     }
 
-    fn min(&mut self, field: &Entry, kind: Option<InputKind>) -> Option<u32> {
-        if kind.is_some_and(|kind| kind != InputKind::String) {
-            let error = self.error("unsupported", field.at.clone(), "`min` is there for inputs of type `string` only");
-            error.help("leave it out for now");
-            return None;
+    /// The least or greatest value of a number, or how many characters, items or entries there are.
+    fn bound(&mut self, node: &Node, kind: InputKind) -> Option<Number> {
+        match kind {
+            InputKind::Integer | InputKind::Number => match node.value() {
+                Value::Number(number) if kind.accepts(&Value::Number(number.clone())) => Some(number),
+                _ => {
+                    self.wrong_type(node, expected(kind));
+                    None
+                }
+            },
+            InputKind::String | InputKind::List | InputKind::Map => self.integer(node, COUNTS).map(Number::from),
+            InputKind::Boolean | InputKind::Secret => None,
         }
-        self.integer(&field.value, 1..=10_000)
     }
 
-    /// Tells of a literal that has too few characters for its input.
-    pub(crate) fn long_enough(&mut self, node: &Node, value: &Value, min: Option<u32>) {
-        if let Some(short) = too_short(value, min) {
-            self.error("bad-value", node.span.clone(), short);
+    fn choices(&mut self, node: &Node, kind: Option<InputKind>) -> Vec<Value> {
+        let Kind::List(items) = &node.kind else {
+            self.wrong_type(node, "a list of values like `[small, large]`");
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.error("bad-value", node.span.clone(), "`enum` is empty").help("no value would fit: leave it out");
+        }
+        let mut choices = Vec::new();
+        for item in items {
+            let value = item.value();
+            match kind {
+                Some(kind) if !kind.accepts(&value) => self.wrong_type(item, expected(kind)),
+                _ if choices.contains(&value) => {
+                    let message = format!("`{}` is there twice", short(&crate::schema::plain(&value)));
+                    self.error("bad-value", item.span.clone(), message).help("leave one out");
+                }
+                _ => choices.push(value),
+            }
+        }
+        choices
+    }
+
+    fn pattern(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node)?;
+        let why = match pattern(text) {
+            Ok(_) if text.len() <= PATTERN_BYTES => return Some(text.to_owned()),
+            Ok(_) => format!("it is longer than {PATTERN_BYTES} bytes"),
+            Err(why) => why,
+        };
+        let error = self.error("bad-value", node.span.clone(), format!("this is no pattern: {why}"));
+        error.help("a regular expression that the whole text matches, for example `[a-z][a-z0-9-]*`");
+        None
+    }
+
+    /// What each value of a list or map is: the word for a type, or a map as of an input.
+    fn of(&mut self, entry: &Entry, name: &str) -> Option<Input> {
+        let node = &entry.value;
+        if let Kind::Map(fields) = &node.kind {
+            self.keys(fields, &OF);
+            return self.values(fields, name, entry);
+        }
+        self.input_kind(node).map(Input::new)
+    }
+
+    /// Tells what is wrong with a literal value of an input; of what an expression gives nothing is said.
+    pub(crate) fn literal(&mut self, node: &Node, input: &Input) {
+        let value = node.value();
+        let open = value.as_str().is_some_and(|text| text.contains("${{"));
+        if open || matches!(node.kind, Kind::Broken) {
+            return;
+        }
+        if !input.kind.accepts(&value) {
+            self.numbers(node, Some(&schema(input.kind)));
+            return self.wrong_type(node, expected(input.kind));
+        }
+        for wrong in constraints(input, &value) {
+            self.error("bad-value", node.span.clone(), wrong.message).help = wrong.help;
+        }
+        match (&node.kind, &input.of) {
+            (Kind::List(items), Some(of)) => items.iter().for_each(|item| self.literal(item, of)),
+            (Kind::Map(entries), Some(of)) => entries.iter().for_each(|entry| self.literal(&entry.value, of)),
+            _ => self.numbers(node, Some(&schema(input.kind))),
         }
     }
 
@@ -98,119 +227,16 @@ impl Check<'_> {
     }
 }
 
-/// What is wrong with the inputs that a run was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputProblem {
-    /// The input.
-    pub input: String,
-    /// What is wrong: a lowercase fragment.
-    pub message: String,
-    /// How to mend it.
-    pub help: Option<String>,
+/// How expressions write a name with dashes behind a dot.
+pub(crate) fn dotted(name: &str) -> String {
+    name.replace('-', "_")
 }
 
-impl fmt::Display for InputProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        self.help.iter().try_for_each(|help| write!(f, "; {help}"))
-    }
-}
-
-/// The inputs of a run: what is given, with defaults, in the order in which the runbook declares them. Otherwise
-/// everything that is wrong with them.
-pub fn admit_inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Vec<InputProblem>> {
-    let mut problems = Vec::new();
-    let mut admitted = Map::new();
-    let mut problem = |input: &str, message: String, help: Option<String>| {
-        problems.push(InputProblem { input: input.to_owned(), message, help });
-    };
-    for (name, input) in &runbook.inputs {
-        match given.remove(name).or_else(|| input.default.clone()) {
-            Some(value) if !input.kind.accepts(&value) => {
-                let (found, help) = misfit(input.kind, &value);
-                problem(name, format!("the input `{name}` is {}, found {found}", expected(input.kind)), help);
-            }
-            Some(value) => match too_short(&value, input.min) {
-                Some(short) => problem(name, format!("the input `{name}`: {short}"), None),
-                None => drop(admitted.insert(name.clone(), value)),
-            },
-            None => {
-                let help = (!input.description.is_empty()).then(|| format!("it is: {}", input.description));
-                problem(name, format!("the input `{name}` is missing"), help);
-            }
-        }
-    }
-    for name in given.keys() {
-        let known = || runbook.inputs.keys().map(String::as_str);
-        let help = did_you_mean(name, known()).unwrap_or_else(|| match runbook.inputs.is_empty() {
-            true => "it has no inputs".to_owned(),
-            false => format!("there are: {}", known().collect::<Vec<_>>().join(", ")),
-        });
-        problem(name, format!("the runbook `{}` has no input `{name}`", runbook.name), Some(help));
-    }
-    if problems.is_empty() { Ok(admitted) } else { Err(problems) }
-}
-
-/// What a value is that does not fit its input, and how to mend it.
-fn misfit(kind: InputKind, value: &Value) -> (String, Option<String>) {
-    let Some(number) = value.as_number().filter(|_| kind == InputKind::Integer) else {
-        return (found(value).to_owned(), None);
-    };
-    let help = match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => format!("write {float:.0}"),
-        _ if number.is_f64() => {
-            "write it without a `.` or an exponent, or let the input be of type `number`".to_owned()
-        }
-        _ => format!("a whole number is at most {}", i64::MAX),
-    };
-    (number.to_string(), Some(help))
-}
-
-/// What is wrong with a text that has fewer characters than `min`.
-fn too_short(value: &Value, min: Option<u32>) -> Option<String> {
-    let (text, min) = (value.as_str()?, min?);
-    let count = text.chars().count();
-    match count {
-        _ if count >= min as usize => None,
-        0 if min == 1 => Some("it is empty, which `min: 1` does not allow".to_owned()),
-        _ => Some(format!("it has {count} characters, and `min` is {min}")),
-    }
-}
-
-/// What a value of this kind is, as a schema.
-pub(crate) fn schema(kind: InputKind) -> Value {
+/// What a value of this kind is, as a schema that says where numbers are meant.
+fn schema(kind: InputKind) -> Value {
     match kind {
-        InputKind::String | InputKind::Boolean => json!({ "type": "string" }),
+        InputKind::String | InputKind::Boolean | InputKind::Secret => json!({ "type": "string" }),
         InputKind::Integer | InputKind::Number => json!({ "type": "number" }),
         InputKind::List | InputKind::Map => json!({}),
     }
-}
-
-/// The value of an input that was written as text, as on a command line. Lists and maps are written as JSON.
-///
-/// ```
-/// use runwright_core::InputKind;
-///
-/// assert_eq!(lang::input_from_text(InputKind::Integer, "3").unwrap(), 3);
-/// assert_eq!(lang::input_from_text(InputKind::String, "3").unwrap(), "3");
-/// assert_eq!(lang::input_from_text(InputKind::Boolean, "yes").unwrap_err(), "`yes` is not `true` or `false`");
-/// ```
-pub fn input_from_text(kind: InputKind, text: &str) -> Result<Value, String> {
-    let json = || serde_json::from_str::<Value>(text).ok().filter(|value| kind.accepts(value));
-    let value = match kind {
-        InputKind::String => return Ok(text.into()),
-        InputKind::Boolean => text.parse::<bool>().ok().map(Value::from),
-        InputKind::Integer => text.parse::<i64>().ok().map(Value::from),
-        InputKind::Number | InputKind::List | InputKind::Map => json(),
-    };
-    value.ok_or_else(|| {
-        let expected = match kind {
-            InputKind::Boolean => "`true` or `false`",
-            InputKind::Integer => "a whole number",
-            InputKind::Number => "a number",
-            InputKind::List => "a list in JSON, for example [\"a\", \"b\"]",
-            InputKind::Map | InputKind::String => "a map in JSON, for example {\"a\": 1}",
-        };
-        format!("`{}` is not {expected}", crate::check::short(text))
-    })
 }

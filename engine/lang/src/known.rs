@@ -1,20 +1,22 @@
-//! What an expression gives, where that is plain to see: it is a literal, or an input by its name.
+//! What an expression gives, where that is plain to see: it is a literal, an input, or something of a step before.
 
-use runwright_core::{InputKind, Value};
-use script::Part;
+use runwright_core::Value;
+use script::{Part, Read};
 use serde_json::json;
 
 use crate::check::Check;
 use crate::node::{Kind, Node, found};
+use crate::schema::words;
+use crate::types::is_error;
 
 /// What one whole `${{ }}` gives.
 pub(crate) struct Known {
-    /// A value of the kind that it gives.
+    /// A value of the type that it gives.
     pub(crate) sample: Value,
     /// The expression, and what it gives, for people.
     pub(crate) told: String,
-    /// The input that it is.
-    pub(crate) input: Option<String>,
+    /// What it reads; a literal reads nothing.
+    read: Option<Read>,
 }
 
 impl Check<'_> {
@@ -27,17 +29,13 @@ impl Check<'_> {
         if let Ok(literal) = serde_json::from_str::<Value>(text)
             && !(literal.is_array() || literal.is_object() || literal.is_null())
         {
-            return Some(Known {
-                told: format!("`{text}`, which is {}", found(&literal)),
-                sample: literal,
-                input: None,
-            });
+            let told = format!("`{text}`, which is {}", found(&literal));
+            return Some(Known { told, sample: literal, read: None });
         }
-        let name = text.strip_prefix("inputs.").or_else(|| text.strip_prefix("inputs[\"")?.strip_suffix("\"]"))?;
-        let kind = *self.kinds.get(name)?;
-        let sample = sample(kind);
-        let of = if kind == InputKind::Integer { "a whole number" } else { found(&sample) };
-        Some(Known { told: format!("`{text}`, which is {of}"), sample, input: Some(text.to_owned()) })
+        let read = self.engine.plain_read(text)?;
+        let kinds = self.types.of(&read)?;
+        let [kind] = kinds.as_slice() else { return None };
+        Some(Known { sample: sample(kind)?, told: format!("`{read}`, which is {}", words(&[kind])), read: Some(read) })
     }
 
     /// The value of a node, with samples in the places of expressions of which it is plain what they give.
@@ -56,28 +54,31 @@ impl Check<'_> {
 impl Known {
     /// How to make what is `expected` of it.
     pub(crate) fn help(&self, expected: &str) -> Option<String> {
-        let input = self.input.as_ref()?;
-        match &self.sample {
-            Value::Number(_) | Value::Bool(_) if expected.contains("text") => {
-                Some(format!("make text of it: ${{{{ {input}.to_string() }}}}"))
-            }
-            Value::Array(_) | Value::Object(_) if expected.contains("text") => {
-                Some(format!("make text of it: ${{{{ {input}.to_json() }}}}"))
-            }
-            Value::String(_) if expected.contains("a whole number") => {
-                Some(format!("make a number of it: ${{{{ parse_int({input}) }}}}, or declare the input as `integer`"))
-            }
-            _ => None,
-        }
+        convert(self.read.as_ref()?, &self.sample, expected)
     }
 }
 
-fn sample(kind: InputKind) -> Value {
-    match kind {
-        InputKind::String => json!(""),
-        InputKind::Integer | InputKind::Number => json!(0),
-        InputKind::Boolean => json!(false),
-        InputKind::List => json!([]),
-        InputKind::Map => json!({}),
-    }
+/// How to make what is `expected` of what is read.
+pub(crate) fn convert(read: &Read, sample: &Value, expected: &str) -> Option<String> {
+    let expression = match sample {
+        _ if is_error(read) && expected.contains("text") => format!("{read}.message"),
+        Value::Number(_) | Value::Bool(_) if expected.contains("text") => format!("{read}.to_string()"),
+        Value::Array(_) | Value::Object(_) if expected.contains("text") => format!("{read}.to_json()"),
+        Value::String(_) if expected.contains("a whole number") => format!("parse_int({read})"),
+        Value::String(_) if expected.contains("a number") => format!("parse_float({read})"),
+        _ => return None,
+    };
+    Some(format!("write `${{{{ {expression} }}}}`"))
+}
+
+/// A value of this type of JSON Schema.
+pub(crate) fn sample(kind: &str) -> Option<Value> {
+    Some(match kind {
+        "string" => json!(""),
+        "integer" | "number" => json!(0),
+        "boolean" => json!(false),
+        "array" => json!([]),
+        "object" => json!({}),
+        _ => return None,
+    })
 }

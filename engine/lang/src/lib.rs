@@ -14,12 +14,16 @@
 
 mod action;
 mod acts;
+mod admit;
 mod approve;
+mod braces;
 mod characters;
 mod check;
 mod diagnostic;
 mod document;
+mod editor;
 mod expression;
+mod foreign;
 mod groups;
 mod input;
 mod known;
@@ -39,14 +43,16 @@ mod toml_tree;
 mod tree;
 mod trigger;
 mod typed;
+mod types;
 mod undo;
 mod wait;
 
 use runwright_core::{Catalog, Runbook, Value};
 
+pub use admit::{InputProblem, admit_inputs, input_from_text, secret_names};
 pub use diagnostic::{Diagnostic, Severity, doubts};
 pub use document::Toml;
-pub use input::{InputProblem, admit_inputs, input_from_text};
+pub use editor::editor_schema;
 pub use render::render;
 
 /// The bounds of a runbook file.

@@ -7,7 +7,7 @@ use crate::node::{Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
-const KEYS: Keys = Keys { of: "`lock`", known: &["key", "on-busy"], later: &[] };
+pub(crate) const KEYS: Keys = Keys { of: "`lock`", known: &["key", "on-busy"], later: &[] };
 
 impl Check<'_> {
     /// The lock: its key, or a map with `key` and `on-busy`. The key reads `inputs` only.

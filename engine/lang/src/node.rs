@@ -120,5 +120,6 @@ pub(crate) fn expected(kind: InputKind) -> &'static str {
         InputKind::Boolean => "`true` or `false`",
         InputKind::List => "a list",
         InputKind::Map => "a map",
+        InputKind::Secret => "the name of a secret",
     }
 }

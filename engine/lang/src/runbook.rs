@@ -3,11 +3,12 @@
 use runwright_core::{Limit, Map, OnFailure, Runbook, Value};
 
 use crate::check::{Check, Keys, find, short};
+use crate::input::dotted;
 use crate::limits;
 use crate::node::{Entry, Kind, Node};
 use crate::scope::Scope;
 
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "a runbook",
     known: &["name", "description", "inputs", "on", "lock", "timeout", "on-failure", "steps", "outputs"],
     later: &["silence", "throttle", "undo", "schedule", "defaults", "max-parallel"],
@@ -25,8 +26,8 @@ impl Check<'_> {
         let name = self.name(root, fields);
         let description = find(fields, "description").and_then(|field| self.text(&field.value));
         let inputs = find(fields, "inputs").map(|field| self.inputs(&field.value)).unwrap_or_default();
-        self.kinds = inputs.iter().map(|(name, input)| (name.clone(), input.kind)).collect();
         let declared = find(fields, "inputs").map(|field| names(&field.value)).unwrap_or_default();
+        self.types.inputs.clone_from(&inputs);
         let on = find(fields, "on").map(|field| self.triggers(&field.value, &inputs, &declared)).unwrap_or_default();
         let lock = find(fields, "lock").and_then(|field| self.lock(&field.value, &declared));
         let stop = [("stop", OnFailure::Stop), ("rollback", OnFailure::Rollback)];
@@ -35,6 +36,7 @@ impl Check<'_> {
         let limit = limit.map(|ms| Limit { ms, on_failure: on_failure.unwrap_or(OnFailure::Stop) });
         let steps = self.list(root, fields);
         let ids: Vec<&str> = steps.iter().map(|step| id(step).unwrap_or_default()).collect();
+        self.same_steps(steps, &[]);
         let known = |before| Scope::Run { inputs: &declared, steps: &ids, before, output: false, items: &[], depth: 0 };
         let mut checked = Vec::new();
         for (at, step) in steps.iter().enumerate() {
@@ -44,6 +46,7 @@ impl Check<'_> {
         let outputs = find(fields, "outputs").map(|field| self.outputs(&field.value, known(ids.len())));
         let runbook = Runbook {
             name: name?,
+            edition: Runbook::EDITION,
             description: description.unwrap_or_default().to_owned(),
             inputs,
             on,
@@ -95,6 +98,19 @@ impl Check<'_> {
                 self.wrong_type(&field.value, "a list of steps");
                 &[]
             }
+        }
+    }
+
+    /// Tells of ids that expressions could not tell from each other behind a dot, also from those `around` them.
+    pub(crate) fn same_steps(&mut self, steps: &[Node], around: &[&str]) {
+        let mut known: Vec<&str> = around.to_vec();
+        for step in steps {
+            let Some(entry) = find(step.entries(), "id") else { continue };
+            let Some(id) = entry.value.text() else { continue };
+            if let Some(same) = known.iter().find(|known| **known != id && dotted(known) == dotted(id)) {
+                self.same_name("steps", same, entry.value.span.clone(), id);
+            }
+            known.push(id);
         }
     }
 

@@ -10,8 +10,9 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use runwright_core::{ActionName, Value, did_you_mean};
 
+use crate::admit::listed;
 use crate::check::{Check, find, short};
-use crate::node::{Entry, Kind, Node, found};
+use crate::node::{Kind, Node, found};
 use crate::runbook::first;
 
 /// What is wrong with one place of an input.
@@ -24,25 +25,41 @@ struct Misfit {
 }
 
 impl Check<'_> {
-    pub(crate) fn fits(&mut self, action: &ActionName, schema: &Value, uses: &Entry, with: Option<&Entry>) {
+    /// Tells what does not fit the schema of an action's input.
+    pub(crate) fn fits(&mut self, action: &ActionName, schema: &Value, given: Given) {
         if !self.schemas.contains_key(action) {
             self.schemas.insert(action.clone(), jsonschema::validator_for(schema).ok());
         }
         let Some(Some(validator)) = self.schemas.get(action) else { return };
-        let node = with.map(|with| &with.value).filter(|node| !node.is_null());
-        let input = node.map_or_else(|| Value::Object(runwright_core::Map::new()), |node| self.with_samples(node));
-        let missing = with.map_or(uses.value.span.clone(), |with| with.at.clone());
-        let place = Place { check: self, action, schema, node, missing };
+        let empty = || Value::Object(runwright_core::Map::new());
+        let input = given.node.map_or_else(empty, |node| self.with_samples(node));
+        let Given { node, missing, by } = given;
+        let place = Place { check: self, action, schema, node, missing, by };
         let misfits: Vec<Misfit> = validator.iter_errors(&input).flat_map(|error| place.misfits(&error)).collect();
-        if let Some(node) = node {
-            self.numbers(node, Some(schema));
-        }
         for misfit in misfits {
             let error = self.error(misfit.code, misfit.span, misfit.message);
             error.help = misfit.help;
             error.notes.extend(misfit.note);
         }
     }
+}
+
+/// The input that is given to an action.
+pub(crate) struct Given<'n> {
+    /// None where nothing is given.
+    pub(crate) node: Option<&'n Node>,
+    /// What is underlined where a property is missing.
+    pub(crate) missing: Range<usize>,
+    pub(crate) by: GivenBy,
+}
+
+/// Where the input of an action is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenBy {
+    /// In the `with` of a step.
+    With,
+    /// In a script's `act(…)`.
+    Script,
 }
 
 /// Where an input stands, and what it is for.
@@ -53,6 +70,7 @@ struct Place<'a, 'c> {
     node: Option<&'a Node>,
     /// What is underlined where a property is missing.
     missing: Range<usize>,
+    by: GivenBy,
 }
 
 impl Place<'_, '_> {
@@ -133,9 +151,10 @@ impl Place<'_, '_> {
             ("", _) | (_, None) => (self.missing.clone(), format!("`{}` needs the input `{name}`", self.action)),
             (path, Some(node)) => (first(node), format!("`{}` needs `{name}`", dotted(path))),
         };
-        let help = match (path, self.node) {
-            ("", None) => format!("add `with: {{ {name}: … }}`"),
-            ("", Some(_)) => format!("add `{name}: …` to `with`"),
+        let help = match (path, self.node, self.by) {
+            ("", None, GivenBy::With) => format!("add `with: {{ {name}: … }}`"),
+            ("", Some(_), GivenBy::With) => format!("add `{name}: …` to `with`"),
+            ("", None, GivenBy::Script) => format!("write act(\"{}\", #{{ {name}: … }})", self.action),
             _ => format!("add `{name}: …`"),
         };
         let note = if path.is_empty() { self.described(name) } else { None };
@@ -151,8 +170,10 @@ impl Place<'_, '_> {
                 self.choice(path, error, &words).pop()
             }
             _ => {
+                let found = short(&plain(error.instance()));
                 let note = path.strip_prefix('/').and_then(|name| self.described(name));
-                Some(Misfit { note, ..self.wrong(path, "bad-value", &short_message(&error.to_string())) })
+                let message = limit(error.kind(), &found).unwrap_or_else(|| short_message(&error.to_string()));
+                Some(Misfit { note, ..self.wrong(path, "bad-value", &message) })
             }
         }
     }
@@ -183,7 +204,7 @@ impl Place<'_, '_> {
         }
         let found = error.instance();
         let help = found.as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str)));
-        let message = format!("expected one of {}, found {}", words.join(", "), short(&plain(found)));
+        let message = format!("expected one of {}, found {}", listed(words), short(&plain(found)));
         vec![Misfit { help, ..self.wrong(path, "bad-value", &message) }]
     }
 
@@ -239,8 +260,27 @@ impl Place<'_, '_> {
     }
 }
 
+/// What a bound that is not kept says, for people.
+fn limit(kind: &ValidationErrorKind, found: &str) -> Option<String> {
+    use ValidationErrorKind as Of;
+    Some(match kind {
+        Of::Minimum { limit } => format!("expected at least {limit}, found {found}"),
+        Of::Maximum { limit } => format!("expected at most {limit}, found {found}"),
+        Of::ExclusiveMinimum { limit } => format!("expected more than {limit}, found {found}"),
+        Of::ExclusiveMaximum { limit } => format!("expected less than {limit}, found {found}"),
+        Of::MinLength { limit: 1 } => "it is empty".to_owned(),
+        Of::MinLength { limit } => format!("expected at least {limit} characters, found {found}"),
+        Of::MaxLength { limit } => format!("expected at most {limit} characters, found {found}"),
+        Of::MinItems { limit: 1 } => "the list is empty".to_owned(),
+        Of::MinItems { limit } => format!("expected at least {limit} items"),
+        Of::MaxItems { limit } => format!("expected at most {limit} items"),
+        Of::Pattern { pattern } => format!("expected text that matches `{pattern}`, found {found}"),
+        _ => return None,
+    })
+}
+
 /// A JSON pointer for people.
-fn dotted(pointer: &str) -> String {
+pub(crate) fn dotted(pointer: &str) -> String {
     pointer.trim_start_matches('/').replace('/', ".")
 }
 
@@ -271,6 +311,14 @@ fn open(node: &Node) -> Open {
 }
 
 fn types(kind: &TypeKind) -> String {
+    match kind {
+        TypeKind::Single(kind) => words(&[kind.as_str()]),
+        TypeKind::Multiple(kinds) => words(&kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>()),
+    }
+}
+
+/// Types of JSON Schema, for people.
+pub(crate) fn words(kinds: &[&str]) -> String {
     let word = |name: &str| match name {
         "string" => "text",
         "integer" => "a whole number",
@@ -280,10 +328,7 @@ fn types(kind: &TypeKind) -> String {
         "object" => "a map",
         _ => "null",
     };
-    match kind {
-        TypeKind::Single(kind) => word(kind.as_str()).to_owned(),
-        TypeKind::Multiple(kinds) => kinds.iter().map(|kind| word(kind.as_str())).collect::<Vec<_>>().join(" or "),
-    }
+    kinds.iter().map(|kind| word(kind)).collect::<Vec<_>>().join(" or ")
 }
 
 /// The word that a value must be.
@@ -294,7 +339,8 @@ fn constant(kind: &ValidationErrorKind) -> Option<String> {
     }
 }
 
-fn plain(value: &Value) -> String {
+/// A value as people write it.
+pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

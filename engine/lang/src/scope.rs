@@ -1,9 +1,10 @@
 //! What expressions may read at the places of a runbook.
 
 use runwright_core::did_you_mean;
-use script::Read;
+use script::{Read, means};
 
 use crate::check::short;
+use crate::input::dotted;
 
 /// What expressions at one place may read.
 #[derive(Clone, Copy)]
@@ -30,6 +31,7 @@ pub(crate) enum Scope<'s> {
 
 const STEP_FIELDS: [&str; 9] =
     ["ran", "succeeded", "failed", "skipped", "rescued", "outcome", "output", "error", "attempts"];
+const ERROR_FIELDS: [&str; 3] = ["kind", "message", "code"];
 const RUN_FIELDS: [&str; 2] = ["id", "name"];
 const ALARM_FIELDS: [&str; 12] = [
     "name",
@@ -98,6 +100,11 @@ impl<'s> Scope<'s> {
         }
     }
 
+    /// The input that is meant where only its name is written.
+    pub(crate) fn input(self, written: &str) -> Option<&'s str> {
+        self.inputs().iter().copied().find(|known| means(written, known))
+    }
+
     fn inputs(self) -> &'s [&'s str] {
         match self {
             Self::Run { inputs, .. } | Self::Inputs { inputs } => inputs,
@@ -116,7 +123,7 @@ impl<'s> Scope<'s> {
     pub(crate) fn steps_in(self, read: &Read) -> impl Iterator<Item = &'s str> {
         let before = if let Self::Run { before, .. } = self { before } else { 0 };
         let named = read.keys.first().map(|key| key.name.clone());
-        let wanted = move |id: &&str| named.as_ref().is_none_or(|name| name == id);
+        let wanted = move |id: &&str| named.as_ref().is_none_or(|name| means(name, id));
         self.steps().iter().take(before).copied().filter(wanted)
     }
 
@@ -146,6 +153,9 @@ pub(crate) fn missing<'r>(read: &'r Read, scope: Scope, text: &str) -> Option<(&
         (Scope::Alarm, _) => among(first, "alarm", &ALARM_FIELDS),
         (_, "run") => among(first, "run", &RUN_FIELDS),
         (_, "inputs") => {
+            if scope.input(&first.name).is_some() {
+                return None;
+            }
             let found = among(first, "inputs", scope.inputs())?;
             let dashes = dashed(text, scope).map(|(_, help)| (found.0, found.1.clone(), help));
             Some(dashes.unwrap_or(found))
@@ -153,8 +163,8 @@ pub(crate) fn missing<'r>(read: &'r Read, scope: Scope, text: &str) -> Option<(&
         (Scope::Run { steps, before, output, .. }, "steps") => {
             let own =
                 if output { "what its action gave is read as `output`" } else { "a step reads the steps before it" };
-            match steps.iter().position(|id| *id == first.name) {
-                Some(at) if at < before => among(read.keys.get(1)?, &format!("steps.{}", first.name), &STEP_FIELDS),
+            match steps.iter().position(|id| means(&first.name, id)) {
+                Some(at) if at < before => step_field(read, &first.name),
                 Some(at) if at == before => {
                     Some((first, format!("`{}` is this step itself", first.name), own.to_owned()))
                 }
@@ -167,6 +177,16 @@ pub(crate) fn missing<'r>(read: &'r Read, scope: Scope, text: &str) -> Option<(&
             }
         }
         _ => None,
+    }
+}
+
+/// The field of a step that is read, or of its error, and is none.
+fn step_field<'r>(read: &'r Read, step: &str) -> Option<(&'r script::Key, String, String)> {
+    let field = read.keys.get(1)?;
+    let wrong = among(field, &format!("steps.{step}"), &STEP_FIELDS);
+    match read.keys.get(2) {
+        Some(inner) if field.name == "error" => among(inner, &format!("steps.{step}.error"), &ERROR_FIELDS),
+        _ => wrong,
     }
 }
 
@@ -201,7 +221,7 @@ pub(crate) fn dashed<'s>(text: &str, scope: Scope<'s>) -> Option<(&'s str, Strin
     let with = |root: &str, names: &[&'s str]| {
         let written = |name: &&&str| name.contains('-') && text.contains(&format!("{root}.{name}"));
         let name = names.iter().filter(written).max_by_key(|name| name.len())?;
-        Some((*name, format!("`-` is minus; a name with dashes is read like this: {root}[\"{name}\"]")))
+        Some((*name, format!("`-` is minus: write `{root}.{}`", dotted(name))))
     };
     with("steps", scope.steps()).or_else(|| with("inputs", scope.inputs()))
 }

@@ -3,11 +3,12 @@
 use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Until, Work, closest};
 
 use crate::check::{Check, Keys, find};
+use crate::foreign;
 use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "a step",
     known: &[
         "id",
@@ -37,13 +38,15 @@ const KEYS: Keys = Keys {
         "undo",
         "point-of-no-return",
     ],
-    later: &["runbook", "lock", "silence", "name"],
+    later: &["runbook", "lock", "silence"],
 };
 
-const RETRY: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
+pub(crate) const RETRY: Keys =
+    Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
 
 /// The kinds of step.
-const KINDS: [&str; 8] = ["for-each", "uses", "script", "wait", "wait-until", "approve", "steps", "parallel"];
+pub(crate) const KINDS: [&str; 8] =
+    ["for-each", "uses", "script", "wait", "wait-until", "approve", "steps", "parallel"];
 
 /// The kind of step that a later version will know: nothing more needs saying of it.
 const LATER_KIND: &str = "runbook";
@@ -102,6 +105,7 @@ impl Check<'_> {
         let timeout_ms =
             timeout_ms.or(timeout).or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
         let (id, on_failure, on_unknown) = (id?, on_failure?, on_unknown?);
+        self.gives(&id, &work);
         let builds_on = read.into_iter().filter(|step| *step != id).collect();
         Some(Step {
             id,
@@ -167,6 +171,7 @@ impl Check<'_> {
             [] => {
                 let meant = |entry: &Entry| {
                     entry.key == LATER_KIND
+                        || foreign::is_work(&entry.key)
                         || closest(&entry.key, KEYS.known.iter().copied()).is_some_and(|key| KINDS.contains(&key))
                 };
                 if !fields.iter().any(meant) {
@@ -249,6 +254,15 @@ impl Check<'_> {
             let message = format!("`{action}` may act twice when it is repeated");
             let error = self.error("unsafe-retry", entry.value.span.clone(), message);
             error.help("use `on-unknown: ask`; or, if you know that repeating is safe here, add `idempotent: true`");
+        }
+    }
+
+    /// Keeps what the step gives, for the checks of those that read it.
+    fn gives(&mut self, id: &str, work: &Work) {
+        let facts = work.action().zip(self.catalog).and_then(|(action, catalog)| catalog.get(action));
+        match facts {
+            Some(facts) => _ = self.types.outputs.insert(id.to_owned(), &facts.output_schema),
+            None => _ = self.types.outputs.remove(id),
         }
     }
 

@@ -4,13 +4,12 @@ use indexmap::IndexMap;
 use runwright_core::{Input, Map, Trigger, Value, did_you_mean};
 
 use crate::check::{Check, Keys, find, short};
-use crate::input::schema;
-use crate::node::{Kind, Node, expected};
+use crate::node::{Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
-const ON: Keys = Keys { of: "`on`", known: &["alarm", "manual"], later: &["schedule", "file", "webhook"] };
-const ALARM: Keys = Keys { of: "an alarm trigger", known: &["where", "with"], later: &["throttle"] };
+pub(crate) const ON: Keys = Keys { of: "`on`", known: &["alarm", "manual"], later: &["schedule", "file", "webhook"] };
+pub(crate) const ALARM: Keys = Keys { of: "an alarm trigger", known: &["where", "with"], later: &["throttle"] };
 
 impl Check<'_> {
     /// The triggers under `on`: the word `manual`, or a map with `alarm`.
@@ -51,7 +50,7 @@ impl Check<'_> {
         for entry in given {
             self.template(&entry.value, Scope::Alarm);
             match inputs.get(&entry.key) {
-                Some(input) => self.given(&entry.value, input),
+                Some(input) => self.literal(&entry.value, input),
                 None if declared.contains(&entry.key.as_str()) => {}
                 None => {
                     let help = did_you_mean(&entry.key, declared.iter().copied()).unwrap_or_else(|| {
@@ -92,19 +91,6 @@ impl Check<'_> {
                 "==" | "!=" => format!("write it in quotes: {sign} \"{literal}\""),
                 _ => format!("make a number of it: parse_float({root}.{name}) {sign} {literal}"),
             });
-        }
-    }
-
-    /// A literal value fits its input; what an expression gives is known later.
-    fn given(&mut self, node: &Node, input: &Input) {
-        let value = node.value();
-        let open = value.as_str().is_some_and(|text| text.contains("${{"));
-        if !open && !input.kind.accepts(&value) && !matches!(node.kind, Kind::Broken) {
-            self.wrong_type(node, expected(input.kind));
-        }
-        if !open {
-            self.numbers(node, Some(&schema(input.kind)));
-            self.long_enough(node, &value, input.min);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
-const KEYS: Keys = Keys { of: "`undo`", known: &["uses", "with", "script"], later: &[] };
+pub(crate) const KEYS: Keys = Keys { of: "`undo`", known: &["uses", "with", "script"], later: &[] };
 
 impl Check<'_> {
     /// What takes a step back: a call of an action, or a script. It runs when others have run, so it reads all steps.

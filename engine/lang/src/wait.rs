@@ -8,7 +8,8 @@ use crate::runbook::first;
 use crate::scope::Scope;
 use crate::step::Doing;
 
-const KEYS: Keys = Keys { of: "`wait-until`", known: &["uses", "with", "if", "every", "timeout"], later: &[] };
+pub(crate) const KEYS: Keys =
+    Keys { of: "`wait-until`", known: &["uses", "with", "if", "every", "timeout"], later: &[] };
 
 /// More than any duration, so that it never ends a step that only waits.
 const WAIT_TIMEOUT_MS: u64 = 31 * 24 * 60 * 60 * 1000;

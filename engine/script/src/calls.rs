@@ -2,10 +2,10 @@
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use crate::{At, Error, Reason};
+use crate::{At, Error, Literal, Reason};
 
 /// A call in a script that reaches outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// The function: `act`, `now`, `random` or `uuid`.
     pub function: String,
@@ -13,6 +13,8 @@ pub struct Call {
     pub action: Option<String>,
     /// Where the action stands, with its quotes, or else the function.
     pub at: At,
+    /// The input that `act` gives to it, as far as it is written out; none where it is left out.
+    pub input: Option<Literal>,
 }
 
 const FUNCTIONS: [&str; 4] = ["act", "now", "random", "uuid"];
@@ -72,7 +74,10 @@ fn unbounded(call: &FnCallExpr, at: Position, method: bool) -> Option<Error> {
 /// The call, where it reaches outside.
 fn read(call: &FnCallExpr, at: Position, script: bool) -> Option<Result<Call, Error>> {
     let function = FUNCTIONS.into_iter().find(|known| call.name == known)?;
-    let new = |action, at: Position| Call { function: function.to_owned(), action, at: at.into() };
+    let new = |action, at: Position| {
+        let input = call.args.get(1).map(Literal::of);
+        Call { function: function.to_owned(), action, at: at.into(), input }
+    };
     if !script {
         let error = syntax(format!("`{function}` is not available in expressions"), at);
         return Some(Err(error.hint(match function {

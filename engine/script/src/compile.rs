@@ -4,7 +4,8 @@ use rhai::{AST, Dynamic};
 use runwright_core::Value;
 
 use crate::guard::Variables;
-use crate::names::{Names, collect};
+use crate::known::Called;
+use crate::names::{Names, collect, has_names, named};
 use crate::{Error, Limits, Reason, calls, convert, words};
 
 /// A compiled expression or script.
@@ -50,6 +51,7 @@ pub(crate) fn compile(engine: &rhai::Engine, limits: &Limits, text: &str, script
     let ast = ast.map_err(|error| Error::of_parse(&error))?;
     let (mut names, perhaps) = collect(&ast)?;
     names.calls = calls::collect(&ast, script)?;
+    names.called = Called::collect(&ast);
     let mut wanted = Vec::new();
     for read in names.iter() {
         let keys: Vec<&str> = read.keys.iter().map(|key| key.name.as_str()).collect();
@@ -79,7 +81,7 @@ impl Compiled {
     /// The value that a plain read finds, where every part of it is there.
     pub(crate) fn look_up<'a>(&self, scope: &'a Value) -> Option<&'a Value> {
         let read = self.names.only().filter(|_| self.plain)?;
-        read.keys.iter().try_fold(scope.get(&read.variable)?, |value, key| value.as_object()?.get(&key.name))
+        read.value(scope)
     }
 
     /// The variables that the text reads, with only the properties that it reads. Those that are missing are left out:
@@ -87,10 +89,7 @@ impl Compiled {
     pub(crate) fn variables(&self, scope: &Value, missing: Missing) -> Variables {
         let known = |wanted: &Wanted| {
             let value = scope.get(&wanted.name)?;
-            Some((
-                wanted.name.clone(),
-                wanted.take(value, if wanted.name == "alarm" { Place::Alarm } else { Place::Other }, missing),
-            ))
+            Some((wanted.name.clone(), wanted.take(value, Place::root(&wanted.name), missing)))
         };
         self.wanted.iter().filter_map(known).collect()
     }
@@ -100,6 +99,8 @@ impl Compiled {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Alarm,
+    /// The inputs or the steps, which are found by their names.
+    Names,
     /// The labels or the annotations of an alarm.
     Labels,
     Other,
@@ -113,7 +114,11 @@ impl Wanted {
             false => rhai::Map::new(),
         };
         for inner in &self.inner {
-            let value = match map.get(&inner.name) {
+            let found = match place {
+                Place::Names => named(map, &inner.name),
+                _ => map.get(&inner.name),
+            };
+            let value = match found {
                 // An empty label is none: <https://prometheus.io/docs/concepts/data_model/>.
                 Some(Value::String(text)) if text.is_empty() && place == Place::Labels && inner.defaulted => None,
                 Some(value) => Some(inner.take(value, place.of(&inner.name), missing)),
@@ -133,6 +138,14 @@ impl Wanted {
 }
 
 impl Place {
+    fn root(variable: &str) -> Self {
+        match variable {
+            "alarm" => Self::Alarm,
+            name if has_names(name) => Self::Names,
+            _ => Self::Other,
+        }
+    }
+
     fn of(self, key: &str) -> Self {
         match (self, key) {
             (Self::Alarm, "labels" | "annotations") => Self::Labels,

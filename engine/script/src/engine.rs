@@ -10,15 +10,17 @@ use crate::cache::Cache;
 use crate::compile::{Compiled, Missing, compile};
 use crate::explain::{explain, kind};
 use crate::guard::{Bounds, Watched, watched, within};
+use crate::known::{Function, Functions};
 use crate::outside::{Outside, World};
 use crate::resolve::Room;
-use crate::{Error, Limits, Names, Reason, convert, functions};
+use crate::{Error, Limits, Names, Read, Reason, convert, functions};
 
 /// Compiles and evaluates expressions and scripts; shared by all threads. What it compiled it keeps.
 ///
 /// Scopes are JSON objects whose entries are the variables. Maps that expressions make have their keys sorted.
 pub struct Engine {
     rhai: rhai::Engine,
+    functions: Functions,
     limits: Limits,
     expressions: Cache<Compiled>,
     scripts: Cache<Compiled>,
@@ -34,8 +36,10 @@ impl Engine {
     /// An engine with these limits.
     pub fn new(limits: Limits) -> Self {
         const KEPT_BYTES: usize = 8 * 1024 * 1024;
+        let rhai = functions::engine(&limits);
         Self {
-            rhai: functions::engine(&limits),
+            functions: Functions::of(&rhai),
+            rhai,
             expressions: Cache::new(limits.cached, KEPT_BYTES),
             scripts: Cache::new(limits.cached, KEPT_BYTES),
             limits,
@@ -50,6 +54,24 @@ impl Engine {
     /// What the script reads; an error where it does not compile.
     pub fn check_script(&self, text: &str) -> Result<Names, Error> {
         self.script(text).map(|compiled| compiled.names.clone())
+    }
+
+    /// What an expression reads that is one read and nothing else, such as `inputs.vm`; none for all others.
+    pub fn plain_read(&self, text: &str) -> Option<Read> {
+        let compiled = self.expression(text).ok()?;
+        compiled.names.only().filter(|_| compiled.plain).cloned()
+    }
+
+    /// The calls in a text of functions that there are not, or not with so many values.
+    ///
+    /// They are no errors when it compiles: a run goes on with a text that it never gets that far in.
+    pub fn wrong_calls<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = Error> + 'a {
+        self.functions.wrong(&names.called)
+    }
+
+    /// The functions that texts can call, sorted by name.
+    pub fn functions(&self) -> Vec<Function> {
+        self.functions.all()
     }
 
     /// The value of an expression.

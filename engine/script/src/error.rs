@@ -22,6 +22,17 @@ pub struct Error {
     pub column: usize,
     /// How to mend it.
     pub hint: Option<String>,
+    /// What was thrown that nobody caught, where it is a map with `kind`, like that of an action that failed.
+    pub thrown: Option<Thrown>,
+}
+
+/// What a map that was thrown says, besides its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thrown {
+    /// The kind of failure, for example `denied`.
+    pub kind: String,
+    /// What went wrong, for machines.
+    pub code: Option<String>,
 }
 
 /// The kinds of trouble.
@@ -44,6 +55,26 @@ pub enum Reason {
 }
 
 impl std::error::Error for Error {}
+
+impl Thrown {
+    fn of(thrown: &Dynamic) -> Option<Self> {
+        let map = thrown.read_lock::<rhai::Map>()?;
+        let text = |key: &str| map.get(key)?.clone().into_string().ok();
+        Some(Self { kind: text("kind")?, code: text("code") })
+    }
+}
+
+impl Error {
+    /// The error of a script whose text begins on this line of a file, with the line of the file.
+    pub fn in_file(&self, first: u32) -> String {
+        let line = first as usize + self.line - 1;
+        let placed =
+            !matches!((self.line, self.column), (1, 1)) || matches!(self.reason, Reason::Value | Reason::Thrown);
+        let place = if placed { format!(" (line {line} of the runbook)") } else { String::new() };
+        let hint = self.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{place}{hint}", self.message)
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,7 +102,7 @@ pub(crate) mod stop {
 
 impl Error {
     pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), line: 1, column: 1, hint: None }
+        Self { reason, message: message.into(), line: 1, column: 1, hint: None, thrown: None }
     }
 
     pub(crate) fn value(message: impl Into<String>) -> Self {
@@ -160,7 +191,9 @@ impl Error {
                 Self::new(Reason::Limit, format!("{what} grows too large"))
             }
             Run::ErrorTerminated(token, _) => Self::of_stop(&token.clone().into_string().unwrap_or_default()),
-            Run::ErrorRuntime(thrown, _) => Self::new(Reason::Thrown, of_thrown(thrown)),
+            Run::ErrorRuntime(thrown, _) => {
+                Self { thrown: Thrown::of(thrown), ..Self::new(Reason::Thrown, of_thrown(thrown)) }
+            }
             Run::ErrorVariableNotFound(name, _) => Self::value(format!("there is no `{name}` here")),
             Run::ErrorPropertyNotFound(name, _) => Self::value(format!("there is no `{name}` in this map")),
             Run::ErrorFunctionNotFound(signature, _) => Self::of_missing_function(signature),
@@ -209,13 +242,32 @@ impl Error {
             [] => Self::value(format!("there is no function `{name}`")),
             types => Self::value(format!("there is no function `{name}` for {}", types.join(", "))),
         };
-        match name {
-            "sleep" => error.hint("use a step with `wait:`"),
-            "timestamp" | "rand" => error.hint("a script has `now()`, `random()` and `uuid()`"),
-            "eval" | "open" | "exec" => error.hint(NOTHING_OUTSIDE),
-            _ => error,
+        match function_hint(name) {
+            Some(hint) => error.hint(hint),
+            None => error,
         }
     }
+}
+
+/// How to do what a function of this name does elsewhere.
+pub(crate) fn function_hint(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "sleep" => "use a step with `wait:`",
+        "timestamp" | "rand" => "a script has `now()`, `random()` and `uuid()`",
+        "eval" | "open" | "exec" | "env" | "getenv" | "read_file" => NOTHING_OUTSIDE,
+        "join" => "write it with `reduce`: list.reduce(|all, item| if all == () { item } else { `${all}, ${item}` })",
+        "length" | "size" | "count" => "did you mean `len`?",
+        "includes" | "has" => "did you mean `contains`?",
+        "upper" => "did you mean `to_upper`?",
+        "lower" => "did you mean `to_lower`?",
+        "to_integer" => "did you mean `parse_int`?",
+        "float" | "to_number" => "did you mean `parse_float`?",
+        "str" => "did you mean `to_string`?",
+        "toJSON" | "tojson" | "to_yaml" => "did you mean `to_json`?",
+        "fromJSON" | "from_json" => "did you mean `parse_json`?",
+        "default" => "give another value with `?? …`",
+        _ => return None,
+    })
 }
 
 /// What was thrown, for people: of a map with a `message`, like that of an action that failed, the message.

@@ -3,7 +3,7 @@
 use rhai::EvalAltResult;
 use runwright_core::{Value, did_you_mean};
 
-use crate::names::{At, Names, is_word};
+use crate::names::{At, Names, has_names, is_word};
 use crate::{Error, Key, Read};
 
 /// The error with what the scope tells about it.
@@ -47,8 +47,9 @@ fn names_it(key: &Key, message: &str) -> bool {
 /// The first key of `read` that can't be read, and the read up to there.
 fn missing<'a>(read: &'a Read, scope: &Value) -> Option<(&'a Key, Read)> {
     let mut value = scope.get(&read.variable)?;
-    for (index, key) in read.keys.iter().enumerate() {
-        match value.get(&key.name) {
+    for index in 0..read.keys.len() {
+        let up_to = Read { keys: read.keys[..=index].to_vec(), ..read.clone() };
+        match up_to.value(scope) {
             Some(inner) => value = inner,
             None => {
                 // Before `??` what a map lacks is null, and the key behind that is the one that can't be read.
@@ -62,12 +63,15 @@ fn missing<'a>(read: &'a Read, scope: &Value) -> Option<(&'a Key, Read)> {
 }
 
 fn missing_key(name: &str, parent: &Read, scope: &Value) -> Error {
-    let value = parent.keys.iter().try_fold(&scope[&parent.variable], |value, key| value.get(&key.name));
+    let value = parent.value(scope);
     match value {
         Some(Value::Object(map)) => {
             let known: Vec<&str> = map.keys().map(String::as_str).collect();
             let error = Error::value(format!("`{parent}` has no `{name}`"));
             if let Some(dashed) = known.iter().find(|key| key.starts_with(&format!("{name}-"))) {
+                if parent.keys.is_empty() && has_names(&parent.variable) {
+                    return error.hint(format!("`-` is minus: write `{parent}.{}`", dashed.replace('-', "_")));
+                }
                 return error.hint(format!("a name with dashes is read like this: {parent}[{dashed:?}]"));
             }
             match did_you_mean(name, known.iter().copied()) {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use rhai::{AST, ASTFlags, ASTNode, Expr, Position, Stmt};
+use runwright_core::{Map, Value};
 
+use crate::known::Called;
 use crate::{Call, Error, Reason};
 
 /// Every read of a scope variable, and every call that reaches outside.
@@ -11,6 +13,7 @@ use crate::{Call, Error, Reason};
 pub struct Names {
     reads: Vec<Read>,
     pub(crate) calls: Vec<Call>,
+    pub(crate) called: Called,
 }
 
 /// One read: a variable and the properties behind it, as far as they are known before it runs.
@@ -57,9 +60,9 @@ impl Names {
         &self.calls
     }
 
-    /// The actions that `act` calls, each as often as it stands there.
-    pub fn acts(&self) -> impl Iterator<Item = (&str, At)> {
-        self.calls.iter().filter_map(|call| Some((call.action.as_deref()?, call.at)))
+    /// The calls of `act`, each with the action that it names.
+    pub fn acts(&self) -> impl Iterator<Item = (&str, &Call)> {
+        self.calls.iter().filter_map(|call| Some((call.action.as_deref()?, call)))
     }
 
     /// The one read, where there is only one.
@@ -77,6 +80,18 @@ impl Names {
 }
 
 impl Read {
+    /// The value that it finds, where every part of it is there.
+    pub(crate) fn value<'v>(&self, scope: &'v Value) -> Option<&'v Value> {
+        let mut keys = self.keys.iter();
+        let mut value = scope.get(&self.variable)?;
+        if has_names(&self.variable)
+            && let Some(first) = keys.next()
+        {
+            value = named(value.as_object()?, &first.name)?;
+        }
+        keys.try_fold(value, |value, key| value.as_object()?.get(&key.name))
+    }
+
     /// Whether it is all labels or all annotations of an alarm, of which none must be there.
     pub(crate) fn is_labels(&self) -> bool {
         self.variable == "alarm"
@@ -92,6 +107,27 @@ impl std::fmt::Display for Read {
             false => write!(f, "[{:?}]", key.name),
         })
     }
+}
+
+/// Whether `written`, behind `inputs.` or `steps.`, is the one that is called `known`: `_` stands for `-` too, which is
+/// minus in an expression.
+///
+/// ```
+/// assert!(script::means("older_than", "older-than") && script::means("older-than", "older-than"));
+/// assert!(!script::means("older-than", "older_than") && !script::means("older", "older-than"));
+/// ```
+pub fn means(written: &str, known: &str) -> bool {
+    written.len() == known.len() && written.bytes().zip(known.bytes()).all(|(w, k)| w == k || (w, k) == (b'_', b'-'))
+}
+
+/// Whether the names in this variable are those that people gave to inputs and steps.
+pub(crate) fn has_names(variable: &str) -> bool {
+    matches!(variable, "inputs" | "steps")
+}
+
+/// The value that `written` means in a map of inputs or steps.
+pub(crate) fn named<'v>(map: &'v Map, written: &str) -> Option<&'v Value> {
+    map.get(written).or_else(|| map.iter().find(|(known, _)| means(written, known)).map(|(_, value)| value))
 }
 
 pub(crate) fn is_word(name: &str) -> bool {
@@ -145,7 +181,7 @@ pub(crate) fn collect(ast: &AST) -> Result<(Names, BTreeSet<String>), Error> {
     });
     // Functions are walked in any order. Where a closure is made, what it captures comes before what it reads of it.
     reads.sort_by_key(|read| (read.at.line, read.at.column, read.keys.len()));
-    Ok((Names { reads, calls: Vec::new() }, perhaps))
+    Ok((Names { reads, ..Names::default() }, perhaps))
 }
 
 fn curried(path: &[ASTNode]) -> bool {

@@ -28,12 +28,14 @@ pub trait Outside: Send {
 /// Why a call gives nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The action failed. The script may catch it: what it catches is a map with `kind` and `message`.
+    /// The action failed. The script may catch it: what it catches is a map with `kind`, `message` and `code`.
     Failed {
         /// The kind of failure, for example `transient`.
         kind: String,
         /// What went wrong, for people.
         message: String,
+        /// What went wrong, for machines, for example `http.429`.
+        code: Option<String>,
     },
     /// The script must end, for this reason: it goes another way than before, or the engine stops. It can't be caught.
     Halt(String),
@@ -108,9 +110,10 @@ fn ask(
             context.engine().ensure_data_size_within_limits(&value).map_err(|_| end(stop::ANSWER))?;
             Ok(value)
         }
-        Err(Refusal::Failed { kind, message }) => {
-            let entries = [("kind", kind), ("message", message)];
-            let thrown: rhai::Map = entries.into_iter().map(|(key, text)| (key.into(), text.into())).collect();
+        Err(Refusal::Failed { kind, message, code }) => {
+            let code = code.map_or(Dynamic::UNIT, Dynamic::from);
+            let entries = [("kind", kind.into()), ("message", message.into()), ("code", code)];
+            let thrown: rhai::Map = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
             Err(EvalAltResult::ErrorRuntime(thrown.into(), Position::NONE).into())
         }
         Err(Refusal::Halt(why)) => {

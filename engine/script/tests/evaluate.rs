@@ -371,7 +371,7 @@ fn errors_say_where_and_what_to_do() {
     "steps.tests.ran"
         1:7 `steps` has no `tests` (line 1, column 7); did you mean `test`?
     "steps.wait-healthy.ran"
-        1:7 `steps` has no `wait` (line 1, column 7); a name with dashes is read like this: steps["wait-healthy"]
+        1:7 `steps` has no `wait` (line 1, column 7); `-` is minus: write `steps.wait_healthy`
     "steps[\"wait-healthy\"].output.healthy"
         1:30 `steps["wait-healthy"].output` is null, so it has no `healthy` (line 1, column 30); where it may be missing, write `?.healthy` and give another value with `?? …`
     "steps.test.output.healthty && true"
@@ -514,7 +514,7 @@ struct Prints(Arc<Mutex<Vec<String>>>);
 
 impl Outside for Prints {
     fn act(&mut self, _: &str, _: Value) -> Result<Value, Refusal> {
-        Ok(json!(self.0.lock().unwrap().len()))
+        Ok(json!(self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len()))
     }
 
     fn value(&mut self, _: &'static str) -> Result<Value, Refusal> {
@@ -522,7 +522,7 @@ impl Outside for Prints {
     }
 
     fn print(&mut self, text: &str) {
-        self.0.lock().unwrap().push(text.to_owned());
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text.to_owned());
     }
 }
 

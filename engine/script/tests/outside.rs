@@ -21,7 +21,7 @@ fn run(answers: impl IntoIterator<Item = Result<Value, Refusal>>, source: &str) 
 }
 
 fn failed(message: &str) -> Result<Value, Refusal> {
-    Err(Refusal::Failed { kind: "transient".into(), message: message.into() })
+    Err(Refusal::Failed { kind: "transient".into(), message: message.into(), code: None })
 }
 
 fn halted(why: &str) -> Result<Value, Refusal> {
@@ -100,7 +100,7 @@ fn calls_are_known_before_the_script_runs() {
         "let r = act(\"vm/list\", #{x: inputs.vm});\nif r.ok { now(); act(`vm/restart`) }\nfn f() { act(\"no name\") }",
     );
     let names = names.unwrap();
-    let acts: Vec<_> = names.acts().map(|(action, at)| (action, at.line, at.column)).collect();
+    let acts: Vec<_> = names.acts().map(|(action, call)| (action, call.at.line, call.at.column)).collect();
     assert_eq!(acts, [("vm/list", 1, 13), ("vm/restart", 2, 22), ("no name", 3, 14)]);
     let calls: Vec<_> = names.calls().iter().map(|call| call.function.as_str()).collect();
     assert_eq!(calls, ["act", "now", "act", "act"]);

@@ -39,7 +39,7 @@ impl Plan {
         let planned = async {
             let (runbook, warning) = runbook(source, &settings, &workshop)?;
             warning.inspect(|warning| context.screen.remark(format!("warning: {warning}")));
-            let inputs = daemon::inputs(&runbook, given)?;
+            let inputs = workshop.inputs(&runbook, given)?;
             Preview::new(&settings, &workshop, runbook, inputs)
         };
         let plan = planned.await.map_err(|error| error.during(&format!("plan {}", self.runbook)))?;

@@ -37,6 +37,7 @@ pub(super) fn of_run(event: &Event) -> Option<String> {
         Event::CancelRequested { by, rollback: true } => {
             format!("cancelled, with all that was done, by {}", person(by))
         }
+        Event::Approval { step, yes: true, by } => format!("{step} approved by {}", person(by)),
         Event::TimedOut { step } if step.is_empty() => "it took longer than its `timeout`".to_owned(),
         Event::Created { lock: Some(key), .. } => format!("waits for the lock {key:?}"),
         Event::Locked => "holds its lock".to_owned(),
@@ -167,7 +168,6 @@ fn lost(number: u32, direction: Direction, event: &Event, failure: &str) -> Stri
 /// From whom it is known, where not from the action itself.
 fn learned(event: &Event) -> String {
     match event {
-        Event::Approval { yes: true, by, .. } => format!("approved by {}: ", person(by)),
         Event::Verified { verdict: Verdict::Happened(_), .. } => "the plugin says that it happened: ".to_owned(),
         Event::Settled { settlement, by, .. } => format!("settled as {} by {}: ", settlement.as_str(), person(by)),
         _ => String::new(),

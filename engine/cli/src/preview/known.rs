@@ -108,8 +108,9 @@ impl Scope<'_> {
         for read in self.scripts.check_expression(expression)?.iter() {
             let key = read.keys.first().map(|key| key.name.as_str());
             match (read.variable.as_str(), key) {
-                ("steps", Some(step)) if self.unknown.contains(step) => {
-                    all.get_or_insert_default().insert(step.to_owned());
+                ("steps", Some(step)) => {
+                    let unknown = self.unknown.iter().find(|unknown| script::means(step, unknown));
+                    unknown.into_iter().for_each(|unknown| _ = all.get_or_insert_default().insert(unknown.clone()));
                 }
                 ("steps", None) if !self.unknown.is_empty() => {
                     all.get_or_insert_default().extend(self.unknown.iter().cloned());

@@ -3,15 +3,15 @@
 use serde_json::json;
 
 use super::tree::{NodeId, ROOT};
-use super::{Run, StepState};
+use super::{Run, StepRun, StepState};
 use crate::{Map, Value, Work};
 
 impl Run {
     /// The variables of expressions: `inputs`, `steps` and `run`.
     ///
-    /// Every step is there, also before it ran: `steps.ID` has `ran`, `succeeded`, `failed`, `skipped`,
-    /// `rescued` (booleans), `outcome` (the word for its state), `output` (null before it succeeded), `error` (the message of its last
-    /// failure, or null) and `attempts`.
+    /// Every step is there, also before it ran: `steps.ID` has `ran`, `succeeded`, `failed`, `skipped`, `rescued` (booleans),
+    /// `outcome` (the word for its state), `output` (null before it succeeded), `error` (its last failure, or
+    /// null) and `attempts`.
     pub fn scope(&self) -> Value {
         self.scope_of("")
     }
@@ -61,9 +61,18 @@ impl Run {
             "skipped": matches!(step.state, StepState::Skipped(_)),
             "outcome": step.state.as_str(),
             "output": self.output(id),
-            "error": step.failure.as_ref().map(|failure| &failure.message),
+            "error": self.error(step),
             "attempts": step.forward.started,
         })
+    }
+
+    /// The last failure of a step, with the same keys as what a script catches.
+    fn error(&self, step: &StepRun) -> Value {
+        let Some(failure) = &step.failure else { return Value::Null };
+        match self.runbook.edition {
+            0 => json!(failure.message),
+            _ => json!({ "kind": failure.kind.as_str(), "message": failure.message, "code": failure.code }),
+        }
     }
 
     /// What later steps see of it: of a group the outputs of its steps by name, of a for-each those of its items in their

@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use super::{ErrorBody, ErrorText, RunRef};
 use crate::Error;
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started, StatusView, Tale,
-    UnstartedAlarm, UnstartedRequest,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started,
+    StatusView, Tale, UnstartedAlarm, UnstartedRequest,
 };
 
 /// Talks to the engine that serves a state directory.

@@ -18,8 +18,8 @@ use super::request::{self, Named, Posted, Whole};
 use super::socket::Socket;
 use super::{ErrorBody, ErrorText, RunRef, connections};
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, SettleRequest, StartRequest, Started, StatusView,
-    UnstartedAlarm, UnstartedRequest,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, SettleRequest, StartRequest, Started,
+    StatusView, UnstartedAlarm, UnstartedRequest,
 };
 use crate::{Engine, Error, person};
 

@@ -158,7 +158,8 @@ impl Engine {
             failures.extend(unasked.map(|reason| StartFailure { runbook: None, reason, transient: true }));
         }
         let (mut admissions, mut runbooks) = (Vec::new(), Vec::new());
-        let called = matching::called(&self.workshop.scripts, candidates, &subject.alarm, subject.at);
+        let (scripts, secrets) = (&self.workshop.scripts, &self.workshop.secrets);
+        let called = matching::called(scripts, secrets, candidates, &subject.alarm, subject.at);
         for Called { runbook, inputs } in called {
             match inputs {
                 Ok(inputs) => {

@@ -1,5 +1,6 @@
 //! What an alarm calls for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub(super) struct Called {
 /// Works out what the alarm calls for, which was `received` then. It takes up to [`ALARM_TIME`] and blocks its thread.
 pub(super) fn called(
     scripts: &script::Engine,
+    secrets: &BTreeSet<String>,
     candidates: Vec<Candidate>,
     alarm: &Alarm,
     received: Timestamp,
@@ -43,7 +45,7 @@ pub(super) fn called(
     let scope = serde_json::json!({ "alarm": alarm.scope(received) });
     let one = |candidate: Candidate| {
         let Candidate { runbook, unusable } = candidate;
-        let wanted = scripts.within(RUNBOOK_TIME, || inputs_for(scripts, &runbook, &scope));
+        let wanted = scripts.within(RUNBOOK_TIME, || inputs_for(scripts, secrets, &runbook, &scope));
         let inputs = match (wanted, unusable) {
             (Ok(None), _) => return None,
             (Ok(Some(_)), Some(problem)) => Err(failure(&runbook, problem, true)),
@@ -63,7 +65,12 @@ pub(super) fn failure(runbook: &Runbook, reason: impl AsRef<str>, transient: boo
 
 /// The inputs of the run that the alarm calls for; none if it calls for none. An error says whether it may be gone the
 /// next time.
-fn inputs_for(scripts: &script::Engine, runbook: &Runbook, scope: &Value) -> Result<Option<Map>, (String, bool)> {
+fn inputs_for(
+    scripts: &script::Engine,
+    secrets: &BTreeSet<String>,
+    runbook: &Runbook,
+    scope: &Value,
+) -> Result<Option<Map>, (String, bool)> {
     let mut wrong = None;
     for trigger in &runbook.on {
         let Trigger::Alarm { r#where, with } = trigger;
@@ -75,7 +82,7 @@ fn inputs_for(scripts: &script::Engine, runbook: &Runbook, scope: &Value) -> Res
                     Value::Object(with) => with,
                     _ => Map::new(),
                 };
-                let inputs = workshop::inputs(runbook, with);
+                let inputs = workshop::inputs(runbook, with, secrets);
                 return inputs.map(Some).map_err(|error: Error| (error.to_string().replace('\n', "; "), false));
             }
             // Another trigger of the runbook may hold all the same.
@@ -128,11 +135,33 @@ mod tests {
         let alarm = json!({"labels": {"alertname": "A"}, "startsAt": "2026-01-01T00:00:00Z"}).to_string();
         let alarm = trigger::read(trigger::Format::Alertmanager, alarm.as_bytes()).expect("an alarm").alarms.remove(0);
         let began = Instant::now();
-        let called = called(&scripts, candidates, &alarm, Timestamp::from_millis(1));
+        let called = called(&scripts, &BTreeSet::new(), candidates, &alarm, Timestamp::from_millis(1));
         assert!(began.elapsed() < ALARM_TIME + Duration::from_secs(2), "{:?}", began.elapsed());
         assert_eq!(called.len(), 21);
         let (last, slow) = called.split_last().expect("the last one");
         assert!(last.inputs.is_ok(), "{last:?}");
         assert!(slow.iter().all(|call| call.inputs.as_ref().is_err_and(|failure| failure.transient)), "{slow:?}");
+    }
+
+    #[test]
+    fn what_an_alarm_gives_fits_its_input_or_starts_nothing() {
+        let scripts = script::Engine::new(script::Limits::default());
+        let text = r#"
+name: deploy
+inputs: { env: { type: string, enum: [dev, production] }, token: { type: secret } }
+on: { alarm: { where: 'true', with: { env: "${{ alarm.labels.env }}", token: "${{ alarm.labels.token }}" } } }
+steps: [{ id: a, script: '1' }]
+"#;
+        let runbook = lang::parse("test.yaml", text.as_bytes(), None, &scripts).runbook.expect("a runbook");
+        let granted = BTreeSet::from(["chat".to_owned()]);
+        let inputs = |env: &str, token: &str| {
+            let scope = json!({"alarm": {"labels": {"env": env, "token": token}}});
+            inputs_for(&scripts, &granted, &runbook, &scope)
+        };
+        let fits = inputs("dev", "chat").expect("inputs").expect("it calls for it");
+        assert_eq!(Value::Object(fits), json!({"env": "dev", "token": "chat"}));
+        let (why, transient) = inputs("prodution", "hunter-2").expect_err("neither fits");
+        assert!(why.contains("did you mean `production`?") && why.contains("no plugin is granted a secret"), "{why}");
+        assert!(!why.contains("hunter-2") && !transient, "{why}");
     }
 }

@@ -80,9 +80,9 @@ impl Task {
         let work = step.work(direction);
         let input = if own_undo || direction == Direction::Forward { &state.input } else { &state.undo_input };
         let action = match work {
-            Work::Script { source, .. } => {
-                let source = source.clone();
-                return Some(self.script(id, direction, attempt, source, cancel.of_script()));
+            Work::Script { source, line, .. } => {
+                let (source, line) = (source.clone(), *line);
+                return Some(self.script(id, direction, attempt, source, line, cancel.of_script()));
             }
             Work::Action { action, .. } => action.clone(),
             Work::Wait { .. } | Work::Approve { .. } | Work::Group { .. } | Work::Each { .. } => return None,
@@ -134,6 +134,7 @@ impl Task {
         direction: Direction,
         attempt: u32,
         source: String,
+        line: Option<u32>,
         cancel: Arc<AtomicBool>,
     ) -> BoxFuture<'static, Event> {
         let log = self.world.plugins.log(self.notes_of(&id, direction, attempt, &Turn::default()));
@@ -157,7 +158,7 @@ impl Task {
             });
             let outcome = match evaluated.await {
                 Ok(Ok(output)) => Outcome::Succeeded(Answer { output, changed: false, undo_data: None }),
-                Ok(Err(error)) => Outcome::Failed(Failure::new(FailureKind::Permanent, error.to_string())),
+                Ok(Err(error)) => Outcome::Failed(failed(&error, line)),
                 Err(NoResult::Panicked) => Outcome::Lost { reason: "the script's thread ended early".into() },
                 Err(NoResult::NotStarted(error)) => {
                     let message = format!("the script was not started: no thread for it: {error}");
@@ -184,6 +185,17 @@ impl Task {
             }
         }
     }
+}
+
+/// The failure of a script whose text begins on this line of the runbook's file. A refusal that it did not catch stays one:
+/// it says nothing about the world.
+fn failed(error: &script::Error, line: Option<u32>) -> Failure {
+    let message = line.map_or_else(|| error.to_string(), |line| error.in_file(line));
+    let refusals = [FailureKind::Denied, FailureKind::InvalidInput];
+    let refused = |kind: &str| refusals.into_iter().find(|refusal| refusal.as_str() == kind);
+    let kind = error.thrown.as_ref().and_then(|thrown| refused(&thrown.kind)).unwrap_or(FailureKind::Permanent);
+    let code = error.thrown.as_ref().and_then(|thrown| thrown.code.clone());
+    Failure { code, ..Failure::new(kind, message) }
 }
 
 /// A note on its way into the journal.

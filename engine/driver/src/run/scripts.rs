@@ -256,7 +256,8 @@ fn ended(call: &StepRun) -> Option<Answered> {
         StepState::Succeeded => Some(Ok(call.answer.as_ref().map(|answer| answer.output.clone()).unwrap_or_default())),
         StepState::Failed => {
             let failure = call.failure.clone().unwrap_or_else(|| Failure::new(FailureKind::Permanent, "it failed"));
-            Some(Err(Refusal::Failed { kind: failure.kind.as_str().to_owned(), message: failure.message }))
+            let Failure { kind, message, code, .. } = failure;
+            Some(Err(Refusal::Failed { kind: kind.as_str().to_owned(), message, code }))
         }
         _ => None,
     }

@@ -159,3 +159,23 @@ async fn a_time_that_comes_while_a_record_is_written_is_not_missed() {
         assert_eq!(waited.expect("it is not missed").unwrap().status(), RunStatus::Succeeded, "{delay_ms} ms");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_does_not_catch_a_refusal_is_refused_itself_at_a_line_of_the_file() {
+    let of = |source: &str| {
+        let step = scripted("s", source, &["x/unsafe"]);
+        let Work::Script { source, acts, .. } = step.work.clone() else { panic!("a script") };
+        let work = Work::Script { source, acts, line: Some(40) };
+        let after =
+            Step { always: true, ..self::step("kind", "x/read", json!({ "kind": "${{ steps.s.error.kind }}" })) };
+        runbook(vec![Step { work, on_failure: OnFailure::Continue, ..step }, after], json!({}))
+    };
+    let run = Bench::new().run(of("let x = 1;\nact(\"x/unsafe\", #{ bad: true })")).await;
+    let failure = run.step("s").unwrap().1.failure.clone().unwrap();
+    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::InvalidInput, "bad (line 41 of the runbook)"));
+    assert_eq!(run.status(), RunStatus::Failed, "a refusal stops the run, whatever `continue` says");
+    assert_eq!(run.step("kind").unwrap().1.answer.as_ref().unwrap().output, json!({ "kind": "invalid-input" }));
+    let run = Bench::new().run(of("throw \"no\"")).await;
+    assert_eq!(run.step("s").unwrap().1.failure.as_ref().unwrap().kind, FailureKind::Permanent);
+    assert_eq!(run.status(), RunStatus::Succeeded);
+}

@@ -218,12 +218,13 @@ fn step(id: &str, action: &str, with: Value) -> Step {
 
 fn scripted(id: &str, source: &str, acts: &[&str]) -> Step {
     let acts = acts.iter().map(|act| act.parse().unwrap()).collect();
-    Step { work: Work::Script { source: source.into(), acts }, ..step(id, "x/read", json!({})) }
+    Step { work: Work::Script { source: source.into(), acts, line: None }, ..step(id, "x/read", json!({})) }
 }
 
 fn runbook(steps: Vec<Step>, outputs: Value) -> Runbook {
     Runbook {
         name: "test".into(),
+        edition: Runbook::EDITION,
         description: String::new(),
         inputs: Default::default(),
         on: vec![],

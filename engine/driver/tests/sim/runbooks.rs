@@ -39,6 +39,7 @@ pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
     let outputs = map(json!({ "n": "${{ inputs.n }}" }));
     Runbook {
         name: "sim".into(),
+        edition: Runbook::EDITION,
         description: String::new(),
         inputs: Default::default(),
         on: vec![],
@@ -170,7 +171,7 @@ fn undo(id: &str, alone: bool, dice: &mut Dice) -> Work {
 fn script(source: &str) -> Work {
     let named = |name: &&str| source.contains(&format!("act(\"{name}\""));
     let acts = ["x/idem", "x/unsafe", "x/blind", "x/mild"].into_iter().filter(named).map(name).collect();
-    Work::Script { source: source.into(), acts }
+    Work::Script { source: source.into(), acts, line: None }
 }
 
 fn call(action: &str, with: Value) -> Work {

@@ -176,7 +176,7 @@ impl Log {
     /// Says a whole line that is without secrets, if there is room.
     fn line(&self, spoken: &mut Spoken, source: Source, line: &str) {
         if source.explains() {
-            spoken.explain(self.in_short(line));
+            spoken.explain(self.in_short(source.leveled(line).1));
         }
         let bytes = line.len().min(self.limits.log_line_bytes);
         let (lines_max, bytes_max) = (self.head_lines(), self.limits.log_bytes - self.tail_bytes());
@@ -237,8 +237,11 @@ impl Log {
     pub(crate) fn last_words(&self) -> Option<String> {
         let spoken = self.spoken();
         let held = spoken.tails.iter().filter(|(source, _)| source.explains());
-        let held = held.flat_map(|(_, tail)| tail.last(&self.tainted, WORDS_MAX)).map(|line| self.in_short(&line));
-        let mut words: Vec<String> = held.collect();
+        let lines = held.flat_map(|(source, tail)| {
+            let last = tail.last(&self.tainted, WORDS_MAX).into_iter();
+            last.map(|line| self.in_short(source.leveled(&line).1))
+        });
+        let mut words: Vec<String> = lines.collect();
         if words.is_empty() {
             words.clone_from(&spoken.words);
         }

@@ -7,7 +7,7 @@ use crate::support::{engine, rendered};
 fn parsed(text: &str) -> runwright_core::Runbook {
     let parsed = lang::parse("x.yaml", text.as_bytes(), None, &engine());
     assert_eq!(parsed.diagnostics, []);
-    parsed.runbook.unwrap()
+    parsed.runbook.unwrap_or_else(|| panic!("no runbook"))
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn several_errors_at_once() {
       |       ^^^^^^^^^^^^^^
       = help: a name is 1 to 64 of `a-z`, `0-9`, `-` and `_`
 
-    error: expected one of `string`, `integer`, `number`, `boolean`, `list`, `map`, found `sting` [bad-value]
+    error: expected one of `string`, `integer`, `number`, `boolean`, `list`, `map`, `secret`, found `sting` [bad-value]
      --> several-errors.yaml:3:15
       |
     3 |   vm: { type: sting }
@@ -396,7 +396,7 @@ fn steps_that_are_wrong() {
     x.yaml:7:14: error: `approve` has no `message`; say what people are asked, for example `message: "Restart ${{ inputs.vm }}?"` [missing-key]
     x.yaml:7:5: warning: there are no steps: it does nothing; each step has an `id`, and `uses` or `script` [empty]
     x.yaml:8:5: error: `lock` is not supported by this version yet; leave it out for now [unsupported]
-    x.yaml:8:5: error: `name` is not supported by this version yet; leave it out for now [unsupported]
+    x.yaml:8:5: error: unknown key `name` in a step; a step is named by its `id`; say more in a comment [unknown-key]
     x.yaml:8:14: error: `0s` is no time at all; at least 1ms is needed [bad-value]
     x.yaml:8:14: error: `40d` is longer than 30 days [bad-value]
     x.yaml:8:14: error: `soon` is not a duration like `90s`, `5m`, `1h30m` or `250ms` [bad-value]
@@ -436,13 +436,13 @@ fn inputs_that_do_not_fit_their_action() {
     x.yaml:8:17: error: `vm`: expected text, found a number; put it in quotes: "7" [wrong-type]
     x.yaml:8:20: error: `vm/tune` has no input `vcpus`; did you mean `cpus`? [unknown-input]
     x.yaml:8:26: error: `cpus`: expected a whole number, found text [wrong-type]
-    x.yaml:8:26: error: `cpus`: 0 is less than the minimum of 1 [bad-value]
+    x.yaml:8:26: error: `cpus`: expected at least 1, found 0 [bad-value]
     x.yaml:8:26: error: `cpus`: expected a whole number, found text [wrong-type]
     x.yaml:8:25: error: `hot`: expected a boolean, found text; write `true` or `false` [wrong-type]
     x.yaml:8:26: error: `mode`: expected one of fast, slow, found fats; did you mean `fast`? [bad-value]
     x.yaml:8:33: error: `labels.a`: expected text, found a number; put it in quotes: "1" [wrong-type]
     x.yaml:8:65: error: `disks.2` needs `size`; add `size: …` [missing-input]
-    x.yaml:8:40: error: `vm/tune` has no input `nothing`; there are: vm, cpus, hot, mode, labels, disks [unknown-input] +1
+    x.yaml:8:40: error: `vm/tune` has no input `nothing`; there are: vm, cpus, hot, mode, level, name, labels, disks [unknown-input] +1
     "#);
 }
 
@@ -475,8 +475,8 @@ fn expressions_that_read_what_is_not_there() {
     x.yaml:8:9: error: there is no `alarm` here; the alarm is there in `on` only: give what is needed of it to an input, in `with` [unknown-name]
     x.yaml:8:15: error: there is no step `c`; before it come: a-b [unknown-name]
     x.yaml:8:15: error: `b` is this step itself; a step reads the steps before it [unknown-name]
-    x.yaml:8:15: error: there is no step `a`; `-` is minus; a name with dashes is read like this: steps["a-b"] [unknown-name]
-    x.yaml:8:21: error: `for` can't stand here; `-` is minus; a name with dashes is read like this: inputs["wait-for"] [expression]
+    x.yaml:8:15: error: there is no step `a`; `-` is minus: write `steps.a_b` [unknown-name]
+    x.yaml:8:21: error: `for` can't stand here; `-` is minus: write `inputs.wait_for` [expression]
     x.yaml:8:22: error: `steps.a-b` has no `suceeded`; did you mean `succeeded`? [unknown-name]
     x.yaml:8:52: error: `run` has no `idd`; did you mean `id`? [unknown-name]
     x.yaml:8:34: error: 'failed' is not one character; text is written in double quotes: "failed" [expression]
@@ -533,7 +533,7 @@ fn the_top_of_a_runbook() {
     x.yaml:3:16: error: the alarm trigger gives no `n`; add `n: "${{ alarm.labels.… }}"` to `with`, or give the input a default [missing-input]
     x.yaml:3:42: error: expected a whole number, found text [wrong-type]
     x.yaml:2:14: error: expected a map like `{ type: string }`, found text [wrong-type]
-    x.yaml:2:11: error: the input `n` has no `type`; one of string, integer, number, boolean, list, map [missing-key]
+    x.yaml:2:11: error: the input `n` has no `type`; one of string, integer, number, boolean, list, map, secret [missing-key]
     x.yaml:2:11: error: `7n` is no name for an input; a name is a letter, then letters, digits, `_` or `-`, at most 64 in all [bad-value]
     x.yaml:2:40: error: expected a whole number, found a number [wrong-type]
     x.yaml:2:39: error: a default can't have expressions; work it out in the step that needs it [expression]

@@ -78,31 +78,30 @@ fn what_an_expression_plainly_gives_must_fit_too() {
         ("vm: \"${{ true }}\"", "expected text, found `true`, which is a boolean"),
         (
             "vm: \"${{ inputs.n }}\"",
-            "expected text, found `inputs.n`, which is a whole number; make text of it: ${{ inputs.n.to_string() }}",
+            "expected text, found `inputs.n`, which is a whole number; write `${{ inputs.n.to_string() }}`",
         ),
         (
             "vm: \"${{ inputs.b }}\"",
-            "expected text, found `inputs.b`, which is a boolean; make text of it: ${{ inputs.b.to_string() }}",
+            "expected text, found `inputs.b`, which is a boolean; write `${{ inputs.b.to_string() }}`",
         ),
         (
             "vm: \"${{ inputs.l }}\"",
-            "expected text, found `inputs.l`, which is a list; make text of it: ${{ inputs.l.to_json() }}",
+            "expected text, found `inputs.l`, which is a list; write `${{ inputs.l.to_json() }}`",
         ),
         (
             "vm: \"${{ inputs[\\\"a-b\\\"] }}\"",
-            "expected text, found `inputs[\"a-b\"]`, which is a whole number; make text of it: ${{ inputs[\"a-b\"].to_string() }}",
+            "expected text, found `inputs[\"a-b\"]`, which is a whole number; write `${{ inputs[\"a-b\"].to_string() }}`",
         ),
         ("cpus: \"${{ \\\"2\\\" }}\"", "expected a whole number, found `\"2\"`, which is text"),
         (
             "cpus: \"${{ inputs.s }}\"",
-            "expected a whole number, found `inputs.s`, which is text; make a number of it: ${{ parse_int(inputs.s) }}, or \
-             declare the input as `integer`",
+            "expected a whole number, found `inputs.s`, which is text; write `${{ parse_int(inputs.s) }}`",
         ),
         ("hot: \"${{ inputs.n }}\"", "expected a boolean, found `inputs.n`, which is a whole number"),
         ("disks: \"${{ inputs.m }}\"", "expected a list, found `inputs.m`, which is a map"),
         (
             "labels: { zone: \"${{ inputs.n }}\" }",
-            "expected text, found `inputs.n`, which is a whole number; make text of it: ${{ inputs.n.to_string() }}",
+            "expected text, found `inputs.n`, which is a whole number; write `${{ inputs.n.to_string() }}`",
         ),
     ] {
         let text = if wrong.starts_with("vm:") { with(wrong) } else { with(&format!("vm: x, {wrong}")) };
@@ -315,7 +314,9 @@ fn unseen_characters_in_texts_are_warned_of_where_they_stand_raw() {
             format!("x.yaml:8:{}: warning: {name} in this text; {help}", if vm.starts_with('a') { 18 } else { 19 })
         );
     }
-    for vm in ["\"\u{ff04}{{ inputs.vm }}\"", "\"\u{ff04}\u{ff5b}\u{ff5b} x\"", "'$\u{ff5b}{ x'"] {
+    let told = tune("\"\u{ff04}{{ inputs.vm }}\"");
+    assert!(told.contains("warning: U+FF04") && told.contains("`{{ inputs.vm }}` is text here"), "{told}");
+    for vm in ["\"\u{ff04}\u{ff5b}\u{ff5b} x\"", "'$\u{ff5b}{ x'"] {
         let told = tune(vm);
         assert!(told.contains("warning: U+FF") && told.lines().count() == 1, "{vm}: {told}");
     }
@@ -370,9 +371,7 @@ fn text_that_must_not_be_empty() {
     assert_eq!(admit("ab").unwrap_err()[0].to_string(), "the input `vm`: it has 2 characters, and `min` is 3");
     assert!(told(&with("min: 1, default: ''")).contains("error: it is empty, which `min: 1` does not allow"));
     assert!(told(&with("min: 0")).contains("expected a whole number from 1 to 10000, found 0"));
-    assert!(
-        told(&with("min: 1").replace("string", "list")).contains("`min` is there for inputs of type `string` only")
-    );
+    assert!(told(&with("min: 1").replace("string", "boolean")).contains("`min` is there for inputs of type `string`"));
     let trigger = with("min: 1").replace("steps:", "on: { alarm: { where: 'true', with: { vm: '' } } }\nsteps:");
     assert!(told(&trigger).contains("it is empty, which `min: 1` does not allow"));
     // A runbook that was kept before this reads as before.

@@ -88,10 +88,8 @@ outputs: { n: "${{ steps.look.output.n }}", plain: 1 }
     assert_eq!(wheres, ["alarm.resolved", "\"vm\" in alarm.labels"]);
     let [look, tune, again, rebuild, get] = runbook.steps.as_slice() else { panic!("five steps") };
     assert_eq!((look.always, look.on_failure, look.timeout_ms), (true, OnFailure::Rollback, Step::DEFAULT_TIMEOUT_MS));
-    assert_eq!(
-        look.work,
-        Work::Script { source: "let all = steps.len();\n#{ n: all, vm: inputs.vm }\n".to_owned(), acts: Vec::new() }
-    );
+    let source = "let all = steps.len();\n#{ n: all, vm: inputs.vm }\n".to_owned();
+    assert_eq!(look.work, Work::Script { source, acts: Vec::new(), line: Some(20) });
     assert_eq!(tune.condition.as_deref(), Some("steps.look.output.n > 0"));
     assert_eq!(tune.builds_on, ["look"]);
     assert_eq!(tune.retry, Retry { attempts: 3, delay_ms: 500, backoff: 1.5, max_delay_ms: 5_000 });
@@ -114,7 +112,10 @@ fn without_a_catalog_actions_are_not_checked() {
 #[test]
 fn line_ends_and_a_byte_order_mark_do_not_matter() {
     let text = "\u{feff}name: x\r\nsteps:\r\n  - id: a\r\n    script: |\r\n      1 +\r\n      2\r\n";
-    assert_eq!(parse(text).steps[0].work, Work::Script { source: "1 +\n2\n".to_owned(), acts: Vec::new() });
+    assert_eq!(
+        parse(text).steps[0].work,
+        Work::Script { source: "1 +\n2\n".to_owned(), acts: Vec::new(), line: Some(5) }
+    );
 }
 
 #[test]

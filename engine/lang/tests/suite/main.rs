@@ -3,8 +3,11 @@
 mod approve;
 mod bad;
 mod doubtful;
+mod editor;
 mod good;
 mod groups;
 mod hostile;
+mod inputs;
 mod kinds;
+mod known;
 mod support;

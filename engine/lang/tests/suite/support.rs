@@ -12,7 +12,12 @@ fn action(name: &str, effect: EffectClass, properties: Value, required: &[&str])
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object", "properties": properties, "required": required, "additionalProperties": false,
         }),
-        output_schema: json!({}),
+        output_schema: match name {
+            "diagnose" => json!({"type": "object", "properties": {
+                "healthy": {"type": "boolean"}, "finding": {"type": "string"},
+            }}),
+            _ => json!({}),
+        },
         effect,
         destructive: false,
         has_plan: false,
@@ -42,7 +47,8 @@ pub(crate) fn catalog() -> Catalog {
             EffectClass::Idempotent,
             json!({
                 "vm": vm, "cpus": {"type": "integer", "minimum": 1}, "hot": {"type": "boolean"},
-                "mode": {"enum": ["fast", "slow"]}, "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                "mode": {"enum": ["fast", "slow"]}, "level": {"oneOf": [{"const": "low"}, {"const": "high"}]},
+                "name": {"type": "string", "minLength": 1, "pattern": "^[a-z]*$"}, "labels": {"type": "object", "additionalProperties": {"type": "string"}},
                 "disks": {"type": "array", "items": {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}},
             }),
             &["vm"],

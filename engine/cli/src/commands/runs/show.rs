@@ -19,6 +19,9 @@ const SHOWN_MAX: usize = 20;
 const TOLD_MAX: usize = 5;
 const WORDS_MAX: usize = 5;
 
+/// Lines among which those are looked for that the error does not say.
+const LOOKED_AT_MAX: usize = 40;
+
 const EXAMPLES: &str = "\
 Examples:
   runwright runs show latest
@@ -49,7 +52,13 @@ impl Show {
             read.map_err(|error| Error::from(error).during(&format!("show run {}", self.run)))?;
         let decided = |record: &&Record| {
             let event = &record.event;
-            matches!(event, Event::Settled { .. } | Event::CancelRequested { .. } | Event::RollbackRequested { .. })
+            matches!(
+                event,
+                Event::Approval { .. }
+                    | Event::Settled { .. }
+                    | Event::CancelRequested { .. }
+                    | Event::RollbackRequested { .. }
+            )
         };
         let mut shown = json!(run);
         shown["decisions"] = json!(history.iter().filter(decided).collect::<Vec<_>>());
@@ -89,7 +98,7 @@ async fn last_words(context: &Context, access: &Access, run: &RunView) -> BTreeM
     };
     let mut words = BTreeMap::new();
     for step in run.all_steps().filter(failed).take(TOLD_MAX) {
-        let query = LogQuery { step: Some(step.id.clone()), last: Some(WORDS_MAX), ..LogQuery::default() };
+        let query = LogQuery { step: Some(step.id.clone()), last: Some(LOOKED_AT_MAX), ..LogQuery::default() };
         // What was said explains an error, and is no reason to show nothing else.
         let Ok(mut said) = access.logs(run.run, &query).await else { continue };
         let error = step.error.as_ref().map(|error| one_line(&error.message)).unwrap_or_default();
@@ -100,6 +109,7 @@ async fn last_words(context: &Context, access: &Access, run: &RunView) -> BTreeM
                 lines.push(format!("| {text}"));
             }
         }
+        lines.drain(..lines.len().saturating_sub(WORDS_MAX));
         if !lines.is_empty() {
             lines.push(format!("all of it: `{} runs logs {} {}`", context.itself(), run.run, step.id));
             words.insert(step.id.clone(), lines);

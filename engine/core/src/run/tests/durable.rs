@@ -10,7 +10,7 @@ pub(super) fn calls(world: &World) -> Vec<String> {
 
 pub(super) fn script(id: &str, acts: &[&str]) -> Step {
     let acts = acts.iter().map(|act| act.parse().unwrap()).collect();
-    Step { work: Work::Script { source: String::new(), acts }, ..step(id, "x/read") }
+    Step { work: Work::Script { source: String::new(), acts, line: None }, ..step(id, "x/read") }
 }
 
 pub(super) fn act(world: &mut World, script: &str, action: &str) {
@@ -243,4 +243,24 @@ fn a_run_that_is_cancelled_in_the_queue_cleans_nothing_up() {
         assert_eq!((world.settle_down(), world.run.status()), (None, end), "it never held the lock");
         assert_eq!(world.state("a"), "skipped");
     }
+}
+
+#[test]
+fn the_error_of_a_step_is_a_map_and_for_an_older_runbook_its_message() {
+    let mut world =
+        World::new(vec![Step { on_failure: OnFailure::Continue, ..step("a", "x/read") }, step("b", "x/read")]);
+    assert_eq!(world.run.scope()["steps"]["b"]["error"], Value::Null);
+    let failure = Failure { code: Some("x.1".into()), ..Failure::new(FailureKind::Permanent, "no") };
+    world.answer("a", Outcome::Failed(failure));
+    let error = |run: &Run| run.scope()["steps"]["a"]["error"].clone();
+    assert_eq!(error(&world.run), json!({"kind": "permanent", "message": "no", "code": "x.1"}));
+    // The journal has the runbook as it was checked; what an older engine wrote has no edition.
+    let mut kept = serde_json::to_value(&**world.run.runbook()).unwrap();
+    assert_eq!(kept.as_object_mut().unwrap().remove("edition"), Some(json!(Runbook::EDITION)));
+    let older: Runbook = serde_json::from_value(kept).unwrap();
+    if let Event::Created { runbook, .. } = &mut world.history[0].event {
+        *runbook = older.source().0;
+    }
+    let run = Run::replay(Arc::new(older), &world.history).unwrap();
+    assert_eq!(error(&run), json!("no"));
 }

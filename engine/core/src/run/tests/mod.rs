@@ -68,6 +68,7 @@ impl World {
     fn limited(limit: Option<Limit>, steps: Vec<Step>) -> Self {
         let runbook = Arc::new(Runbook {
             name: "test".into(),
+            edition: Runbook::EDITION,
             description: String::new(),
             inputs: Default::default(),
             on: vec![],
