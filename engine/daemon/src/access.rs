@@ -92,7 +92,8 @@ impl Access {
     pub async fn start_watched(&self, request: StartRequest) -> Result<(Started, Option<mpsc::Receiver<Tale>>), Error> {
         match self {
             Self::Here(own) => {
-                let (started, tale) = own.engine.start_watched(request).await?;
+                let by = By { who: person::here(request.by.who), why: request.by.why };
+                let (started, tale) = own.engine.start_watched(StartRequest { by, ..request }).await?;
                 Ok((started, Some(tale)))
             }
             Self::There(client) => {
@@ -191,7 +192,7 @@ impl Access {
         match self {
             Self::Here(own) => {
                 let ApproveRequest { step, yes, by } = request;
-                own.engine.approve(run, step, yes, By { who: person::here(&by.who), ..by }).await
+                own.engine.approve(run, step, yes, By { who: person::here(by.who), why: by.why }).await
             }
             Self::There(client) => client.approve(run, &request).await,
         }

@@ -124,7 +124,12 @@ impl Engine {
     /// Answers a step that asks for approval, for somebody who may.
     pub(crate) async fn approve(&self, run: RunId, step: String, yes: bool, by: By) -> Result<(), Error> {
         let state = self.driver.load(run)?;
-        if let Some(role) = state.approver(&step).and_then(|approver| approver.role) {
+        let status = state.status();
+        if status.is_finished() {
+            return Err(driver::Error::Over { run, status }.into());
+        }
+        // What does not ask yet is answered by nobody: who may, would not be known.
+        if let Some(role) = state.approver(&step).map_err(driver::Error::from)?.role {
             let members = self.settings.roles.get(role);
             if !members.is_some_and(|members| person::is_among(members, by.person())) {
                 let (who, is_known) = (by.who, members.is_some_and(|members| !members.is_empty()));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use runwright_core::By;
 use tokio::net::unix::UCred;
 
 /// The login of a process that nobody logged in for.
@@ -19,15 +20,23 @@ pub fn name() -> String {
     }
 }
 
-/// Who answers an approval from this process.
-pub(crate) fn here(claimed: &str) -> String {
-    login("/proc/self/loginuid").unwrap_or_else(|| claimed.to_owned())
+/// Who starts a run or answers a question from this process.
+pub(crate) fn here(claimed: String) -> String {
+    known(login("/proc/self/loginuid"), claimed)
 }
 
-/// Who answers an approval over the socket. The socket is open to its owner and to root only, so several people share it by
+/// Who starts a run or answers a question over the socket. The socket is open to its owner and to root only, so several people share it by
 /// sudo: the system keeps who logged in. Where it does not, `claimed` is what the command says of itself.
-pub(crate) fn behind(peer: &UCred, claimed: &str) -> String {
-    peer.pid().and_then(|pid| login(&format!("/proc/{pid}/loginuid"))).unwrap_or_else(|| claimed.to_owned())
+pub(crate) fn behind(peer: &UCred, claimed: String) -> String {
+    known(peer.pid().and_then(|pid| login(&format!("/proc/{pid}/loginuid"))), claimed)
+}
+
+/// The login counts, where there is one; with the account that was used where that is told with it.
+fn known(login: Option<String>, claimed: String) -> String {
+    match login {
+        Some(login) if By { who: claimed.clone(), why: String::new() }.person() != login => login,
+        _ => claimed,
+    }
 }
 
 /// Whether one of these members of a role is the person: a user's name, or `@` and the name of a group.
@@ -79,6 +88,14 @@ mod tests {
         let users = "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/sh\n";
         assert_eq!(named(users, 1000).as_deref(), Some("alice"));
         assert_eq!(named(users, 7), None);
+    }
+
+    #[test]
+    fn a_login_counts_more_than_what_is_claimed() {
+        let who = |login: Option<&str>, claimed: &str| known(login.map(str::to_owned), claimed.to_owned());
+        assert_eq!(who(Some("alice"), "mallory as root"), "alice");
+        assert_eq!(who(Some("alice"), "alice as root"), "alice as root");
+        assert_eq!(who(None, "bob"), "bob");
     }
 
     #[test]

@@ -269,7 +269,7 @@ fn note(run: &Run, state: &StepRun) -> Option<String> {
 /// What people are asked to approve, and who may.
 fn asked(run: &Run, state: &StepRun) -> String {
     let message = state.input.as_ref().and_then(|input| input.get("message")?.as_str()).unwrap_or_default();
-    let Some(approver) = run.approver(&state.path) else { return message.to_owned() };
+    let Ok(approver) = run.approver(&state.path) else { return message.to_owned() };
     let mut who: Vec<String> = approver.role.map(|role| format!("role {role}")).into_iter().collect();
     who.extend(approver.not.map(|person| format!("not {person}, who asked for the run")));
     if approver.quorum > 1 {

@@ -20,11 +20,7 @@ const QUORUM_MAX: u32 = 10;
 impl Check<'_> {
     /// The work of a step with `approve`: the question as text, or a map with more.
     pub(crate) fn approve(&mut self, fields: &[Entry], entry: &Entry, scope: Scope) -> Option<Doing> {
-        self.without(
-            fields,
-            &["retry", "timeout", "with", "idempotent", "on-unknown", "undo"],
-            "a step with `approve`",
-        );
+        self.without(fields, &["retry", "with", "idempotent", "on-unknown", "undo"], "a step with `approve`");
         let node = &entry.value;
         let inner = match &node.kind {
             Kind::Map(inner) => inner.as_slice(),
@@ -47,9 +43,16 @@ impl Check<'_> {
         let quorum = field("quorum").map_or(Some(1), |quorum| self.integer(quorum, 1..=QUORUM_MAX));
         let not_requester = field("not-requester").and_then(|node| self.boolean(node)).unwrap_or(false);
         let limit_ms = field("timeout").and_then(|timeout| self.duration(timeout));
+        let beside = find(fields, "timeout");
+        if let (Some(_), Some(beside)) = (limit_ms, beside) {
+            let error = self.error("bad-value", beside.at.clone(), "the step has two timeouts");
+            error.help("leave this one or the one in `approve`");
+        }
         let choices = [("fail", OnTimeout::Fail), ("approve", OnTimeout::Approve)];
         let on_timeout = field("on-timeout").map_or(Some(OnTimeout::Fail), |node| self.choice(node, &choices));
-        if let (Some(entry), None) = (find(inner, "on-timeout"), field("timeout")) {
+        if let (Some(entry), None) =
+            (find(inner, "on-timeout"), field("timeout").or(beside.map(|beside| &beside.value)))
+        {
             let error = self.error("bad-value", entry.at.clone(), "`on-timeout` without a `timeout` never comes");
             error.help("say how long people have, for example `timeout: 4h`");
         }

@@ -26,7 +26,9 @@ impl Types<'_> {
         match (read.variable.as_str(), keys.as_slice()) {
             ("inputs", [name, inner @ ..]) => {
                 let (_, input) = self.inputs.iter().find(|(known, _)| means(name, known))?;
-                let input = inner.iter().try_fold(input, |input, _| input.of.as_deref())?;
+                let input = inner
+                    .iter()
+                    .try_fold(input, |input, _| input.of.as_deref().filter(|_| input.kind == InputKind::Map))?;
                 Some(vec![word(input.kind)])
             }
             ("run", [_]) => Some(vec!["string"]),

@@ -56,6 +56,27 @@ impl Engine {
         self.script(text).map(|compiled| compiled.names.clone())
     }
 
+    /// What all expressions in a template read; none where one of them does not compile.
+    pub fn reads(&self, template: &Value) -> Option<Names> {
+        let mut names = Names::default();
+        let mut rest = vec![template];
+        while let Some(value) = rest.pop() {
+            match value {
+                Value::String(text) => {
+                    for part in crate::parts(text).ok()? {
+                        if let crate::Part::Expression { text, .. } = part {
+                            names.add(&self.expression(text).ok()?.names);
+                        }
+                    }
+                }
+                Value::Array(items) => rest.extend(items),
+                Value::Object(entries) => rest.extend(entries.values()),
+                _ => {}
+            }
+        }
+        Some(names)
+    }
+
     /// What an expression reads that is one read and nothing else, such as `inputs.vm`; none for all others.
     pub fn plain_read(&self, text: &str) -> Option<Read> {
         let compiled = self.expression(text).ok()?;

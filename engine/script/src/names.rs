@@ -50,6 +50,19 @@ pub struct At {
 }
 
 impl Names {
+    /// Whether this variable is read, and of it, where one is named, this entry.
+    pub fn reads(&self, variable: &str, entry: Option<&str>) -> bool {
+        let of_entry = |read: &Read| match (entry, read.keys.first()) {
+            (Some(entry), Some(key)) => key.name == entry || means(&key.name, entry),
+            _ => true,
+        };
+        self.reads.iter().any(|read| read.variable == variable && of_entry(read))
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.reads.extend(other.reads.iter().cloned());
+    }
+
     /// Every read.
     pub fn iter(&self) -> impl Iterator<Item = &Read> {
         self.reads.iter()

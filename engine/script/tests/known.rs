@@ -135,3 +135,16 @@ fn the_page_about_the_language_lists_the_functions_that_there_are() {
     twice.dedup();
     assert_eq!(told, twice, "each function has one row");
 }
+
+#[test]
+fn a_template_says_what_it_reads() {
+    let template =
+        json!({ "a": ["x ${{ inputs.vm }}"], "b": "${{ steps.look_up.output.n + item }}", "c": "$${{ run.id }}" });
+    let names = engine().reads(&template).unwrap();
+    let read = [("inputs", None), ("item", None), ("steps", Some("look_up")), ("steps", Some("look-up"))];
+    assert!(read.iter().all(|(variable, entry)| names.reads(variable, *entry)), "{names:?}");
+    assert!(!names.reads("steps", Some("other")) && !names.reads("run", None), "{names:?}");
+    let any = engine().reads(&json!("${{ steps[inputs.which].output }}")).unwrap();
+    assert!(any.reads("steps", Some("other")), "which of them is known only when it runs");
+    assert_eq!(engine().reads(&json!("${{ 1 + }}")), None);
+}

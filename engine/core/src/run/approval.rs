@@ -16,18 +16,22 @@ pub struct Approver<'a> {
 }
 
 impl Run {
-    /// Who may approve the step at this path; none where no step there waits for that.
-    pub fn approver(&self, path: &str) -> Option<Approver<'_>> {
-        let id = self.find(path).filter(|id| self.at(*id).is_asking())?;
-        let Work::Approve { role, quorum, not_requester, .. } = &self.step_at(id).work else { return None };
-        let not = self.cause.requester().filter(|_| *not_requester);
-        Some(Approver { role: role.as_deref(), quorum: *quorum, not })
+    /// Who may approve the step at this path; an error where no step there waits for that.
+    pub fn approver(&self, path: &str) -> Result<Approver<'_>, Misfit> {
+        let id = self.find(path).ok_or_else(|| self.no_such_step(path))?;
+        match &self.step_at(id).work {
+            Work::Approve { role, quorum, not_requester, .. } if self.at(id).is_asking() => {
+                let not = self.cause.requester().filter(|_| *not_requester);
+                Ok(Approver { role: role.as_deref(), quorum: *quorum, not })
+            }
+            _ => Err(self.nothing_to_approve(id)),
+        }
     }
 
     /// A person answers a step that asks for approval: one no decides, and so does the last yes that it needs.
     pub(super) fn answer(&mut self, path: &str, yes: bool, by: &By, at: Timestamp) -> Result<(), Misfit> {
         let id = self.find(path).ok_or_else(|| self.no_such_step(path))?;
-        let approver = self.approver(path).ok_or_else(|| self.nothing_to_approve(id))?;
+        let approver = self.approver(path)?;
         if approver.not == Some(by.person()) {
             return Err(Misfit::refusal(format!(
                 "{} asked for this run: step {path:?} must be answered by somebody else",

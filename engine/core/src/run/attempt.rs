@@ -43,6 +43,10 @@ impl Run {
         let step = self.at_mut(id);
         step.told_to_stop = false;
         step.approvals.clear();
+        if holds && direction == Direction::Forward {
+            // What the attempt before failed of says nothing about this one.
+            step.failure = None;
+        }
         step.started.get_or_insert(at);
         step.children.clear();
         match direction {

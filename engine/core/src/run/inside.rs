@@ -175,7 +175,19 @@ impl Run {
         };
         let is_first = self.at(id).active().is_some_and(|attempt| attempt.direction == Direction::Forward);
         let ended = matches!(inside.course, Course::Undoing | Course::Closing(End::Failed));
-        is_first && ended && !self.at(id).told_to_stop && failed.is_some_and(|failure| !failure.kind.is_refusal())
+        let wanted = |failure: &Failure| !failure.kind.is_refusal() && !self.is_tried_again(id, failure);
+        is_first && ended && !self.at(id).told_to_stop && failed.is_some_and(wanted)
+    }
+
+    /// Whether the group that failed so will be done again, and so needs no rescue yet.
+    fn is_tried_again(&self, id: NodeId, failure: &Failure) -> bool {
+        let left = self.at(id).forward.spent + 1 < self.step_at(id).retry.attempts;
+        left && failure.kind == FailureKind::Transient && !self.inside_remains(id)
+    }
+
+    /// Whether something that was done in it stands.
+    fn inside_remains(&self, id: NodeId) -> bool {
+        self.node(id).children.iter().any(|child| self.remains(*child))
     }
 
     fn is_pending(&self, id: NodeId) -> bool {
@@ -367,11 +379,19 @@ impl Run {
         if direction == Direction::Undo || inside.course == Course::Forward {
             return Ok(());
         }
-        if inside.rescue.is_some_and(|rescue| self.at(rescue).state == StepState::Succeeded) {
+        let is_rescued = inside.rescue.is_some_and(|rescue| self.at(rescue).state == StepState::Succeeded);
+        let spoils = |child: &&NodeId| {
+            let (step, state) = self.shown(**child);
+            let decides = matches!(step.on_failure, OnFailure::Stop | OnFailure::Rollback);
+            step.always && decides && state.state == StepState::Failed
+        };
+        // What always runs comes after the rescue, and can fail too.
+        let spoiled = self.node(id).children.iter().find(spoils).filter(|_| is_rescued);
+        if is_rescued && spoiled.is_none() {
             return Ok(());
         }
-        let remains = self.node(id).children.iter().any(|child| self.remains(*child));
-        let cause = inside.cause.map(|_| self.shown(self.innermost(id)));
+        let remains = self.inside_remains(id);
+        let cause = spoiled.copied().or(inside.cause).map(|cause| self.shown(self.innermost(cause)));
         let late = self.at(id).failure.as_ref().filter(|_| inside.course == Course::Closing(End::Failed));
         let why = match cause {
             Some((_, state)) => {

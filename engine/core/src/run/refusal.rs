@@ -29,8 +29,7 @@ impl Run {
 
     /// Nobody is asked to approve what stands here.
     pub(super) fn nothing_to_approve(&self, id: NodeId) -> Misfit {
-        let asking = self.attempts().filter(|(_, state)| state.is_asking()).map(|(_, state)| state.path.to_string());
-        let asking: Vec<String> = asking.collect();
+        let asking = self.asking();
         let other = match asking.as_slice() {
             [] => "no step of this run asks for approval now".to_owned(),
             asking => format!("what asks for it is {}", listed(asking)),
@@ -75,8 +74,18 @@ impl Run {
         Misfit::refusal(format!("the run {how} already{waits}"))
     }
 
+    /// The steps that ask for approval.
+    fn asking(&self) -> Vec<String> {
+        let asking = self.attempts().filter(|(_, state)| state.is_asking());
+        asking.map(|(_, state)| state.path.to_string()).collect()
+    }
+
     /// What a person is asked about, for the end of a sentence.
     fn waits_for_person(&self) -> String {
+        let asking = self.asking();
+        if !asking.is_empty() {
+            return format!("it waits for the approval of {}", listed(&asking));
+        }
         let asks = self.attempts().filter_map(|(_, state)| {
             let about = state.state.asks()?;
             let path = state.path.to_string();

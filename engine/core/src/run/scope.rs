@@ -19,18 +19,29 @@ impl Run {
     /// The same for the step at this path: it also sees the steps of all that is around it, nearer ones first, and the items
     /// that it is for, under their names.
     pub fn scope_of(&self, path: &str) -> Value {
-        let mut scope = json!({ "inputs": self.inputs, "run": { "id": self.id, "name": self.runbook.name } });
+        self.scope_for(path, |_, _| true)
+    }
+
+    /// The same, without what `reads` says of a variable, or of a step in `steps`, that nobody reads it: a run of many steps is
+    /// not copied for each of them.
+    pub fn scope_for(&self, path: &str, reads: impl Fn(&str, Option<&str>) -> bool) -> Value {
+        let mut scope = json!({ "run": { "id": self.id, "name": self.runbook.name } });
+        if reads("inputs", None) {
+            scope["inputs"] = json!(self.inputs);
+        }
         let (mut steps, mut above) = (Map::new(), self.find(path).map_or(ROOT, |id| self.around(id)));
         loop {
-            for child in &self.node(above).children {
+            // What an each holds has no names.
+            let named = self.node(above).children.iter().filter(|_| !self.is_each(above));
+            for child in named {
                 let (step, _) = self.shown(*child);
-                if !step.id.is_empty() && !steps.contains_key(&step.id) {
+                if !steps.contains_key(&step.id) && reads("steps", Some(&step.id)) {
                     steps.insert(step.id.clone(), self.step_scope(*child));
                 }
             }
             if let Some((name, item)) = self.item(above) {
                 let seen = scope.get(name).is_some();
-                if !seen {
+                if !seen && reads(name, None) {
                     scope[name] = item.clone();
                 }
             }

@@ -1,7 +1,7 @@
 //! Which steps a rollback undoes, and in which order.
 
 use super::due::Owed;
-use super::inside::Course;
+use super::inside::{Course, Inside};
 use super::tree::NodeId;
 use super::{Attempt, Phase, Run, StepRun, StepState};
 use crate::{Direction, EffectClass, FailureKind, Step};
@@ -61,12 +61,14 @@ impl Run {
 
     /// A point of no return was passed: in every node around it that goes step by step, what completed before stays.
     pub(super) fn pass_no_return(&mut self, id: NodeId) {
-        let (seq, mut around) = (self.seq + 1, self.node(id).parent);
-        while let Some(node) = around {
-            if let Some(inside) = self.inside_mut(node).filter(|inside| inside.at_once == 1) {
+        let (seq, mut child) = (self.seq + 1, id);
+        while let Some(node) = self.node(child).parent {
+            // What rescues steps side by side comes after all of them.
+            let counts = |inside: &&mut Inside| inside.at_once == 1 || inside.rescue == Some(child);
+            if let Some(inside) = self.inside_mut(node).filter(counts) {
                 inside.no_return = seq;
             }
-            around = self.node(node).parent;
+            child = node;
         }
     }
 

@@ -84,8 +84,10 @@ async fn runs(State(engine): State<Engine>, Query(query): Query<RunsQuery>) -> A
 
 async fn start(
     State(engine): State<Engine>,
-    Posted(request): Posted<StartRequest>,
+    Extension(peer): Extension<Option<UCred>>,
+    Posted(mut request): Posted<StartRequest>,
 ) -> Result<(StatusCode, Json<Started>), Error> {
+    request.by.who = behind(peer.as_ref(), request.by.who);
     Ok((StatusCode::CREATED, Json(engine.start(request).await?)))
 }
 
@@ -155,8 +157,8 @@ async fn approve(
     Posted(request): Posted<ApproveRequest>,
 ) -> Done {
     let ApproveRequest { step, yes, by } = request;
-    let who = peer.map_or(by.who.clone(), |peer| person::behind(&peer, &by.who));
-    engine.approve(run, step, yes, By { who, ..by }).await?;
+    let who = behind(peer.as_ref(), by.who);
+    engine.approve(run, step, yes, By { who, why: by.why }).await?;
     Ok((StatusCode::OK, Json(RunRef { run })))
 }
 
@@ -183,6 +185,14 @@ async fn dismiss(
     Posted(request): Posted<UnstartedRequest>,
 ) -> Answer<Vec<UnstartedAlarm>> {
     engine.dismiss_unstarted(&request.keys, &request.by).await.map(Json)
+}
+
+/// Who asks, as far as the system knows it.
+fn behind(peer: Option<&UCred>, claimed: String) -> String {
+    match peer {
+        Some(peer) => person::behind(peer, claimed),
+        None => claimed,
+    }
 }
 
 fn invalid(problem: String) -> Error {

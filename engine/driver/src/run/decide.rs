@@ -62,7 +62,7 @@ impl Task {
     /// The input of a step that should run; none if its condition is false.
     fn input_of(&self, path: &str, step: &Step) -> Result<Option<Value>, Failure> {
         if let Some(condition) = &step.condition {
-            let held = self.world.scripts.condition(condition, &self.run.scope_of(path));
+            let held = self.world.scripts.condition(condition, &self.scope_of_condition(path, condition));
             if !held.map_err(|error| invalid("`if`", &error))? {
                 return Ok(None);
             }
@@ -93,7 +93,7 @@ impl Task {
     fn items(&self, path: &str, items: &Value, waves: &[Share], max_failures: Share) -> Result<Value, Failure> {
         let items = match has_expression(items) {
             true => {
-                let resolved = self.world.scripts.resolve(items, &self.run.scope_of(path));
+                let resolved = self.world.scripts.resolve(items, &self.scope(path, items));
                 resolved.map_err(|error| invalid("`for-each`", &error))?
             }
             false => items.clone(),
@@ -120,7 +120,7 @@ impl Task {
             true => self
                 .world
                 .scripts
-                .resolve(&time, &self.run.scope_of(path))
+                .resolve(&time, &self.scope(path, &time))
                 .map_err(|error| invalid("`wait`", &error))?,
             false => time,
         };
@@ -147,7 +147,7 @@ impl Task {
     }
 
     fn holds(&self, path: &str, condition: &str, answer: &Answer) -> Result<bool, Failure> {
-        let mut scope = self.run.scope_of(path);
+        let mut scope = self.scope_of_condition(path, condition);
         scope["output"] = answer.output.clone();
         self.world.scripts.condition(condition, &scope).map_err(|error| invalid("`if` of `wait-until`", &error))
     }
@@ -156,9 +156,26 @@ impl Task {
         let mut value = Value::Object(template.clone());
         if has_expression(&value) {
             value =
-                self.world.scripts.resolve(&value, &self.run.scope_of(path)).map_err(|error| invalid(what, &error))?;
+                self.world.scripts.resolve(&value, &self.scope(path, &value)).map_err(|error| invalid(what, &error))?;
         }
         too_large(&value).map_or(Ok(value), |why| Err(invalid(what, &why)))
+    }
+
+    /// What a template at this path reads of the run.
+    fn scope(&self, path: &str, template: &Value) -> Value {
+        self.scope_read(path, self.world.scripts.reads(template).as_ref())
+    }
+
+    fn scope_of_condition(&self, path: &str, condition: &str) -> Value {
+        self.scope_read(path, self.world.scripts.check_expression(condition).ok().as_ref())
+    }
+
+    /// All of the run where it is not known what is read.
+    pub(super) fn scope_read(&self, path: &str, names: Option<&script::Names>) -> Value {
+        match names {
+            Some(names) => self.run.scope_for(path, |variable, entry| names.reads(variable, entry)),
+            None => self.run.scope_of(path),
+        }
     }
 
     fn finish(&self, status: RunStatus) -> Event {

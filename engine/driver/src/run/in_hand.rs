@@ -1,5 +1,6 @@
 //! What a run's task has begun and not heard the end of.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +18,9 @@ use super::perform::Turn;
 /// Each is a task of its own, so that the calls of one run use all cores. They end with this.
 #[derive(Default)]
 pub(super) struct InHand {
-    held: Vec<Held>,
+    held: HashMap<Id, Held>,
+    /// The tasks of what goes on at a path; more than one while an earlier attempt is on its way out.
+    at: HashMap<String, Vec<Id>>,
     events: FuturesUnordered<BoxFuture<'static, (Id, Result<Event, JoinError>)>>,
 }
 
@@ -58,7 +61,7 @@ impl Cancel {
 
 impl InHand {
     pub(super) fn has(&self, effect: &Effect) -> bool {
-        self.held.iter().any(|held| held.effect == *effect)
+        path(effect).is_some_and(|path| self.at_path(path).any(|held| held.effect == *effect))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -66,7 +69,7 @@ impl InHand {
     }
 
     pub(super) fn effects(&self) -> impl Iterator<Item = &Effect> {
-        self.held.iter().map(|held| &held.effect)
+        self.held.values().map(|held| &held.effect)
     }
 
     /// Performs `effect`, of which `event` comes; `turn` tells whether it has begun.
@@ -74,7 +77,10 @@ impl InHand {
         let task = tokio::spawn(event);
         let abort = task.abort_handle();
         let id = task.id();
-        self.held.push(Held { effect, turn, cancel, abort });
+        if let Some(path) = path(&effect) {
+            self.at.entry(path.to_owned()).or_default().push(id);
+        }
+        self.held.insert(id, Held { effect, turn, cancel, abort });
         self.events.push(task.map(move |event| (id, event)).boxed());
     }
 
@@ -83,65 +89,82 @@ impl InHand {
         loop {
             let (id, event) = self.events.next().await?;
             // What was let go is not waited for.
-            let Some(held) = self.held.iter().position(|held| held.abort.id() == id) else { continue };
-            let effect = self.held.swap_remove(held).effect;
-            if let Some(event) = event.map_or_else(|error| broken(&effect, &error), Some) {
+            let Some(held) = self.remove(id) else { continue };
+            if let Some(event) = event.map_or_else(|error| broken(&held.effect, &error), Some) {
                 return Some(event);
             }
         }
     }
 
-    /// Asks to stop what goes on at those paths.
-    pub(super) fn cancel(&self, stops: impl Fn(&str) -> bool) {
-        for held in &self.held {
-            if let Effect::Call { step, .. } | Effect::Verify { step, .. } = &held.effect
-                && stops(step)
-            {
-                held.cancel.cancel();
-            }
-        }
+    /// Asks to stop what goes on at this path.
+    pub(super) fn cancel(&self, path: &str) {
+        self.at_path(path).for_each(|held| held.cancel.cancel());
+    }
+
+    /// Asks everything to stop.
+    pub(super) fn cancel_all(&self) {
+        self.held.values().for_each(|held| held.cancel.cancel());
     }
 
     /// Lets go of the effects for which `keeps` is false: no event comes of them any more.
     pub(super) fn keep(&mut self, keeps: impl Fn(&Effect) -> bool) {
-        self.let_go(|held| !keeps(&held.effect));
+        let goes: Vec<Id> = self.held.iter().filter(|(_, held)| !keeps(&held.effect)).map(|(id, _)| *id).collect();
+        for id in goes {
+            self.remove(id).inspect(|held| held.abort.abort());
+        }
     }
 
     /// Lets go of everything that still waits for its turn; returns the steps whose calls had so not begun: nothing can
     /// have happened.
     pub(super) async fn drop_waiting(&mut self) -> Vec<String> {
-        let waiting: Vec<usize> = (0..self.held.len()).filter(|held| self.held[*held].turn.is_awaited()).collect();
-        waiting.iter().for_each(|held| self.held[*held].abort.abort());
+        let waiting = self.held.iter().filter(|(_, held)| held.turn.is_awaited());
+        let waiting: Vec<(Id, AbortHandle)> = waiting.map(|(id, held)| (*id, held.abort.clone())).collect();
+        waiting.iter().for_each(|(_, abort)| abort.abort());
         let mut not_begun = Vec::new();
-        for held in waiting.into_iter().rev() {
+        for (id, abort) in waiting {
             // It may have got its turn just now: what holds when it has ended is so.
-            while !self.held[held].abort.is_finished() {
+            while !abort.is_finished() {
                 tokio::task::yield_now().await;
             }
-            if self.held[held].turn.is_awaited() {
-                let held = self.held.swap_remove(held);
-                if let Effect::Call { step, .. } = held.effect {
-                    not_begun.push(step);
-                }
+            if self.held.get(&id).is_some_and(|held| held.turn.is_awaited())
+                && let Some(Held { effect: Effect::Call { step, .. }, .. }) = self.remove(id)
+            {
+                not_begun.push(step);
             }
         }
+        not_begun.sort();
         not_begun
     }
 
-    fn let_go(&mut self, goes: impl Fn(&Held) -> bool) {
-        self.held.retain(|held| {
-            let goes = goes(held);
-            if goes {
-                held.abort.abort();
+    fn at_path(&self, path: &str) -> impl Iterator<Item = &Held> {
+        self.at.get(path).into_iter().flatten().filter_map(|id| self.held.get(id))
+    }
+
+    fn remove(&mut self, id: Id) -> Option<Held> {
+        let held = self.held.remove(&id)?;
+        if let Some(path) = path(&held.effect)
+            && let Some(tasks) = self.at.get_mut(path)
+        {
+            tasks.retain(|task| *task != id);
+            if tasks.is_empty() {
+                self.at.remove(path);
             }
-            !goes
-        });
+        }
+        Some(held)
+    }
+}
+
+/// Where an effect is at work.
+fn path(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Call { step, .. } | Effect::Verify { step, .. } => Some(step),
+        _ => None,
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.let_go(|_| true);
+        self.held.values().for_each(|held| held.abort.abort());
     }
 }
 

@@ -189,7 +189,9 @@ impl Task {
         let record = Record { run: self.run.id(), seq: self.run.seq() + 1, at: self.world.clock.now(), event };
         self.run.apply(&record)?;
         self.batch.records.push(record);
-        self.in_hand.cancel(|path| self.run.step(path).is_some_and(|(_, state)| state.told_to_stop));
+        for (_, state, _) in self.run.changed().filter(|(_, state, _)| state.told_to_stop) {
+            self.in_hand.cancel(&state.path);
+        }
         Ok(())
     }
 
@@ -279,7 +281,7 @@ impl Task {
                 () = &mut deadline => break,
             }
         }
-        self.in_hand.cancel(|_| true);
+        self.in_hand.cancel_all();
         self.in_hand = InHand::default();
         if self.run.in_flight().next().is_some() {
             self.add(Event::Interrupted { engine: Exit::Stopped, not_begun })?;

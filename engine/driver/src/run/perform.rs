@@ -145,7 +145,7 @@ impl Task {
             }
             Direction::Undo => Box::new(Closed(log.clone())),
         };
-        let scope = self.run.scope_of(&id);
+        let scope = self.scope_read(&id, self.world.scripts.check_script(&source).ok().as_ref());
         let world = Arc::clone(&self.world);
         let timeout = self.run.step(&id).map_or(0, |(step, _)| step.timeout_ms);
         let event = async move {

@@ -3,12 +3,17 @@
 use super::tree::group;
 use super::*;
 
+/// A group of these steps, with a rescue of `mend`.
+fn with_rescue(at_once: Option<u32>, steps: Vec<Step>, mend: Step) -> Step {
+    let rescue = Some(Arc::new(group("rescue", vec![mend])));
+    let steps = steps.into_iter().map(Arc::new).collect();
+    Step { work: Work::Group { steps, at_once, fail_fast: false, rescue }, ..step("g", "x/read") }
+}
+
 /// A group of `a` and `b`, with a rescue of `mend`.
 fn rescued(on_failure: OnFailure) -> World {
-    let rescue = Some(Arc::new(group("rescue", vec![step("mend", "x/idem")])));
-    let steps = [step("a", "x/idem"), Step { on_failure, ..step("b", "x/idem") }].map(Arc::new).to_vec();
-    let work = Work::Group { steps, at_once: None, fail_fast: false, rescue };
-    let mut world = World::new(vec![Step { work, ..step("g", "x/read") }, step("z", "x/idem")]);
+    let steps = vec![step("a", "x/idem"), Step { on_failure, ..step("b", "x/idem") }];
+    let mut world = World::new(vec![with_rescue(None, steps, step("mend", "x/idem")), step("z", "x/idem")]);
     world.succeed(&["g/a"]);
     assert_eq!(world.go_on(), ["g/b"]);
     world
@@ -94,4 +99,49 @@ fn a_group_of_which_something_remains_is_not_tried_again() {
     world.answers("g/b", failed(FailureKind::Transient));
     assert_eq!(world.states(&["g"]), "failed");
     assert_eq!(world.run.status(), RunStatus::Failed);
+}
+
+#[test]
+fn what_always_runs_can_still_fail_what_was_rescued() {
+    for (on_failure, end) in [(OnFailure::Stop, "failed skipped"), (OnFailure::Continue, "succeeded running")] {
+        let clean = Step { always: true, on_failure, ..step("clean", "x/read") };
+        let group = with_rescue(None, vec![step("a", "x/read"), clean], step("mend", "x/read"));
+        let mut world = World::new(vec![group, step("z", "x/read")]);
+        world.go_on();
+        world.answers("g/a", failed(FailureKind::Permanent));
+        world.succeed(&["g/rescue/mend"]);
+        assert_eq!(world.go_on(), ["g/clean"]);
+        world.answers("g/clean", failed(FailureKind::Permanent));
+        assert_eq!(world.states(&["g", "z"]), end);
+    }
+}
+
+#[test]
+fn a_group_is_tried_again_before_it_is_rescued() {
+    let retry = Retry { attempts: 2, delay_ms: 100, ..Retry::default() };
+    let mut world =
+        World::new(vec![Step { retry, ..with_rescue(None, vec![step("a", "x/read")], step("mend", "x/read")) }]);
+    world.go_on();
+    world.answers("g/a", failed(FailureKind::Transient));
+    assert_eq!(world.states(&["g", "g/rescue"]), "running skipped");
+    world.now = world.now.plus_millis(100);
+    assert_eq!(world.go_on(), ["g/2/a"]);
+    assert_eq!(world.run.step("g").unwrap().1.failure, None, "the first attempt says nothing about this one");
+    world.answers("g/2/a", failed(FailureKind::Transient));
+    world.succeed(&["g/2/rescue/mend"]);
+    assert_eq!(world.states(&["g"]), "succeeded");
+}
+
+#[test]
+fn a_point_of_no_return_in_a_rescue_keeps_what_was_done_side_by_side() {
+    let mend = Step { point_of_no_return: true, ..step("mend", "x/idem") };
+    let group = with_rescue(Some(2), vec![step("a", "x/idem"), step("b", "x/read")], mend);
+    let mut world = World::new(vec![group, Step { on_failure: OnFailure::Rollback, ..step("z", "x/read") }]);
+    world.succeed(&["g/a"]);
+    world.go_on();
+    world.answers("g/b", failed(FailureKind::Permanent));
+    world.succeed(&["g/rescue/mend"]);
+    world.go_on();
+    world.answers("z", failed(FailureKind::Permanent));
+    assert_eq!(world.states(&["g/a", "g/rescue/mend"]), "succeeded succeeded");
 }

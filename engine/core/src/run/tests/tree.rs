@@ -93,6 +93,15 @@ fn a_group_is_a_step_whose_work_is_its_steps() {
 }
 
 #[test]
+fn a_scope_leaves_out_what_nobody_reads() {
+    let mut world = World::new(vec![group("g", vec![step("a", "x/idem"), step("b", "x/read")]), step("z", "x/read")]);
+    world.succeed(&["g/a"]);
+    let scope = world.run.scope_for("g/b", |root, entry| root == "steps" && entry != Some("z"));
+    assert!(scope.get("inputs").is_none() && scope["steps"].get("z").is_none(), "{scope}");
+    assert_eq!(scope["steps"]["a"], world.run.scope_of("g/b")["steps"]["a"]);
+}
+
+#[test]
 fn a_failure_in_a_group_rises_as_each_step_says() {
     let fails = |on_failure, of_group| {
         let inner = Step { on_failure, ..step("b", "x/read") };
