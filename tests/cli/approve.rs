@@ -134,6 +134,9 @@ fn a_role_is_what_the_configuration_says() {
       cause: bob as root may not approve step "go": it asks for the role "approver", which nobody has
       hint: add it to `[roles]` in runwright.toml, for example approver = ["alice", "@oncall"]
     "#);
+    // What does not ask yet has nobody's role looked up: it is answered by nobody.
+    let early = does(&project, "bob", &["approve", "latest", "act", "yes"]);
+    assert!(early.starts_with("exit 3") && early.contains("step \"act\" does not ask for approval"), "{early}");
     let settings = std::fs::read_to_string(project.path("runwright.toml")).expect("settings");
     project.write("runwright.toml", &format!("{settings}\n[roles]\napprover = [\"cyd\", \"@nobody-there\"]\n"));
     insta::assert_snapshot!(does(&project, "bob", &["approve", "latest", "go", "yes"]), @r#"

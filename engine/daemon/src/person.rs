@@ -25,8 +25,8 @@ pub(crate) fn here(claimed: String) -> String {
     known(login("/proc/self/loginuid"), claimed)
 }
 
-/// Who starts a run or answers a question over the socket. The socket is open to its owner and to root only, so several people share it by
-/// sudo: the system keeps who logged in. Where it does not, `claimed` is what the command says of itself.
+/// Who starts a run or answers a question over the socket. It is open to its owner and to root only, so several people
+/// share it by sudo: the system keeps who logged in. Where it does not, `claimed` is what the command says of itself.
 pub(crate) fn behind(peer: &UCred, claimed: String) -> String {
     known(peer.pid().and_then(|pid| login(&format!("/proc/{pid}/loginuid"))), claimed)
 }

@@ -114,7 +114,11 @@ impl SocketFile {
 /// A new socket where there is no file, for its user only.
 fn bind(path: &Path) -> std::io::Result<(UnixListener, Identity)> {
     let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
+        // Left there, it would be taken for another engine's when it is looked at again.
+        let _ = std::fs::remove_file(path);
+        return Err(error);
+    }
     let own = identity(path).ok_or(ErrorKind::NotFound)?;
     Ok((listener, own))
 }

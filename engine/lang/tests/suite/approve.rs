@@ -164,3 +164,13 @@ steps:
     wrong.yaml: 14 errors
     "#);
 }
+
+#[test]
+fn the_time_for_an_answer_may_stand_beside_the_question_and_not_twice() {
+    let text = |approve: &str| format!("name: x\nsteps:\n  - {{ id: a, timeout: 3m, approve: {approve} }}\n");
+    for approve in ["Sure?", "{ message: Sure?, on-timeout: approve }"] {
+        assert_eq!(parsed(&text(approve)).steps[0].limit_ms, Some(180_000), "{approve}");
+    }
+    let twice = rendered("x.yaml", text("{ message: Sure?, timeout: 4m }").as_bytes());
+    assert!(twice.contains("the step has two timeouts"), "{twice}");
+}

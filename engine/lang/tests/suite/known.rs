@@ -106,6 +106,8 @@ fn what_a_reference_gives_is_of_the_type_that_the_action_wants() {
     x.yaml:6:63: error: `steps.look.error` has no `text`; there are: kind, message, code [unknown-name]
     ");
     for right in [
+        "vm: a, cpus: \"${{ inputs.l.len }}\"",
+        "vm: \"n ${{ inputs.l.len }}\"",
         "vm: \"${{ inputs.vm }}\", cpus: \"${{ inputs.n }}\"",
         "vm: \"${{ inputs.token }}\", cpus: \"${{ inputs.part }}\"",
         "vm: a, hot: \"${{ inputs.l[0] }}\"",
