@@ -7,10 +7,15 @@ unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
 export INSTA_UPDATE := no
 export SEED SECONDS
 
+# Many tests wait for processes and timers: one more than there are cores keeps the cores at work.
+NEXTEST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 1)))
+RUST_TEST_THREADS ?= $(NEXTEST_TEST_THREADS)
+export NEXTEST_TEST_THREADS RUST_TEST_THREADS
+
 # nextest runs each test in a process of its own; without it cargo's own runner does.
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
-.PHONY: help setup plugins build demo test sim soak lint deny bench clean
+.PHONY: help setup plugins build demo test checked sim soak lint deny bench clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -29,12 +34,16 @@ demo: ## Breaks a real VM and watches Runwright bring it back, twice; makes only
 	@tests/lab/prepare
 	@tests/lab/demo
 
-test: setup plugins ## Runs everything: lints, the tests of all crates, the lab with real VMs
-	@$(MAKE) --no-print-directory lint
-	@cd plugins && cargo test --quiet --target "$$(rustc -vV | sed -n 's/^host: //p')"
-	@cargo test --workspace --doc --quiet
+test: ## Runs everything: lints, the tests of all crates, the lab with real VMs
+	@tests/setup compilers
+	@tests/setup & tools=$$!; $(MAKE) --no-print-directory checked; checked=$$?; wait $$tools && exit $$checked
 	@trap '$(CURDIR)/tests/lab/sweep' EXIT; \
 	  if [ "$(NEXTEST)" = yes ]; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests; fi
+
+# What needs no tool but the compilers: it is done while the others are installed.
+checked: plugins lint
+	@cd plugins && cargo test --quiet --target "$$(rustc -vV | sed -n 's/^host: //p')"
+	@cargo test --workspace --doc --quiet
 
 sim: ## Simulates a thousand histories of the driver; SEED=n repeats one and prints it
 	@cargo test --quiet --workspace --test sim -- --nocapture
