@@ -7,6 +7,7 @@ mod bad;
 mod beside;
 mod blocked;
 mod broken;
+mod called;
 mod check;
 mod completions;
 mod doctor;

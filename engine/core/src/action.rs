@@ -1,11 +1,12 @@
 //! What a plugin says of itself and its actions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ActionName, Digest};
+use crate::{ActionName, Digest, Runbook};
 
 /// What one attempt of an action may do to the outside world, ordered by how dangerous a blind repeat is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,10 +110,12 @@ pub struct PluginFacts {
     pub actions: Vec<ActionFacts>,
 }
 
-/// The actions that runbooks can use now, each with the digest of the plugin that has it.
+/// What runbooks can use now: actions, each with the digest of the plugin that has it, and other runbooks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     actions: BTreeMap<ActionName, (Digest, ActionFacts)>,
+    /// By name; none where a file of that name can't be used.
+    runbooks: BTreeMap<String, Option<Arc<Runbook>>>,
 }
 
 impl Catalog {
@@ -126,7 +129,34 @@ impl Catalog {
                 }
             }
         }
-        Self { actions }
+        Self { actions, runbooks: BTreeMap::new() }
+    }
+
+    /// The same with these runbooks, and the names of some that can't be used.
+    #[must_use]
+    pub fn with_runbooks(
+        mut self,
+        runbooks: impl IntoIterator<Item = Arc<Runbook>>,
+        unusable: impl IntoIterator<Item = String>,
+    ) -> Self {
+        self.runbooks.extend(unusable.into_iter().map(|name| (name, None)));
+        self.runbooks.extend(runbooks.into_iter().map(|runbook| (runbook.name.clone(), Some(runbook))));
+        self
+    }
+
+    /// The runbook with this name.
+    pub fn runbook(&self, name: &str) -> Option<&Arc<Runbook>> {
+        self.runbooks.get(name)?.as_ref()
+    }
+
+    /// Whether there is a runbook of this name, but its file has errors.
+    pub fn is_unusable(&self, name: &str) -> bool {
+        self.runbooks.get(name).is_some_and(Option::is_none)
+    }
+
+    /// The names of the runbooks that can be used, sorted.
+    pub fn runbooks(&self) -> impl Iterator<Item = &str> {
+        self.runbooks.iter().filter(|(_, runbook)| runbook.is_some()).map(|(name, _)| name.as_str())
     }
 
     /// What is known of `action`.

@@ -10,6 +10,7 @@
 //! ```
 
 mod action;
+mod admit;
 mod closest;
 mod duration;
 mod event;
@@ -20,8 +21,10 @@ mod run;
 mod runbook;
 mod said;
 mod time;
+mod words;
 
 pub use action::{ActionFacts, Catalog, EffectClass, Pin, PluginFacts};
+pub use admit::{InputProblem, Wrong, admit_inputs, constraints, input_from_text, less, pattern, secret_names};
 pub use closest::{closest, did_you_mean};
 pub use duration::duration_ms;
 pub use event::{
@@ -38,6 +41,7 @@ pub use runbook::{
 };
 pub use said::{Line, Stream};
 pub use time::Timestamp;
+pub use words::{kind_of, listed, plain, short};
 
 /// A JSON object in the order in which it was written.
 pub type Map = serde_json::Map<String, serde_json::Value>;

@@ -45,6 +45,21 @@ impl Runbook {
     /// - 1: `steps.X.error` is a map of `kind`, `message` and `code`.
     pub const EDITION: u32 = 1;
 
+    /// The runbook of this name that has no steps.
+    pub fn empty(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            edition: Self::EDITION,
+            description: String::new(),
+            inputs: IndexMap::new(),
+            on: Vec::new(),
+            lock: None,
+            limit: None,
+            steps: Vec::new(),
+            outputs: Map::new(),
+        }
+    }
+
     /// The place of the step with this id.
     pub fn position(&self, step: &str) -> Option<usize> {
         self.steps.iter().position(|known| known.id == step)
@@ -69,7 +84,11 @@ impl Runbook {
                 let used = match work {
                     Work::Action { action, .. } => std::slice::from_ref(action),
                     Work::Script { acts, .. } => acts,
-                    Work::Wait { .. } | Work::Approve { .. } | Work::Group { .. } | Work::Each { .. } => &[],
+                    Work::Wait { .. }
+                    | Work::Approve { .. }
+                    | Work::Group { .. }
+                    | Work::Each { .. }
+                    | Work::Runbook { .. } => &[],
                 };
                 for action in used {
                     if !names.contains(&action) {
@@ -214,6 +233,19 @@ impl InputKind {
         }
     }
 
+    /// What an input of this kind takes, for people.
+    pub const fn expects(self) -> &'static str {
+        match self {
+            Self::String => "text",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Boolean => "`true` or `false`",
+            Self::List => "a list",
+            Self::Map => "a map",
+            Self::Secret => "the name of a secret",
+        }
+    }
+
     /// Whether `value` is of this kind.
     pub fn accepts(self, value: &Value) -> bool {
         match self {
@@ -286,11 +318,13 @@ impl Step {
     /// Milliseconds that one attempt may take where the step says nothing.
     pub const DEFAULT_TIMEOUT_MS: u64 = 5 * 60 * 1000;
 
-    /// The steps in it: of a group its own and its rescue, of a for-each those for an item and those between waves.
+    /// The steps in it: of a group its own and its rescue, of a for-each those for an item and those between waves, of a
+    /// runbook its own.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Self> {
         let (steps, body, more): (&[Arc<Self>], _, _) = match &self.work {
             Work::Group { steps, rescue, .. } => (steps, None, rescue.as_ref()),
             Work::Each { body, between, .. } => (&[], Some(body), between.as_ref()),
+            Work::Runbook { runbook, .. } => (&runbook.steps, None, None),
             _ => (&[], None, None),
         };
         steps.iter().chain(body).chain(more).map(|step| &**step)
@@ -402,6 +436,13 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         between: Option<Arc<Step>>,
     },
+    /// Does what another runbook says, in the same run.
+    Runbook {
+        /// The runbook as it was when the one around it was checked. What starts it by itself means nothing here.
+        runbook: Arc<Runbook>,
+        /// Its inputs, with expressions.
+        with: Map,
+    },
 }
 
 /// What follows when people who are asked do not answer in time.
@@ -459,6 +500,7 @@ impl Work {
             Self::Group { at_once: None, .. } => "steps",
             Self::Group { .. } => "parallel",
             Self::Each { .. } => "for-each",
+            Self::Runbook { .. } => "runbook",
         }
     }
 

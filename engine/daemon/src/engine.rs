@@ -232,7 +232,10 @@ impl Engine {
     pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
         let (runbook, note) = match request.runbook {
             RunbookRef::Text { file, text } => {
-                let checked = self.workshop.runbook(&file, text.as_bytes())?;
+                if !self.serves && self.workshop.calls(&file, text.as_bytes()) {
+                    self.scan_runbooks(false);
+                }
+                let checked = self.workshop.runbook(&file, text.as_bytes(), &self.library())?;
                 let note = checked.warning(&file);
                 (checked.runbook, note)
             }

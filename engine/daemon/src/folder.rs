@@ -133,6 +133,12 @@ impl<T> Folder<T> {
         scan
     }
 
+    /// A file that was read before, to read it again.
+    pub(crate) fn again(&self, path: &Path) -> Option<Due> {
+        let look = self.files.get(path)?.read?;
+        Some(Due { path: path.to_owned(), look, unchanged: Duration::ZERO })
+    }
+
     /// Remembers what came of a file that was due. True: there is something new of it, good or bad.
     pub(crate) fn learn(&mut self, due: &Due, read: Result<T, Trouble>) -> bool {
         let Some(known) = self.files.get_mut(&due.path) else { return false };

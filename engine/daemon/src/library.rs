@@ -12,7 +12,7 @@ use runwright_core::{Catalog, Runbook};
 use crate::Error;
 use crate::claims::Claims;
 use crate::copies::{backup, copy};
-use crate::folder::{Folder, Trouble};
+use crate::folder::{Due, Folder, Trouble};
 use crate::names::{Judged, Listing, Wanted};
 use crate::view::{Problem, RunbookView};
 use crate::workshop::Checked;
@@ -35,8 +35,10 @@ pub struct Library {
     root: PathBuf,
     folder: Folder<Checked>,
     claims: Claims,
-    /// What files would be if the plugins were there that they name; only those that can't be used.
-    without_plugins: BTreeMap<PathBuf, Arc<Runbook>>,
+    /// What files would be if all were there that they name; only those that can't be used.
+    drafts: BTreeMap<PathBuf, Arc<Runbook>>,
+    /// The runbooks that files call, as they were when those were checked; none where there was none to call.
+    calls: BTreeMap<PathBuf, BTreeMap<String, Option<Arc<Runbook>>>>,
 }
 
 /// A library that can be read while its folder is looked at, however long that takes.
@@ -109,7 +111,7 @@ impl Library {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let root = folder.into();
         let folder = Folder::new(vec![root.clone()], RUNBOOKS);
-        Self { root, folder, claims: Claims::default(), without_plugins: BTreeMap::new() }
+        Self { root, folder, claims: Claims::default(), drafts: BTreeMap::new(), calls: BTreeMap::new() }
     }
 
     /// Looks at the folder: reads what is new or changed and forgets what is gone. With `patience` a file that was written
@@ -118,17 +120,43 @@ impl Library {
         let scan = self.folder.scan(patience);
         let mut changed = scan.gone;
         for path in &changed {
-            self.without_plugins.remove(path);
+            self.drafts.remove(path);
+            self.calls.remove(path);
         }
-        for due in scan.due {
-            let read = read(&self.root, &due.path);
-            let checked = read.and_then(|bytes| self.check(&due.path, &bytes, catalog, scripts));
-            if self.folder.learn(&due, checked) {
-                changed.push(due.path);
+        let mut due = scan.due;
+        // What calls another runbook is checked again when that has changed, up to the last that calls one.
+        for _ in 0..=lang::limits::DEPTH_OF_STEPS {
+            for due in &due {
+                let read = read(&self.root, &due.path);
+                let catalog = self.catalog(catalog.clone());
+                let checked = read.and_then(|bytes| self.check(&due.path, &bytes, &catalog, scripts));
+                if self.folder.learn(due, checked) && !changed.contains(&due.path) {
+                    changed.push(due.path.clone());
+                }
+            }
+            self.claims.decide(self.folder.good().map(|(path, checked)| (checked.runbook.name.as_str(), path)));
+            due = self.out_of_date(&self.catalog(Catalog::default()));
+            if due.is_empty() {
+                break;
             }
         }
-        self.claims.decide(self.folder.good().map(|(path, checked)| (checked.runbook.name.as_str(), path)));
         Scan { changed, unsettled: scan.unsettled }
+    }
+
+    /// The same catalog with the runbooks that others can call.
+    pub fn catalog(&self, catalog: Catalog) -> Catalog {
+        let runbooks = self.runbooks().into_values().map(|loaded| loaded.checked.runbook);
+        catalog.with_runbooks(runbooks, self.drafts.values().map(|draft| draft.name.clone()))
+    }
+
+    /// The files that call a runbook which is another one by now.
+    fn out_of_date(&self, catalog: &Catalog) -> Vec<Due> {
+        let is_other = |(name, before): (&String, &Option<Arc<Runbook>>)| match (before, catalog.runbook(name)) {
+            (Some(before), Some(now)) => !Arc::ptr_eq(before, now),
+            (before, now) => before.is_some() != now.is_some(),
+        };
+        let files = self.calls.iter().filter(|(_, calls)| calls.iter().any(is_other));
+        files.filter_map(|(path, _)| self.folder.again(path)).collect()
     }
 
     /// Checks every file again, for example because the plugins changed.
@@ -150,7 +178,7 @@ impl Library {
     pub(crate) fn unusable(&self) -> (Vec<(Arc<Runbook>, String)>, Option<String>) {
         let (mut unusable, mut unread) = (Vec::new(), 0);
         for (path, problem, _) in self.folder.wrong().filter(|(.., was_good)| !was_good) {
-            match self.without_plugins.get(path) {
+            match self.drafts.get(path) {
                 Some(runbook) if self.claims.file(&runbook.name).is_none() => {
                     let first = problem.lines().next().unwrap_or_default().trim_start_matches("error: ");
                     unusable.push((Arc::clone(runbook), first.to_owned()));
@@ -216,11 +244,22 @@ impl Library {
         scripts: &script::Engine,
     ) -> Result<Checked, Trouble> {
         let name = shown(path);
-        let parsed = lang::parse(&name, bytes, Some(catalog), scripts);
+        let mut parsed = lang::parse(&name, bytes, Some(catalog), scripts);
+        let called = std::mem::take(&mut parsed.calls).into_iter();
+        let called: BTreeMap<_, _> = called
+            .map(|name| {
+                let runbook = catalog.runbook(&name).cloned();
+                (name, runbook)
+            })
+            .collect();
+        match called.is_empty() {
+            true => _ = self.calls.remove(path),
+            false => _ = self.calls.insert(path.to_owned(), called),
+        }
         let draft = if parsed.runbook.is_none() { lang::parse(&name, bytes, None, scripts).runbook } else { None };
         match draft {
-            Some(draft) => _ = self.without_plugins.insert(path.to_owned(), Arc::new(draft)),
-            None => _ = self.without_plugins.remove(path),
+            Some(draft) => _ = self.drafts.insert(path.to_owned(), Arc::new(draft)),
+            None => _ = self.drafts.remove(path),
         }
         Checked::of(parsed).map_err(|diagnostics| Trouble::Unusable(lang::render(&diagnostics, bytes)))
     }

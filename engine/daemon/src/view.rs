@@ -414,7 +414,7 @@ impl RunView {
         std::iter::from_fn(move || {
             loop {
                 let step = rest.pop()?;
-                if !matches!(step.kind.as_str(), "steps" | "parallel" | "for-each") {
+                if !matches!(step.kind.as_str(), "steps" | "parallel" | "for-each" | "runbook") {
                     return Some(step);
                 }
                 rest.extend(step.steps.iter().rev());

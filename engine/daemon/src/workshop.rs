@@ -10,7 +10,7 @@ use runwright_core::{Catalog, Map, Runbook, Value};
 
 use crate::plugins::PluginFiles;
 use crate::view::{PluginView, Problem};
-use crate::{Error, Settings};
+use crate::{Error, Library, Settings};
 
 /// The plugins and the expressions of one configuration. Clones share them.
 #[derive(Clone)]
@@ -91,14 +91,19 @@ impl Workshop {
         self.host.catalog()
     }
 
-    /// Reads a runbook, with everything that is wrong with it.
-    pub fn parse(&self, file: &str, bytes: &[u8]) -> Parsed {
-        lang::parse(file, bytes, Some(&self.catalog()), &self.scripts)
+    /// Whether steps of the runbook in this text call others.
+    pub fn calls(&self, file: &str, bytes: &[u8]) -> bool {
+        !lang::parse(file, bytes, None, &self.scripts).calls.is_empty()
+    }
+
+    /// Reads a runbook, which may call those in `library`, with everything that is wrong with it.
+    pub fn parse(&self, file: &str, bytes: &[u8], library: &Library) -> Parsed {
+        lang::parse(file, bytes, Some(&library.catalog(self.catalog())), &self.scripts)
     }
 
     /// Reads a runbook that must be without errors.
-    pub fn runbook(&self, file: &str, bytes: &[u8]) -> Result<Checked, Error> {
-        Checked::of(self.parse(file, bytes)).map_err(|diagnostics| Error::Runbook {
+    pub fn runbook(&self, file: &str, bytes: &[u8], library: &Library) -> Result<Checked, Error> {
+        Checked::of(self.parse(file, bytes, library)).map_err(|diagnostics| Error::Runbook {
             file: file.to_owned(),
             text: bytes.to_vec(),
             diagnostics,
@@ -147,7 +152,7 @@ pub(crate) fn inputs(runbook: &Runbook, mut given: Map, secrets: &BTreeSet<Strin
     let mut problems: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, input) in &runbook.inputs {
         if let Some(text) = given.get(name).and_then(Value::as_str) {
-            match lang::input_from_text(input.kind, text) {
+            match runwright_core::input_from_text(input.kind, text) {
                 Ok(value) => _ = given.insert(name.clone(), value),
                 Err(problem) => _ = problems.insert(name.clone(), vec![format!("the input `{name}`: {problem}")]),
             }
@@ -159,11 +164,11 @@ pub(crate) fn inputs(runbook: &Runbook, mut given: Map, secrets: &BTreeSet<Strin
         input.default.iter().for_each(|default| _ = all.entry(name).or_insert_with(|| default.clone()));
     }
     let unread: BTreeSet<String> = problems.keys().cloned().collect();
-    let admitted = lang::admit_inputs(runbook, given);
+    let admitted = runwright_core::admit_inputs(runbook, given);
     for problem in admitted.as_ref().err().into_iter().flatten().filter(|problem| !unread.contains(&problem.input)) {
         problems.entry(problem.input.clone()).or_default().push(problem.to_string());
     }
-    for (name, secret) in lang::secret_names(runbook, &all) {
+    for (name, secret) in runwright_core::secret_names(runbook, &all) {
         if !secrets.contains(secret) {
             problems.entry(name.to_owned()).or_insert_with(|| vec![not_granted(name, secrets)]);
         }

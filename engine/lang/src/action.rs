@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use runwright_core::{ActionName, Catalog, Map, Value, Work, closest};
+use runwright_core::{ActionName, Catalog, Map, Value, Work, closest, short};
 
-use crate::check::{Check, short};
+use crate::check::Check;
 use crate::node::{Entry, Kind};
 use crate::schema::{Given, GivenBy};
 use crate::scope::Scope;

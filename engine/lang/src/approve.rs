@@ -1,8 +1,8 @@
 //! Steps that people approve.
 
-use runwright_core::{OnTimeout, Work};
+use runwright_core::{OnTimeout, Work, short};
 
-use crate::check::{Check, Keys, find, short};
+use crate::check::{Check, Keys, find};
 use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use runwright_core::{ActionName, Catalog, did_you_mean, duration_ms};
+use runwright_core::{ActionName, Catalog, did_you_mean, duration_ms, short};
 
 use crate::diagnostic::bounded;
 use crate::node::{Entry, Kind, Node};
@@ -22,6 +22,12 @@ pub(crate) struct Check<'a> {
     pub(crate) types: Types<'a>,
     /// The steps that the expressions met since it was last taken read.
     pub(crate) steps_read: BTreeSet<String>,
+    /// The name of the runbook, once it is read.
+    pub(crate) own: String,
+    /// The runbooks that steps call, and what they hold in all.
+    pub(crate) calls: BTreeSet<String>,
+    pub(crate) called_steps: usize,
+    pub(crate) called_bytes: usize,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -44,6 +50,10 @@ impl<'a> Check<'a> {
             anchors: 0,
             types: Types::default(),
             steps_read: BTreeSet::new(),
+            own: String::new(),
+            calls: BTreeSet::new(),
+            called_steps: 0,
+            called_bytes: 0,
             diagnostics: Vec::new(),
         }
     }
@@ -229,13 +239,4 @@ impl<'a> Check<'a> {
 /// The entry with this key.
 pub(crate) fn find<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
     entries.iter().find(|entry| entry.key == key)
-}
-
-/// The beginning of a text that a message quotes.
-pub(crate) fn short(text: &str) -> String {
-    const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }

@@ -129,8 +129,12 @@ fn of_step(key: &str) -> Value {
         "id" => described(identifier(), "Its name: others read it as steps.ID."),
         "if" => described(condition(), "It runs only where this holds."),
         "uses" => described(action(), "The action of a plugin that it calls."),
-        "with" => described(values(), "The input of the action."),
+        "with" => described(values(), "The input of the action, or of the runbook."),
         "script" => described(text(), "A script in Rhai."),
+        "runbook" => described(
+            json!({ "type": "string", "pattern": "^[a-z0-9_-]{1,64}$" }),
+            "Another runbook, by its name: its steps are done here.",
+        ),
         "wait" => described(text(), "How long it waits, for example 5m."),
         "wait-until" => described(defined("wait-until"), "Calls an action that reads until a condition holds."),
         "steps" => described(steps(), "The steps of a group, or those for each item."),

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use runwright_core::short;
 use saphyr_parser::ScalarStyle;
 use script::{At, Names, Part, Read};
 
 use crate::characters;
-use crate::check::{Check, short};
+use crate::check::Check;
 use crate::node::{Kind, Node, Scalar};
 use crate::place::raw_offset;
 use crate::scope::{Scope, dashed, missing, part_of_dashed};

@@ -41,6 +41,11 @@ const WORDS: &[(&[&str], &[&str], &str)] = &[
         "there are no hosts: a plugin reaches the machine that its input names, so give it in `with`",
     ),
     (STEP, &["tasks", "block", "jobs"], "steps in a step stand in `steps`"),
+    (
+        STEP,
+        &["include", "import", "include_tasks", "import_tasks", "import_playbook", "include_role", "workflow", "job"],
+        "name another runbook with `runbook`, and give its inputs in `with`",
+    ),
     (STEP, &["until"], "write `wait-until: { uses: …, if: …, timeout: … }`"),
     (STEP, &["retries", "attempts", "max_attempts"], "write `retry: { attempts: 3, delay: 5s }`"),
     (

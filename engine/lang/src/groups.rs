@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use runwright_core::{OnFailure, Share, Step, Work};
+use runwright_core::{OnFailure, Share, Step, Work, short};
 
-use crate::check::{Check, find, short};
+use crate::check::{Check, find};
 use crate::limits;
 use crate::node::{Entry, Kind, Node};
 use crate::runbook::{first, id};

@@ -3,12 +3,11 @@
 use std::ops::RangeInclusive;
 
 use indexmap::IndexMap;
-use runwright_core::{Input, InputKind, Value};
+use runwright_core::{Input, InputKind, Value, constraints, less, pattern, plain, short};
 use serde_json::{Number, json};
 
-use crate::admit::{constraints, less, pattern};
-use crate::check::{Check, Keys, find, short};
-use crate::node::{Entry, Kind, Node, expected};
+use crate::check::{Check, Keys, find};
+use crate::node::{Entry, Kind, Node};
 
 pub(crate) const KEYS: Keys = Keys {
     of: "an input",
@@ -143,7 +142,7 @@ impl Check<'_> {
             InputKind::Integer | InputKind::Number => match node.value() {
                 Value::Number(number) if kind.accepts(&Value::Number(number.clone())) => Some(number),
                 _ => {
-                    self.wrong_type(node, expected(kind));
+                    self.wrong_type(node, kind.expects());
                     None
                 }
             },
@@ -164,9 +163,9 @@ impl Check<'_> {
         for item in items {
             let value = item.value();
             match kind {
-                Some(kind) if !kind.accepts(&value) => self.wrong_type(item, expected(kind)),
+                Some(kind) if !kind.accepts(&value) => self.wrong_type(item, kind.expects()),
                 _ if choices.contains(&value) => {
-                    let message = format!("`{}` is there twice", short(&crate::schema::plain(&value)));
+                    let message = format!("`{}` is there twice", short(&plain(&value)));
                     self.error("bad-value", item.span.clone(), message).help("leave one out");
                 }
                 _ => choices.push(value),
@@ -206,7 +205,7 @@ impl Check<'_> {
         }
         if !input.kind.accepts(&value) {
             self.numbers(node, Some(&schema(input.kind)));
-            return self.wrong_type(node, expected(input.kind));
+            return self.wrong_type(node, input.kind.expects());
         }
         for wrong in constraints(input, &value) {
             self.error("bad-value", node.span.clone(), wrong.message).help = wrong.help;

@@ -1,11 +1,11 @@
 //! What an expression gives, where that is plain to see: it is a literal, an input, or something of a step before.
 
-use runwright_core::Value;
+use runwright_core::{Value, kind_of};
 use script::{Part, Read};
 use serde_json::json;
 
 use crate::check::Check;
-use crate::node::{Kind, Node, found};
+use crate::node::{Kind, Node};
 use crate::schema::words;
 use crate::types::is_error;
 
@@ -29,7 +29,7 @@ impl Check<'_> {
         if let Ok(literal) = serde_json::from_str::<Value>(text)
             && !(literal.is_array() || literal.is_object() || literal.is_null())
         {
-            let told = format!("`{text}`, which is {}", found(&literal));
+            let told = format!("`{text}`, which is {}", kind_of(&literal));
             return Some(Known { told, sample: literal, read: None });
         }
         let read = self.engine.plain_read(text)?;

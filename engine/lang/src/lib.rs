@@ -14,9 +14,9 @@
 
 mod action;
 mod acts;
-mod admit;
 mod approve;
 mod braces;
+mod called;
 mod characters;
 mod check;
 mod diagnostic;
@@ -47,9 +47,10 @@ mod types;
 mod undo;
 mod wait;
 
+use std::collections::BTreeSet;
+
 use runwright_core::{Catalog, Runbook, Value};
 
-pub use admit::{InputProblem, admit_inputs, input_from_text, secret_names};
 pub use diagnostic::{Diagnostic, Severity, doubts};
 pub use document::Toml;
 pub use editor::editor_schema;
@@ -69,6 +70,10 @@ pub mod limits {
     pub const STEPS: usize = 500;
     /// Steps inside each other.
     pub const DEPTH_OF_STEPS: usize = 8;
+    /// Steps of all runbooks that one calls.
+    pub const CALLED_STEPS: usize = 10_000;
+    /// Bytes of all runbooks that one calls, in the form in which runs keep them.
+    pub const CALLED_BYTES: usize = 4 * 1024 * 1024;
     /// Diagnostics of one file; of further ones only their being there is told.
     pub const DIAGNOSTICS: usize = 100;
 }
@@ -80,21 +85,24 @@ pub struct Parsed {
     pub runbook: Option<Runbook>,
     /// What is wrong or doubtful, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// The names of the runbooks that its steps call, also where there are none of that name.
+    pub calls: BTreeSet<String>,
 }
 
 /// Checks the runbook in `bytes`; `name` is what diagnostics call the file.
 ///
-/// Without a catalog the actions and their inputs are not checked.
+/// Without a catalog neither actions nor other runbooks are looked at: what comes out is no runbook to run.
 pub fn parse(name: &str, bytes: &[u8], catalog: Option<&Catalog>, engine: &script::Engine) -> Parsed {
     let text = match source::text(name, bytes) {
         Ok(text) => text,
-        Err(diagnostic) => return Parsed { runbook: None, diagnostics: vec![*diagnostic] },
+        Err(diagnostic) => return Parsed { runbook: None, diagnostics: vec![*diagnostic], calls: BTreeSet::new() },
     };
     let source = source::Source::new(name, text);
     let mut check = check::Check::new(&source, catalog, engine);
     let runbook = tree::tree(&mut check).and_then(|root| check.runbook(&root));
+    let calls = std::mem::take(&mut check.calls);
     let diagnostics = check.finish();
-    Parsed { runbook: runbook.filter(|_| sound(&diagnostics)), diagnostics }
+    Parsed { runbook: runbook.filter(|_| sound(&diagnostics)), diagnostics, calls }
 }
 
 fn sound(diagnostics: &[Diagnostic]) -> bool {

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use runwright_core::{InputKind, Value};
+use runwright_core::{Value, kind_of, short};
 use saphyr_parser::ScalarStyle;
 
-use crate::check::short;
 use crate::scalar;
 
 /// A value with its place.
@@ -91,35 +90,10 @@ impl Node {
     /// What it is, for people.
     pub(crate) fn found(&self) -> &'static str {
         match &self.kind {
-            Kind::Scalar(scalar) => found(&scalar.value()),
+            Kind::Scalar(scalar) => kind_of(&scalar.value()),
             Kind::List(_) => "a list",
             Kind::Map(_) => "a map",
             Kind::Broken => "nothing",
         }
-    }
-}
-
-/// What `value` is, for people.
-pub(crate) fn found(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a map",
-    }
-}
-
-/// What an input of this kind takes, for people.
-pub(crate) fn expected(kind: InputKind) -> &'static str {
-    match kind {
-        InputKind::String => "text",
-        InputKind::Integer => "a whole number",
-        InputKind::Number => "a number",
-        InputKind::Boolean => "`true` or `false`",
-        InputKind::List => "a list",
-        InputKind::Map => "a map",
-        InputKind::Secret => "the name of a secret",
     }
 }

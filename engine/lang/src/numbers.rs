@@ -1,9 +1,9 @@
 //! Numbers that were meant as text: versions, hashes, modes and telephone numbers without quotes.
 
-use runwright_core::Value;
+use runwright_core::{Value, short};
 use saphyr_parser::ScalarStyle;
 
-use crate::check::{Check, short};
+use crate::check::Check;
 use crate::node::{Kind, Node, Scalar};
 
 impl Check<'_> {

@@ -1,8 +1,8 @@
 //! The runbook as a whole.
 
-use runwright_core::{Limit, Map, OnFailure, Runbook, Value};
+use runwright_core::{Limit, Map, OnFailure, Runbook, Value, short};
 
-use crate::check::{Check, Keys, find, short};
+use crate::check::{Check, Keys, find};
 use crate::input::dotted;
 use crate::limits;
 use crate::node::{Entry, Kind, Node};
@@ -24,6 +24,7 @@ impl Check<'_> {
         let fields = self.map(root, "a runbook: a map with `name` and `steps`")?;
         self.keys(fields, &KEYS);
         let name = self.name(root, fields);
+        self.own = name.clone().unwrap_or_default();
         let description = find(fields, "description").and_then(|field| self.text(&field.value));
         let inputs = find(fields, "inputs").map(|field| self.inputs(&field.value)).unwrap_or_default();
         let declared = find(fields, "inputs").map(|field| names(&field.value)).unwrap_or_default();

@@ -8,11 +8,10 @@ use std::ops::Range;
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use runwright_core::{ActionName, Value, did_you_mean};
+use runwright_core::{ActionName, Value, did_you_mean, kind_of, listed, plain, short};
 
-use crate::admit::listed;
-use crate::check::{Check, find, short};
-use crate::node::{Kind, Node, found};
+use crate::check::{Check, find};
+use crate::node::{Kind, Node};
 use crate::runbook::first;
 
 /// What is wrong with one place of an input.
@@ -193,7 +192,7 @@ impl Place<'_, '_> {
             (expected, Value::Number(_) | Value::Bool(_)) if expected.contains("text") => node.and_then(Node::quoted),
             _ => None,
         };
-        let message = format!("expected {expected}, found {}", found(error.instance()));
+        let message = format!("expected {expected}, found {}", kind_of(error.instance()));
         Some(Misfit { help, ..self.wrong(path, "wrong-type", &message) })
     }
 
@@ -337,11 +336,6 @@ fn constant(kind: &ValidationErrorKind) -> Option<String> {
         ValidationErrorKind::Constant { expected_value } => Some(plain(expected_value)),
         _ => None,
     }
-}
-
-/// A value as people write it.
-pub(crate) fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn short_message(text: &str) -> String {

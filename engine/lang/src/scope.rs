@@ -1,9 +1,8 @@
 //! What expressions may read at the places of a runbook.
 
-use runwright_core::did_you_mean;
+use runwright_core::{did_you_mean, short};
 use script::{Read, means};
 
-use crate::check::short;
 use crate::input::dotted;
 
 /// What expressions at one place may read.

@@ -29,6 +29,7 @@ pub(crate) const KEYS: Keys = Keys {
         "fail-fast",
         "rescue",
         "approve",
+        "runbook",
         "timeout",
         "retry",
         "on-failure",
@@ -38,18 +39,15 @@ pub(crate) const KEYS: Keys = Keys {
         "undo",
         "point-of-no-return",
     ],
-    later: &["runbook", "lock", "silence"],
+    later: &["lock", "silence"],
 };
 
 pub(crate) const RETRY: Keys =
     Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "max-delay"], later: &[] };
 
 /// The kinds of step.
-pub(crate) const KINDS: [&str; 8] =
-    ["for-each", "uses", "script", "wait", "wait-until", "approve", "steps", "parallel"];
-
-/// The kind of step that a later version will know: nothing more needs saying of it.
-const LATER_KIND: &str = "runbook";
+pub(crate) const KINDS: [&str; 9] =
+    ["for-each", "uses", "script", "wait", "wait-until", "approve", "runbook", "steps", "parallel"];
 
 /// What a step does, and what its kind says of how.
 pub(crate) struct Doing {
@@ -166,12 +164,12 @@ impl Check<'_> {
                 "parallel" => self.parallel(fields, kind, on_failure, scope).map(plain),
                 "for-each" => self.for_each(node, fields, kind, on_failure, scope).map(plain),
                 "approve" => self.approve(fields, kind, scope),
+                "runbook" => self.called(fields, kind, with, scope).map(plain),
                 _ => self.wait_until(fields, kind, scope),
             },
             [] => {
                 let meant = |entry: &Entry| {
-                    entry.key == LATER_KIND
-                        || foreign::is_work(&entry.key)
+                    foreign::is_work(&entry.key)
                         || closest(&entry.key, KEYS.known.iter().copied()).is_some_and(|key| KINDS.contains(&key))
                 };
                 if !fields.iter().any(meant) {
@@ -275,7 +273,7 @@ impl Check<'_> {
 
 /// Whether a `timeout` bounds all of it, and not a call.
 const fn has_limit(work: &Work) -> bool {
-    matches!(work, Work::Group { .. } | Work::Each { .. } | Work::Approve { .. })
+    matches!(work, Work::Group { .. } | Work::Each { .. } | Work::Approve { .. } | Work::Runbook { .. })
 }
 
 /// Whether a list in it would take itself back.
@@ -283,6 +281,7 @@ fn goes_back(work: &Work) -> bool {
     let steps: Vec<&Step> = match work {
         Work::Group { steps, .. } => steps.iter().map(|step| &**step).collect(),
         Work::Each { body, between, .. } => std::iter::once(&**body).chain(between.as_deref()).collect(),
+        Work::Runbook { runbook, .. } => runbook.steps.iter().map(|step| &**step).collect(),
         _ => Vec::new(),
     };
     let goes = |step: &Step| matches!(step.on_failure, OnFailure::Rollback | OnFailure::RollbackWave);

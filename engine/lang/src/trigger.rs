@@ -1,15 +1,27 @@
 //! What starts a runbook by itself.
 
-use indexmap::IndexMap;
-use runwright_core::{Input, Map, Trigger, Value, did_you_mean};
+use std::ops::Range;
 
-use crate::check::{Check, Keys, find, short};
-use crate::node::{Kind, Node};
+use indexmap::IndexMap;
+use runwright_core::{Input, Map, Trigger, Value, did_you_mean, short};
+
+use crate::check::{Check, Keys, find};
+use crate::node::{Entry, Kind, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
 pub(crate) const ON: Keys = Keys { of: "`on`", known: &["alarm", "manual"], later: &["schedule", "file", "webhook"] };
 pub(crate) const ALARM: Keys = Keys { of: "an alarm trigger", known: &["where", "with"], later: &["throttle"] };
+
+/// Who gives values to the inputs of a runbook.
+pub(crate) struct Giver<'g> {
+    /// Who it is.
+    pub(crate) who: &'g str,
+    /// Whose inputs they are.
+    pub(crate) of: &'g str,
+    /// Where to tell of an input that is given nothing, where there is no `with`.
+    pub(crate) at: Range<usize>,
+}
 
 impl Check<'_> {
     /// The triggers under `on`: the word `manual`, or a map with `alarm`.
@@ -46,35 +58,59 @@ impl Check<'_> {
             }
         };
         let with = find(fields, "with");
+        let giver = Giver { who: "the alarm trigger", of: "the runbook", at: first(node) };
+        self.given(with, inputs, declared, Scope::Alarm, &giver);
+        let with = match with.map(|field| field.value.value()) {
+            Some(Value::Object(with)) => with,
+            _ => Map::new(),
+        };
+        Some(Trigger::Alarm { r#where: condition?, with })
+    }
+
+    /// Checks what is given to the inputs of a runbook.
+    pub(crate) fn given(
+        &mut self,
+        with: Option<&Entry>,
+        inputs: &IndexMap<String, Input>,
+        declared: &[&str],
+        scope: Scope,
+        giver: &Giver,
+    ) {
         let given = with.and_then(|field| self.map(&field.value, "a map from inputs to values")).unwrap_or_default();
+        let is_own = matches!(scope, Scope::Alarm);
         for entry in given {
-            self.template(&entry.value, Scope::Alarm);
+            self.template(&entry.value, scope);
             match inputs.get(&entry.key) {
-                Some(input) => self.literal(&entry.value, input),
+                Some(input) => self.suits(&entry.value, input, is_own),
                 None if declared.contains(&entry.key.as_str()) => {}
                 None => {
-                    let help = did_you_mean(&entry.key, declared.iter().copied()).unwrap_or_else(|| {
-                        format!("declare it: `inputs: {{ {}: {{ type: string }} }}`", short(&entry.key))
+                    let help = did_you_mean(&entry.key, declared.iter().copied()).unwrap_or_else(|| match is_own {
+                        true => format!("declare it: `inputs: {{ {}: {{ type: string }} }}`", short(&entry.key)),
+                        false if declared.is_empty() => "it has no inputs".to_owned(),
+                        false => format!("there are: {}", declared.join(", ")),
                     });
-                    let message = format!("the runbook has no input `{}`", short(&entry.key));
+                    let message = format!("{} has no input `{}`", giver.of, short(&entry.key));
                     self.error("unknown-name", entry.at.clone(), message).help(help);
                 }
             }
         }
         for (name, input) in inputs {
             if input.default.is_none() && find(given, name).is_none() {
-                let span = with.map_or_else(|| first(node), |with| with.at.clone());
-                let error = self.error("missing-input", span, format!("the alarm trigger gives no `{name}`"));
-                error.help(format!(
-                    "add `{name}: \"${{{{ alarm.labels.… }}}}\"` to `with`, or give the input a default"
-                ));
+                let span = with.map_or(giver.at.clone(), |with| with.at.clone());
+                let value = if is_own { "\"${{ alarm.labels.… }}\"" } else { "…" };
+                let error = self.error("missing-input", span, format!("{} gives no `{name}`", giver.who));
+                error.help(format!("add `{name}: {value}` to `with`, or give the input a default"));
             }
         }
-        let with = match with.map(|field| field.value.value()) {
-            Some(Value::Object(with)) => with,
-            _ => Map::new(),
-        };
-        Some(Trigger::Alarm { r#where: condition?, with })
+    }
+
+    /// Tells of a value that does not suit an input. What a trigger gives as text is read as what the input wants.
+    fn suits(&mut self, node: &Node, input: &Input, reads_text: bool) {
+        self.literal(node, input);
+        if let Some(known) = self.known(node).filter(|known| !reads_text && !input.kind.accepts(&known.sample)) {
+            let message = format!("the input is {}, and this is {}", input.kind.expects(), known.told);
+            self.error("wrong-type", node.span.clone(), message).help = known.help(input.kind.expects());
+        }
     }
 
     /// A label that is compared with a number is never equal to it: labels are text.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use daemon::Workshop;
 use daemon::view::Problem;
+use daemon::{Library, Workshop};
 use host::shown;
 use lang::Diagnostic;
 use serde::Serialize;
@@ -52,18 +52,20 @@ impl Checked {
 
 impl Check {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
+        let settings = context.settings()?;
         let mut found = Found::default();
         for path in &self.paths {
-            found.look_at(path);
+            found.look_at(path, &settings.runbooks);
         }
-        let workshop = Workshop::open(&context.settings()?).await?;
+        let workshop = Workshop::open(&settings).await?;
         for problem in &workshop.problems() {
             tracing::warn!("plugin {} can't be used: {}", problem.subject, problem.problem);
         }
         let Found { files, notes, mut problems } = found;
         let mut checked = Vec::with_capacity(files.len());
-        for file in files {
-            match check(&workshop, &file) {
+        let mut libraries = BTreeMap::new();
+        for (file, folder) in files {
+            match check(&workshop, &file, &folder, &mut libraries) {
                 Ok(found) => checked.push(found),
                 Err(error) if self.paths.contains(&file) => return Err(error),
                 Err(error) => problems.push(Problem { subject: shown(&file), problem: error.causes.join(": ") }),
@@ -89,7 +91,8 @@ impl Check {
 /// What there is to check.
 #[derive(Default)]
 struct Found {
-    files: Vec<PathBuf>,
+    /// The files, each with the folder in which the runbooks are that it calls.
+    files: Vec<(PathBuf, PathBuf)>,
     /// Files that are not to be checked, with the reason.
     notes: Vec<Problem>,
     /// Folders that can't be read, and copies of conflicts.
@@ -97,13 +100,14 @@ struct Found {
 }
 
 impl Found {
-    /// Adds the file at `path`, or those in the folder and its subfolders.
-    fn look_at(&mut self, path: &Path) {
+    /// Adds the file at `path`, which calls the runbooks in `usual`, or those in the folder and its subfolders, which call one
+    /// another.
+    fn look_at(&mut self, path: &Path, usual: &Path) {
         if !path.is_dir() {
-            return self.files.push(path.to_owned());
+            return self.files.push((path.to_owned(), usual.to_owned()));
         }
         let listed = daemon::runbook_files(path);
-        self.files.extend(listed.files);
+        self.files.extend(listed.files.into_iter().map(|file| (file, path.to_owned())));
         self.notes.extend(listed.left);
         self.problems.extend(listed.unread);
         self.problems.extend(listed.conflicts);
@@ -129,9 +133,22 @@ fn line(context: &Context, tone: Tone, what: &str, problem: &Problem) -> String 
     format!("{} {}: {}", context.screen.paint(tone, what), clean(&problem.subject), clean(&problem.problem))
 }
 
-fn check(workshop: &Workshop, path: &Path) -> Result<Checked, Error> {
+fn check(
+    workshop: &Workshop,
+    path: &Path,
+    folder: &Path,
+    libraries: &mut BTreeMap<PathBuf, Library>,
+) -> Result<Checked, Error> {
     let (file, bytes) = (shown(path), runbook::read(path)?);
-    let parsed = workshop.parse(&file, &bytes);
+    let mut none = Library::new(folder);
+    let library = match workshop.calls(&file, &bytes) {
+        true => libraries.entry(folder.to_owned()).or_insert_with(|| {
+            none.scan(&workshop.catalog(), &workshop.scripts, false);
+            none
+        }),
+        false => &none,
+    };
+    let parsed = workshop.parse(&file, &bytes, library);
     let rendered =
         if parsed.diagnostics.is_empty() { String::new() } else { lang::render(&parsed.diagnostics, &bytes) };
     let runbook = parsed.runbook.map(|runbook| runbook.name);

@@ -51,11 +51,17 @@ impl Plan {
 
 /// The runbook, without errors, and what may be meant otherwise in it.
 fn runbook(source: Source, settings: &Settings, workshop: &Workshop) -> Result<(Arc<Runbook>, Option<String>), Error> {
+    let mut library = Library::new(&settings.runbooks);
+    let needs_library = match &source {
+        Source::File { file, bytes } => workshop.calls(file, bytes),
+        Source::Name(_) => true,
+    };
+    if needs_library {
+        library.scan(&workshop.catalog(), &workshop.scripts, false);
+    }
     let (checked, file) = match source {
-        Source::File { file, bytes } => (workshop.runbook(&file, &bytes)?, file),
+        Source::File { file, bytes } => (workshop.runbook(&file, &bytes, &library)?, file),
         Source::Name(name) => {
-            let mut library = Library::new(&settings.runbooks);
-            library.scan(&workshop.catalog(), &workshop.scripts, false);
             let loaded = library.find(&name, workshop)?;
             (loaded.checked, shown(&loaded.file))
         }

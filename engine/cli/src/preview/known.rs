@@ -1,10 +1,11 @@
 //! Values before a run: known, or known only after a step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use runwright_core::Value;
+use runwright_core::{Map, Runbook, Value};
 use script::Part;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
 
 /// A value as far as it is known before the run.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,37 @@ impl Known {
             _ => None,
         }
     }
+
+    /// The inputs that a runbook has when it is given these.
+    pub(crate) fn with_defaults(self, runbook: &Runbook) -> Self {
+        let mut entries: Vec<(String, Self)> = match self {
+            Self::Now(Value::Object(map)) => map.into_iter().map(|(name, value)| (name, Self::Now(value))).collect(),
+            Self::Map(entries) => entries,
+            other => return other,
+        };
+        for (name, input) in &runbook.inputs {
+            if let (Some(default), false) = (&input.default, entries.iter().any(|(given, _)| given == name)) {
+                entries.push((name.clone(), Self::Now(default.clone())));
+            }
+        }
+        Self::of_entries(entries)
+    }
+
+    /// The steps after which all of it is known.
+    fn steps(&self) -> BTreeSet<String> {
+        match self {
+            Self::Now(_) => BTreeSet::new(),
+            Self::After(steps) => steps.clone(),
+            Self::Map(entries) => entries.iter().flat_map(|(_, value)| value.steps()).collect(),
+            Self::List(items) => items.iter().flat_map(Self::steps).collect(),
+        }
+    }
+
+    fn of_entries(entries: Vec<(String, Self)>) -> Self {
+        let value = |(key, value): &(String, Self)| Some((key.clone(), value.value()?.clone()));
+        let values: Option<Map> = entries.iter().map(value).collect();
+        values.map_or(Self::Map(entries), |values| Self::Now(values.into()))
+    }
 }
 
 impl Serialize for Known {
@@ -47,6 +79,7 @@ impl Serialize for Known {
 }
 
 /// What expressions can be worked out with before the run.
+#[derive(Clone)]
 pub(crate) struct Scope<'a> {
     /// The expressions' engine.
     pub(crate) scripts: &'a script::Engine,
@@ -56,9 +89,34 @@ pub(crate) struct Scope<'a> {
     pub(crate) unknown: BTreeSet<String>,
     /// The names of items, which are known when their steps run.
     pub(crate) items: BTreeSet<String>,
+    /// The inputs that are not known, each with the steps after which it is.
+    pub(crate) inputs: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    /// What the steps of the run see, of which these are `unknown`.
+    pub(crate) const fn of_run(scripts: &'a script::Engine, variables: Value, unknown: BTreeSet<String>) -> Self {
+        Self { scripts, variables, unknown, items: BTreeSet::new(), inputs: BTreeMap::new() }
+    }
+
+    /// What the steps of a runbook see, which is given these inputs by a step.
+    pub(crate) fn of_runbook(scripts: &'a script::Engine, runbook: &Runbook, given: &Known) -> Self {
+        let (mut known, mut inputs) = (Map::new(), BTreeMap::new());
+        for name in runbook.inputs.keys() {
+            let value = match given {
+                Known::Now(map) => map.get(name).cloned().map(Known::Now),
+                Known::Map(entries) => entries.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()),
+                unknown => Some(unknown.clone()),
+            };
+            match value {
+                Some(Known::Now(value)) => _ = known.insert(name.clone(), value),
+                Some(unknown) => _ = inputs.insert(name.clone(), unknown.steps()),
+                None => {}
+            }
+        }
+        let variables = json!({ "inputs": known, "steps": {}, "run": { "name": runbook.name } });
+        Self { inputs, ..Self::of_run(scripts, variables, BTreeSet::new()) }
+    }
     /// `template` with every `${{ }}` worked out where that is possible.
     pub(crate) fn resolve(&self, template: &Value) -> Result<Known, script::Error> {
         match template {
@@ -74,9 +132,7 @@ impl Scope<'_> {
             Value::Object(map) => {
                 let entry = |(key, value): (&String, &Value)| Ok((key.clone(), self.resolve(value)?));
                 let entries: Vec<(String, Known)> = map.iter().map(entry).collect::<Result<_, script::Error>>()?;
-                let value = |(key, value): &(String, Known)| Some((key.clone(), value.value()?.clone()));
-                let values: Option<runwright_core::Map> = entries.iter().map(value).collect();
-                Ok(values.map_or(Known::Map(entries), |values| Known::Now(values.into())))
+                Ok(Known::of_entries(entries))
             }
             other => Ok(Known::Now(other.clone())),
         }
@@ -115,6 +171,13 @@ impl Scope<'_> {
                 ("steps", None) if !self.unknown.is_empty() => {
                     all.get_or_insert_default().extend(self.unknown.iter().cloned());
                 }
+                ("inputs", key) => {
+                    let read = |name: &str| key.is_none_or(|key| script::means(key, name));
+                    let unknown: Vec<_> = self.inputs.iter().filter(|(name, _)| read(name)).collect();
+                    unknown
+                        .into_iter()
+                        .for_each(|(_, steps)| all.get_or_insert_default().extend(steps.iter().cloned()));
+                }
                 (item, _) if self.items.contains(item) => _ = all.get_or_insert_default(),
                 // A run has its name from its runbook, and its id when it starts.
                 ("run", key) if key != Some("name") => _ = all.get_or_insert_default(),
@@ -136,10 +199,7 @@ mod tests {
         let unknown = BTreeSet::from(["test".to_owned(), "look".to_owned()]);
         let steps = json!({"skipped": {"ran": false}, "test": null, "look": null});
         let variables = json!({"inputs": {"vm": "web1"}, "steps": steps, "run": {"name": "r"}});
-        serde_json::to_value(
-            Scope { scripts: &scripts, variables, unknown, items: BTreeSet::new() }.resolve(&template).unwrap(),
-        )
-        .unwrap()
+        serde_json::to_value(Scope::of_run(&scripts, variables, unknown).resolve(&template).unwrap()).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use daemon::{Settings, Workshop};
 use runwright_core::{
     ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Record, Recovery, Retry,
-    Run, RunId, Runbook, Share, SkipReason, Step, Timestamp, Value, Work, recovery,
+    Run, RunId, Runbook, Share, SkipReason, Step, Timestamp, Value, Work, admit_inputs, recovery,
 };
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ struct StepPlan {
     /// What a script may call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     acts: Vec<String>,
-    /// `uses`, `script`, `wait`, `steps`, `parallel` or `for-each`.
+    /// `uses`, `script`, `wait`, `approve`, `steps`, `parallel`, `for-each` or `runbook`.
     kind: &'static str,
     /// How it goes through what it holds, for people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -114,8 +114,7 @@ impl Plan {
         let mut steps = Vec::with_capacity(runbook.steps.len());
         for step in &runbook.steps {
             let variables = run.scope();
-            let scope =
-                Scope { scripts: &workshop.scripts, variables, unknown: unknown.clone(), items: BTreeSet::new() };
+            let scope = Scope::of_run(&workshop.scripts, variables, unknown.clone());
             let mut planned = StepPlan::new(step, &run, &scope, &mut problems);
             if planned.after_crash == "verify" && names_no_verify(workshop, step) {
                 planned.after_crash = if step.on_unknown == OnUnknown::Fail { "fail" } else { "ask" };
@@ -133,7 +132,7 @@ impl Plan {
         let plugins = plugins(settings, workshop, &runbook);
         let lock = runbook.lock.as_ref().and_then(|lock| {
             let (scripts, variables) = (&*workshop.scripts, run.scope());
-            let scope = Scope { scripts, variables, unknown: BTreeSet::new(), items: BTreeSet::new() };
+            let scope = Scope::of_run(scripts, variables, BTreeSet::new());
             match scope.resolve(&Value::String(lock.key.clone())) {
                 Ok(key) => Some((key.value().and_then(Value::as_str)?.to_owned(), lock.on_busy)),
                 Err(error) => {
@@ -171,6 +170,11 @@ impl StepPlan {
                 (Some(action), input.unwrap_or_else(|error| told("`with`", error)))
             }
             Work::Each { items, .. } => (None, scope.resolve(items).unwrap_or_else(|error| told("`for-each`", error))),
+            Work::Runbook { .. } if skipped => (None, Known::Now(Value::Null)),
+            Work::Runbook { runbook, with } => {
+                let inputs = scope.resolve(&Value::Object(with.clone()));
+                (None, inputs.map_or_else(|error| told("`with`", error), |inputs| inputs.with_defaults(runbook)))
+            }
             Work::Script { .. } | Work::Group { .. } => (None, Known::Now(Value::Null)),
             Work::Approve { message, .. } => {
                 let message = scope.resolve(&Value::String(message.clone()));
@@ -226,12 +230,18 @@ fn inner(
     steps: &mut Vec<StepPlan>,
     problems: &mut Vec<String>,
 ) {
-    let (mut unknown, mut items) = (around.unknown.clone(), around.items.clone());
-    unknown.extend(step.steps().flat_map(Step::steps).chain(step.steps()).map(|inner| inner.id.clone()));
+    let mut scope = match &step.work {
+        Work::Runbook { runbook, with } => {
+            let given = around.resolve(&Value::Object(with.clone()));
+            let given = given.map_or_else(|_| Known::After(BTreeSet::new()), |given| given.with_defaults(runbook));
+            Scope::of_runbook(around.scripts, runbook, &given)
+        }
+        _ => around.clone(),
+    };
+    scope.unknown.extend(step.steps().flat_map(Step::steps).chain(step.steps()).map(|inner| inner.id.clone()));
     if let Work::Each { name, .. } = &step.work {
-        items.insert(name.clone());
+        scope.items.insert(name.clone());
     }
-    let scope = Scope { scripts: around.scripts, variables: around.variables.clone(), unknown, items };
     for (place, of_step) in step.steps().enumerate() {
         // The steps for an item, and those between waves, are groups without a name.
         let path = match (of_step.id.as_str(), place) {
@@ -284,6 +294,7 @@ fn each_settings(work: &Work) -> Vec<String> {
             }
             settings
         }
+        Work::Runbook { runbook, .. } => vec![format!("what the runbook {} says", runbook.name)],
         _ => Vec::new(),
     }
 }
@@ -328,6 +339,10 @@ fn check_input(workshop: &Workshop, run: &Run, step: &Step, input: &Known, probl
         && let Err(failure) = workshop.host.validate(pin.plugin, action.action(), input)
     {
         problems.push(format!("step {}: {failure}", step.id));
+    }
+    if let (Work::Runbook { runbook, .. }, Some(Value::Object(given))) = (&step.work, input.value()) {
+        let wrong = admit_inputs(runbook, given.clone()).err().unwrap_or_default();
+        problems.extend(wrong.into_iter().map(|problem| format!("step {}: {problem}", step.id)));
     }
 }
 

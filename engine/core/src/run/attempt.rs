@@ -38,7 +38,8 @@ impl Run {
         }
         let work = self.work_at(id, direction);
         let asks = matches!(work, Work::Approve { .. });
-        let limit = self.step_at(id).limit_ms.filter(|_| direction == Direction::Forward);
+        let own = self.runbook_in(id).and_then(|runbook| runbook.limit).map(|limit| limit.ms);
+        let limit = self.step_at(id).limit_ms.into_iter().chain(own).min().filter(|_| direction == Direction::Forward);
         let until = limit.map(|ms| at.plus_millis(ms));
         let step = self.at_mut(id);
         step.told_to_stop = false;
@@ -83,7 +84,7 @@ impl Run {
 
     /// Whether it holds steps, which are its work.
     pub(super) fn holds_steps(&self, id: NodeId) -> bool {
-        matches!(self.step_at(id).work, Work::Group { .. } | Work::Each { .. })
+        matches!(self.step_at(id).work, Work::Group { .. } | Work::Each { .. } | Work::Runbook { .. })
     }
 
     pub(super) fn end(&mut self, id: NodeId, direction: Direction, outcome: &Outcome, at: Timestamp) {
@@ -93,12 +94,17 @@ impl Run {
         match outcome {
             Outcome::Succeeded(answer) => self.succeed(id, direction, answer, at),
             Outcome::Failed(failure) => {
+                let mut failure = failure.clone();
+                // A runbook whose outputs can't be worked out has done something.
+                if self.holds_steps(id) && direction == Direction::Forward && self.inside_remains(id) {
+                    failure.kind = FailureKind::Partial;
+                }
                 self.at_mut(id).attempts_mut(direction).spent += 1;
                 if failure.kind == FailureKind::Transient && self.may_repeat(id, direction, at) {
                     self.at_mut(id).note_failure(direction, failure.clone());
                     self.again(id, direction, failure.retry_after_ms.unwrap_or(0), at);
                 } else {
-                    self.give_up(id, direction, failure.clone(), at);
+                    self.give_up(id, direction, failure, at);
                 }
             }
             Outcome::Lost { reason } => {

@@ -53,6 +53,13 @@ pub enum Effect {
         /// That time.
         until: Timestamp,
     },
+    /// Work out what the runbook at this step gives, whose steps have succeeded; gives [`Event::Ended`].
+    Outputs {
+        /// The step.
+        step: String,
+        /// The attempt.
+        attempt: u32,
+    },
     /// Work out the outputs, if the run succeeded; gives [`Event::Finished`].
     Finish {
         /// The end that it comes to.
@@ -246,6 +253,9 @@ impl Run {
             Phase::Waiting { .. } if self.undo_unresolved(id) => Effect::ResolveUndo { step: step() },
             Phase::Waiting { .. } => Effect::Record(Box::new(self.next_attempt(id, direction))),
             Phase::Sleeping { .. } => ended(Outcome::Succeeded(Answer::default())),
+            Phase::Inside { .. } if direction == Direction::Forward && self.gives_outputs(id) => {
+                Effect::Outputs { step: step(), attempt: number }
+            }
             Phase::Inside { .. } => ended(match self.outcome(id) {
                 Ok(()) => Outcome::Succeeded(Answer::default()),
                 Err(failure) => Outcome::Failed(failure),

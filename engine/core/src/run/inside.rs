@@ -33,7 +33,7 @@ pub(super) struct Inside {
     /// Children at work at the same time, at most.
     pub(super) at_once: u32,
     /// Whether the first failure stops the children at work.
-    fail_fast: bool,
+    pub(super) fail_fast: bool,
     /// Whether the children at work were stopped.
     pub(super) stopped: bool,
     /// Where each part ends, among the children: a part begins when all before it has ended.
@@ -186,7 +186,7 @@ impl Run {
     }
 
     /// Whether something that was done in it stands.
-    fn inside_remains(&self, id: NodeId) -> bool {
+    pub(super) fn inside_remains(&self, id: NodeId) -> bool {
         self.node(id).children.iter().any(|child| self.remains(*child))
     }
 

@@ -29,8 +29,9 @@ impl Run {
         match self.at(id).active().map(|attempt| &attempt.phase) {
             Some(Phase::Asking { .. }) => self.unanswered(id, at),
             _ => {
-                let back = self.runbook.limit.is_some_and(|limit| limit.on_failure == OnFailure::Rollback);
-                let course = if id == ROOT && back { Course::Undoing } else { Course::Closing(End::Failed) };
+                let of_runbook = self.runbook_in(id).and_then(|runbook| runbook.limit);
+                let back = of_runbook.is_some_and(|limit| limit.on_failure == OnFailure::Rollback);
+                let course = if back { Course::Undoing } else { Course::Closing(End::Failed) };
                 let why = Failure::new(FailureKind::Permanent, "it took longer than its `timeout`");
                 self.at_mut(id).failure = Some(why);
                 self.set_course(id, course);

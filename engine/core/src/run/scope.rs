@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::tree::{NodeId, ROOT};
 use super::{Run, StepRun, StepState};
-use crate::{Map, Value, Work};
+use crate::{Map, Runbook, Value, Work};
 
 impl Run {
     /// The variables of expressions: `inputs`, `steps` and `run`.
@@ -25,11 +25,17 @@ impl Run {
     /// The same, without what `reads` says of a variable, or of a step in `steps`, that nobody reads it: a run of many steps is
     /// not copied for each of them.
     pub fn scope_for(&self, path: &str, reads: impl Fn(&str, Option<&str>) -> bool) -> Value {
-        let mut scope = json!({ "run": { "id": self.id, "name": self.runbook.name } });
-        if reads("inputs", None) {
-            scope["inputs"] = json!(self.inputs);
-        }
-        let (mut steps, mut above) = (Map::new(), self.find(path).map_or(ROOT, |id| self.around(id)));
+        self.scope_inside(self.find(path).map_or(ROOT, |id| self.around(id)), reads)
+    }
+
+    /// What the outputs of the runbook at this path see, or of the run's own where the path is empty: its inputs and steps.
+    pub fn scope_of_outputs(&self, path: &str, reads: impl Fn(&str, Option<&str>) -> bool) -> Value {
+        self.scope_inside(self.find(path).unwrap_or(ROOT), reads)
+    }
+
+    /// What is seen by what stands in this node. A runbook sees nothing of what is around it.
+    fn scope_inside(&self, mut above: NodeId, reads: impl Fn(&str, Option<&str>) -> bool) -> Value {
+        let (mut scope, mut steps) = (Map::new(), Map::new());
         loop {
             // What an each holds has no names.
             let named = self.node(above).children.iter().filter(|_| !self.is_each(above));
@@ -39,19 +45,41 @@ impl Run {
                     steps.insert(step.id.clone(), self.step_scope(*child));
                 }
             }
-            if let Some((name, item)) = self.item(above) {
-                let seen = scope.get(name).is_some();
-                if !seen && reads(name, None) {
-                    scope[name] = item.clone();
+            if let Some(runbook) = self.runbook_in(above) {
+                scope.insert("run".to_owned(), json!({ "id": self.id, "name": runbook.name }));
+                if reads("inputs", None) {
+                    scope.insert("inputs".to_owned(), self.inputs_of(above));
                 }
+                break;
             }
-            match self.node(above).parent {
-                Some(parent) => above = parent,
-                None => break,
+            if let Some((name, item)) = self.item(above)
+                && !scope.contains_key(name)
+                && reads(name, None)
+            {
+                scope.insert(name.to_owned(), item.clone());
             }
+            above = self.node(above).parent.unwrap_or(ROOT);
         }
-        scope["steps"] = Value::Object(steps);
-        scope
+        scope.insert("steps".to_owned(), Value::Object(steps));
+        Value::Object(scope)
+    }
+
+    /// The runbook that this node is: that of the run, or one that a step calls.
+    pub(super) fn runbook_in(&self, id: NodeId) -> Option<&Runbook> {
+        match &self.step_at(id).work {
+            _ if id == ROOT => Some(&self.runbook),
+            Work::Runbook { runbook, .. } => Some(runbook),
+            _ => None,
+        }
+    }
+
+    fn inputs_of(&self, runbook: NodeId) -> Value {
+        if runbook == ROOT { json!(self.inputs) } else { self.at(runbook).input.clone().unwrap_or_default() }
+    }
+
+    /// Whether its end is worked out of what its steps gave.
+    pub(super) fn gives_outputs(&self, id: NodeId) -> bool {
+        id != ROOT && self.runbook_in(id).is_some() && self.outcome(id).is_ok()
     }
 
     /// The item that this node is for, under its name.

@@ -161,22 +161,9 @@ impl Run {
         let step = Arc::clone(&self.node(id).step);
         match &step.work {
             Work::Group { steps, at_once, fail_fast, rescue } => {
-                let at_once = at_once.unwrap_or(1);
-                self.node_mut(id).inside = Some(Box::new(Inside::new(at_once, *fail_fast)));
-                // A group that is tried again holds new steps: what the earlier ones did was taken back.
-                self.node_mut(id).children.clear();
-                let attempt = self.at(id).forward.started;
-                let again = if attempt > 1 { format!("{attempt}/") } else { String::new() };
-                for child in steps {
-                    self.bear(id, Arc::clone(child), &format!("{again}{}", child.id));
-                }
-                let all = self.node(id).children.len();
-                let rescue = rescue.as_ref().map(|rescue| self.bear(id, Arc::clone(rescue), &format!("{again}rescue")));
-                if let Some(inside) = self.inside_mut(id) {
-                    inside.segments = vec![all];
-                    inside.rescue = rescue;
-                }
+                self.bear_group(id, steps, rescue.as_ref(), Inside::new(at_once.unwrap_or(1), *fail_fast));
             }
+            Work::Runbook { runbook, .. } => self.bear_group(id, &runbook.steps, None, Inside::new(1, false)),
             Work::Each { body, between, at_once, .. } => {
                 let number = |name: &str| input.get(name).and_then(Value::as_u64).unwrap_or(0);
                 let items = input.get("items").and_then(Value::as_array).map_or(0, Vec::len);
@@ -208,5 +195,18 @@ impl Run {
             Work::Script { .. } => _ = self.node_mut(id).inside.get_or_insert_default(),
             Work::Action { .. } | Work::Wait { .. } | Work::Approve { .. } => {}
         }
+    }
+
+    fn bear_group(&mut self, id: NodeId, steps: &[Arc<Step>], rescue: Option<&Arc<Step>>, inside: Inside) {
+        // A group that is tried again holds new steps: what the earlier ones did was taken back.
+        self.node_mut(id).children.clear();
+        let attempt = self.at(id).forward.started;
+        let again = if attempt > 1 { format!("{attempt}/") } else { String::new() };
+        for child in steps {
+            self.bear(id, Arc::clone(child), &format!("{again}{}", child.id));
+        }
+        let segments = vec![self.node(id).children.len()];
+        let rescue = rescue.map(|rescue| self.bear(id, Arc::clone(rescue), &format!("{again}rescue")));
+        self.node_mut(id).inside = Some(Box::new(Inside { segments, rescue, ..inside }));
     }
 }

@@ -47,6 +47,7 @@ fn told(run: &Run, now: Timestamp) -> String {
             Effect::Call { step, direction, attempt } => format!("call {step} {direction:?} {attempt}"),
             Effect::Verify { step, direction, attempt } => format!("verify {step} {direction:?} {attempt}"),
             Effect::Sleep { until } => format!("sleep until {}", until.millis()),
+            Effect::Outputs { step, attempt } => format!("outputs of {step} {attempt}"),
             Effect::Finish { status } => format!("finish {}", status.as_str()),
         };
         let _ = write!(told, "\n  due: {effect}");

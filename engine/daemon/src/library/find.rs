@@ -27,7 +27,7 @@ impl Library {
             let file = shown(path);
             match read(&self.root, path) {
                 Ok(bytes) if is_meant || states(&bytes, name) => {
-                    let checked = workshop.runbook(&file, &bytes)?;
+                    let checked = workshop.runbook(&file, &bytes, self)?;
                     // It was mended since the last look.
                     if checked.runbook.name == name {
                         return Ok(Loaded { checked, file: path.to_owned(), stale: false });

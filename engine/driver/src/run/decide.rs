@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use runwright_core::{
-    Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, RunStatus, Share, SkipReason, Step, Value,
-    Work, duration_ms,
+    Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, RunStatus, Runbook, Share, SkipReason, Step,
+    Value, Work, admit_inputs, duration_ms, kind_of,
 };
 use serde_json::json;
 
@@ -24,6 +24,7 @@ impl Task {
                     Effect::ResolveUndo { step } => self.resolve_undo(&step)?,
                     Effect::Lock { .. } if matches!(self.turn, Some(Turn::Held)) => Event::Locked,
                     Effect::Lock { .. } => continue,
+                    Effect::Outputs { step, attempt } => self.outputs(step, attempt),
                     Effect::Finish { status } => self.finish(status),
                     Effect::Call { .. } | Effect::Verify { .. } | Effect::Sleep { .. } => continue,
                 };
@@ -78,6 +79,7 @@ impl Task {
                 let question = Map::from_iter([("message".to_owned(), Value::String(message.clone()))]);
                 self.resolved(path, "`approve`", &question)
             }
+            Work::Runbook { runbook, with } => self.inputs_for(path, runbook, with),
             Work::Each { items, waves, max_failures, .. } => self.items(path, items, waves, *max_failures),
             Work::Action { action, with } => {
                 let input = self.resolved(path, "`with`", with)?;
@@ -87,6 +89,21 @@ impl Task {
                 Ok(input)
             }
         }
+    }
+
+    /// The inputs of a runbook that a step calls.
+    fn inputs_for(&self, path: &str, runbook: &Runbook, with: &Map) -> Result<Value, Failure> {
+        let Value::Object(given) = self.resolved(path, "`with`", with)? else { return Ok(Value::Null) };
+        let inputs = admit_inputs(runbook, given).map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Failure::new(FailureKind::InvalidInput, format!("`with` does not fit: {}", problems.join("; ")))
+        })?;
+        let steps = runbook.all_steps().len();
+        if self.run.size().saturating_add(steps) > NODES_MAX {
+            let why = format!("its {steps} steps are more than a run can have: {NODES_MAX} in all");
+            return Err(invalid("`runbook`", &why));
+        }
+        Ok(Value::Object(inputs))
     }
 
     /// What a for-each goes through, worked out once: its items, where its waves end, and how many may fail.
@@ -99,7 +116,7 @@ impl Task {
             false => items.clone(),
         };
         let wrong = |why: String| invalid("`for-each`", &why);
-        let count = items.as_array().ok_or_else(|| wrong(format!("{} is no list", kind(&items))))?.len();
+        let count = items.as_array().ok_or_else(|| wrong(format!("{} is no list", kind_of(&items))))?.len();
         if count > ITEMS_MAX {
             return Err(wrong(format!("it has {count} items, and {ITEMS_MAX} are possible")));
         }
@@ -178,16 +195,43 @@ impl Task {
         }
     }
 
+    /// What the runbook at this path gives, or the run where the path is empty.
+    fn outputs_of(&self, path: &str, runbook: &Runbook) -> Result<Map, Failure> {
+        let mut outputs = Value::Object(runbook.outputs.clone());
+        let what = "`outputs`";
+        if has_expression(&outputs) {
+            let scripts = &self.world.scripts;
+            let names = scripts.reads(&outputs);
+            let reads = |variable: &str, entry: Option<&str>| names.as_ref().is_none_or(|n| n.reads(variable, entry));
+            let scope = self.run.scope_of_outputs(path, reads);
+            outputs = scripts.resolve(&outputs, &scope).map_err(|error| invalid(what, &error))?;
+        }
+        match (too_large(&outputs), outputs) {
+            (Some(why), _) => Err(invalid(what, &why)),
+            (None, Value::Object(outputs)) => Ok(outputs),
+            (None, _) => Ok(Map::new()),
+        }
+    }
+
+    fn outputs(&self, step: String, attempt: u32) -> Event {
+        let work = self.run.step(&step).map(|(step, _)| &step.work);
+        let outcome = match work {
+            Some(Work::Runbook { runbook, .. }) => match self.outputs_of(&step, runbook) {
+                Ok(outputs) => Outcome::Succeeded(Answer { output: Value::Object(outputs), ..Answer::default() }),
+                Err(failure) => Outcome::Failed(Failure { kind: FailureKind::Permanent, ..failure }),
+            },
+            _ => Outcome::Succeeded(Answer::default()),
+        };
+        Event::Ended { step, direction: Direction::Forward, attempt, outcome }
+    }
+
     fn finish(&self, status: RunStatus) -> Event {
         let outputs = match status {
-            RunStatus::Succeeded => self.resolved("", "`outputs`", &self.run.runbook().outputs),
-            _ => Ok(Value::default()),
+            RunStatus::Succeeded => self.outputs_of("", self.run.runbook()),
+            _ => Ok(Map::new()),
         };
-        match outputs {
-            Ok(Value::Object(outputs)) => Event::Finished { outputs, failure: None },
-            Ok(_) => Event::Finished { outputs: Map::new(), failure: None },
-            Err(failure) => Event::Finished { outputs: Map::new(), failure: Some(failure) },
-        }
+        let (outputs, failure) = outputs.map_or_else(|failure| (Map::new(), Some(failure)), |outputs| (outputs, None));
+        Event::Finished { outputs, failure }
     }
 }
 
@@ -201,17 +245,6 @@ fn size(step: &Step) -> usize {
 
 /// Items of one for-each, at most.
 pub(crate) const ITEMS_MAX: usize = 10_000;
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Object(_) => "a map",
-        Value::String(_) => "a text",
-        Value::Null => "nothing",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::Array(_) => "a list",
-    }
-}
 
 fn invalid(what: &str, error: &impl Display) -> Failure {
     Failure::new(FailureKind::InvalidInput, format!("could not work out {what}: {error}"))

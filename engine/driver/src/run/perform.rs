@@ -40,7 +40,11 @@ impl Task {
                 // The run is told when it is its turn.
                 Effect::Lock { .. } => {}
                 // Became due since `decide`; loop at once.
-                Effect::Record(_) | Effect::Resolve { .. } | Effect::ResolveUndo { .. } | Effect::Finish { .. } => {
+                Effect::Record(_)
+                | Effect::Resolve { .. }
+                | Effect::ResolveUndo { .. }
+                | Effect::Outputs { .. }
+                | Effect::Finish { .. } => {
                     sleep = Some(now);
                 }
             }
@@ -85,7 +89,11 @@ impl Task {
                 return Some(self.script(id, direction, attempt, source, line, cancel.of_script()));
             }
             Work::Action { action, .. } => action.clone(),
-            Work::Wait { .. } | Work::Approve { .. } | Work::Group { .. } | Work::Each { .. } => return None,
+            Work::Wait { .. }
+            | Work::Approve { .. }
+            | Work::Group { .. }
+            | Work::Each { .. }
+            | Work::Runbook { .. } => return None,
         };
         let call = Call {
             run: self.run.id(),

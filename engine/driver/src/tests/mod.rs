@@ -1,5 +1,6 @@
 //! The driver against scripted plugins, a clock that jumps, and a journal in memory.
 
+mod called;
 mod durable;
 mod sizes;
 mod waiting;

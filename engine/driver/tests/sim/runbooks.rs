@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use runwright_core::{
-    ActionName, Limit, Lock, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Until, Value,
-    Work,
+    ActionName, Input, InputKind, Limit, Lock, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share,
+    Step, Until, Value, Work,
 };
 use serde_json::json;
 
@@ -44,10 +44,7 @@ pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
         inputs: Default::default(),
         on: vec![],
         lock,
-        limit: dice.percent(15).then(|| Limit {
-            ms: 60_000 + dice.below(3_600_000),
-            on_failure: dice.one(&[OnFailure::Stop, OnFailure::Rollback]),
-        }),
+        limit: dice.percent(15).then(|| limit(dice)),
         steps,
         outputs,
     }
@@ -64,7 +61,8 @@ fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) 
     let is_each = matches!(work, Work::Each { .. });
     let scripted = matches!(work, Work::Script { .. });
     let is_wait = matches!(work, Work::Wait { .. } | Work::Approve { .. });
-    let has_limit = matches!(work, Work::Group { .. } | Work::Each { .. } | Work::Approve { .. });
+    let has_limit =
+        matches!(work, Work::Group { .. } | Work::Each { .. } | Work::Approve { .. } | Work::Runbook { .. });
     let conditions = ["inputs.n > 0", "inputs.n > 1", "steps.s0.succeeded"];
     let builds_on = (0..n).filter(|_| dice.percent(15)).map(|n| format!("{letter}{n}")).collect();
     let mut failures = vec![OnFailure::Stop, OnFailure::Rollback, OnFailure::Rollback, OnFailure::Continue];
@@ -87,16 +85,17 @@ fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) 
     }
 }
 
-/// Steps in a step: one after the other, side by side, or for each item.
+/// Steps in a step: one after the other, those of another runbook, side by side, or for each item.
 fn nested(depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Work {
-    let (count, kind) = (1 + dice.below(3) as usize, dice.below(3));
+    let (count, kind) = (1 + dice.below(3) as usize, dice.below(4));
     let at_once = 1 + dice.below(3) as u32;
     // Two scripts that compute at the same time would race for who asks first: one seed would be many histories.
-    let alone = alone && (kind == 0 || at_once == 1);
+    let alone = alone && (kind < 2 || at_once == 1);
     let mut steps: Vec<Arc<Step>> = (0..count).map(|n| Arc::new(step(n, depth, alone, left, dice))).collect();
     match kind {
         0 => Work::Group { steps, at_once: None, fail_fast: false, rescue: rescue(depth, alone, left, dice) },
-        1 => {
+        1 => called(steps, dice),
+        2 => {
             // Side by side none reads another.
             for step in &mut steps {
                 Arc::make_mut(step).builds_on.clear();
@@ -119,6 +118,23 @@ fn nested(depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) -> Work 
             }
         }
     }
+}
+
+/// Another runbook with these steps. Sometimes what it gives can't be worked out.
+fn called(steps: Vec<Arc<Step>>, dice: &mut Dice) -> Work {
+    let mut runbook = Runbook::empty("called");
+    runbook.inputs.insert("n".to_owned(), Input::new(InputKind::Integer));
+    runbook.limit = dice.percent(15).then(|| limit(dice));
+    let outputs = [json!({}), json!({ "n": "${{ inputs.n }}" }), json!({ "n": "${{ steps.t0.output.n }}" })];
+    (runbook.steps, runbook.outputs) = (steps, map(dice.one(&outputs)));
+    let with = [json!({ "n": 3 }), json!({ "n": "${{ inputs.n }}" }), json!({ "n": "no number" })];
+    let given = if dice.percent(95) { dice.one(&with[..2]) } else { with[2].clone() };
+    Work::Runbook { runbook: Arc::new(runbook), with: map(given) }
+}
+
+fn limit(dice: &mut Dice) -> Limit {
+    let on_failure = dice.one(&[OnFailure::Stop, OnFailure::Rollback]);
+    Limit { ms: 60_000 + dice.below(3_600_000), on_failure }
 }
 
 /// What a group may do when one of its steps failed.

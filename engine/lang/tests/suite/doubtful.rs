@@ -362,11 +362,11 @@ fn text_that_must_not_be_empty() {
     };
     let text = with("min: 1");
     let runbook = lang::parse("x.yaml", text.as_bytes(), None, &engine()).runbook.unwrap();
-    let admit = |vm: &str| lang::admit_inputs(&runbook, json!({"vm": vm}).as_object().cloned().unwrap());
+    let admit = |vm: &str| runwright_core::admit_inputs(&runbook, json!({"vm": vm}).as_object().cloned().unwrap());
     assert!(admit("a").is_ok() && admit("\u{e9}").is_ok());
     assert_eq!(admit("").unwrap_err()[0].to_string(), "the input `vm`: it is empty, which `min: 1` does not allow");
     let longer = lang::parse("x.yaml", with("min: 3").as_bytes(), None, &engine()).runbook.unwrap();
-    let admit = |vm: &str| lang::admit_inputs(&longer, json!({"vm": vm}).as_object().cloned().unwrap());
+    let admit = |vm: &str| runwright_core::admit_inputs(&longer, json!({"vm": vm}).as_object().cloned().unwrap());
     assert!(admit("\u{e9}\u{e9}\u{e9}").is_ok());
     assert_eq!(admit("ab").unwrap_err()[0].to_string(), "the input `vm`: it has 2 characters, and `min` is 3");
     assert!(told(&with("min: 1, default: ''")).contains("error: it is empty, which `min: 1` does not allow"));
@@ -385,7 +385,7 @@ fn a_number_that_is_not_whole_is_shown() {
     let runbook = lang::parse("x.yaml", text.as_bytes(), None, &engine()).runbook.unwrap();
     let told = |id: &str| {
         let given = serde_json::from_str(&format!("{{\"id\": {id}}}")).unwrap();
-        lang::admit_inputs(&runbook, given).unwrap_err()[0].to_string()
+        runwright_core::admit_inputs(&runbook, given).unwrap_err()[0].to_string()
     };
     assert_eq!(told("3.0"), "the input `id` is a whole number, found 3.0; write 3");
     assert!(told("3.5").starts_with("the input `id` is a whole number, found 3.5; write it without a `.`"));

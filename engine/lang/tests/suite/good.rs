@@ -143,11 +143,11 @@ fn a_run_is_given_its_inputs() {
     let runbook = parse(
         "name: x\ninputs:\n  vm: { type: string, description: the VM }\n  n: { type: number, default: 1 }\nsteps: [{ id: a, script: '1' }]\n",
     );
-    let admitted = lang::admit_inputs(&runbook, map(json!({"n": 2, "vm": "a"}))).unwrap();
+    let admitted = runwright_core::admit_inputs(&runbook, map(json!({"n": 2, "vm": "a"}))).unwrap();
     assert_eq!(Value::Object(admitted).to_string(), r#"{"vm":"a","n":2}"#);
-    let admitted = lang::admit_inputs(&runbook, map(json!({"vm": "a"}))).unwrap();
+    let admitted = runwright_core::admit_inputs(&runbook, map(json!({"vm": "a"}))).unwrap();
     assert_eq!(Value::Object(admitted), json!({"vm": "a", "n": 1}));
-    let problems = lang::admit_inputs(&runbook, map(json!({"vn": "a", "n": "2"}))).unwrap_err();
+    let problems = runwright_core::admit_inputs(&runbook, map(json!({"vn": "a", "n": "2"}))).unwrap_err();
     let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(problems.join("\n"), @r#"
     the input `vm` is missing; it is: the VM
@@ -168,7 +168,7 @@ fn inputs_are_read_from_text() {
         (InputKind::List, "[1, \"a\"]", json!([1, "a"])),
         (InputKind::Map, "{\"a\": 1}", json!({"a": 1})),
     ] {
-        assert_eq!(lang::input_from_text(kind, text), Ok(value), "{text}");
+        assert_eq!(runwright_core::input_from_text(kind, text), Ok(value), "{text}");
     }
     for (kind, text) in [
         (InputKind::Integer, "7.5"),
@@ -178,6 +178,6 @@ fn inputs_are_read_from_text() {
         (InputKind::List, "a,b"),
         (InputKind::Map, "[]"),
     ] {
-        assert!(lang::input_from_text(kind, text).is_err(), "{text}");
+        assert!(runwright_core::input_from_text(kind, text).is_err(), "{text}");
     }
 }

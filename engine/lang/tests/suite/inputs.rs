@@ -18,7 +18,7 @@ fn runbook(inputs: &str) -> Runbook {
 /// What is wrong with a run that is given this, one problem a line.
 fn refused(runbook: &Runbook, given: Value) -> String {
     let given = given.as_object().cloned().unwrap_or_else(Map::new);
-    let problems = lang::admit_inputs(runbook, given).err().unwrap_or_default();
+    let problems = runwright_core::admit_inputs(runbook, given).err().unwrap_or_default();
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -116,7 +116,7 @@ fn a_secret_is_given_by_its_name_and_no_message_shows_what_was_given() {
         assert!(told.starts_with("the input `token`: this is no name of a secret; give the name"), "{told}");
         assert!(pasted.is_empty() || !told.contains(pasted), "{told}");
     }
-    assert_eq!(lang::input_from_text(runwright_core::InputKind::Secret, "ops-chat"), Ok(json!("ops-chat")));
+    assert_eq!(runwright_core::input_from_text(runwright_core::InputKind::Secret, "ops-chat"), Ok(json!("ops-chat")));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod approve;
 mod bad;
+mod called;
 mod doubtful;
 mod editor;
 mod good;

@@ -116,6 +116,11 @@ impl World {
                 }
                 Effect::Lock { .. } => self.add(Event::Locked),
                 Effect::Record(event) => self.add(*event),
+                Effect::Outputs { step, attempt } => {
+                    let answer = Answer { output: json!({ "of": step }), ..Answer::default() };
+                    let (direction, outcome) = (Direction::Forward, Outcome::Succeeded(answer));
+                    self.add(Event::Ended { step, direction, attempt, outcome });
+                }
                 Effect::Sleep { until } => self.now = until,
                 Effect::Finish { .. } => self.add(Event::Finished { outputs: Map::new(), failure: None }),
                 Effect::Call { .. } | Effect::Verify { .. } => return Some(effect),

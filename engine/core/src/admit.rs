@@ -3,12 +3,10 @@
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
-use runwright_core::{Input, InputKind, Map, Runbook, Value, did_you_mean};
 use serde_json::Number;
 
-use crate::check::short;
-use crate::node::{expected, found};
-use crate::schema::plain;
+use crate::words::{kind_of, listed, plain, short};
+use crate::{Input, InputKind, Map, Runbook, Value, did_you_mean};
 
 /// What is wrong with the inputs that a run was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +45,7 @@ pub fn admit_inputs(runbook: &Runbook, mut given: Map) -> Result<Map, Vec<InputP
         };
         if !input.kind.accepts(&value) {
             let (found, help) = misfit(input.kind, &value);
-            problem(name, format!("the input `{name}` is {}, found {found}", expected(input.kind)), help);
+            problem(name, format!("the input `{name}` is {}, found {found}", input.kind.expects()), help);
             continue;
         }
         let mut wrong = Vec::new();
@@ -88,9 +86,12 @@ pub fn secret_names<'a>(runbook: &'a Runbook, inputs: &'a Map) -> Vec<(&'a str, 
 }
 
 /// Something wrong with a value, and how to mend it.
-pub(crate) struct Wrong {
-    pub(crate) message: String,
-    pub(crate) help: Option<String>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
 }
 
 /// Adds what is wrong with a value of the right kind, and with the values in it; `at` says where it stands.
@@ -112,7 +113,7 @@ fn inside(input: &Input, value: &Value, at: &str, wrong: &mut Vec<Wrong>) {
             inside(of, value, &at, wrong);
         } else {
             let (found, help) = misfit(of.kind, value);
-            wrong.push(Wrong { message: format!("{at}: expected {}, found {found}", expected(of.kind)), help });
+            wrong.push(Wrong { message: format!("{at}: expected {}, found {found}", of.kind.expects()), help });
         }
     }
 }
@@ -120,7 +121,7 @@ fn inside(input: &Input, value: &Value, at: &str, wrong: &mut Vec<Wrong>) {
 /// What a value is that is not of its input's kind, and how to mend it.
 fn misfit(kind: InputKind, value: &Value) -> (String, Option<String>) {
     let Some(number) = value.as_number().filter(|_| kind == InputKind::Integer) else {
-        return (found(value).to_owned(), None);
+        return (kind_of(value).to_owned(), None);
     };
     let help = match number.as_f64() {
         Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => format!("write {float:.0}"),
@@ -133,7 +134,7 @@ fn misfit(kind: InputKind, value: &Value) -> (String, Option<String>) {
 }
 
 /// What is wrong with a value of the right kind, whatever is in it.
-pub(crate) fn constraints(input: &Input, value: &Value) -> Vec<Wrong> {
+pub fn constraints(input: &Input, value: &Value) -> Vec<Wrong> {
     let all = [secret_name(input, value), choice(input, value), matches(input, value), bounds(input, value)];
     all.into_iter().flatten().collect()
 }
@@ -169,16 +170,6 @@ fn shown(text: &str) -> String {
     short(text).replace(char::is_control, "\u{fffd}")
 }
 
-/// The first of these words, and how many more there are.
-pub(crate) fn listed(words: &[String]) -> String {
-    const MOST: usize = 10;
-    let shown = words.iter().take(MOST).map(|word| short(word)).collect::<Vec<_>>().join(", ");
-    match words.len().checked_sub(MOST) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
-}
-
 /// Numbers are equal however they are written.
 fn equal(left: &Value, right: &Value) -> bool {
     left == right || left.is_number() && right.is_number() && left.as_f64() == right.as_f64()
@@ -195,7 +186,7 @@ fn matches(input: &Input, value: &Value) -> Option<Wrong> {
 }
 
 /// The pattern, which the whole text matches; what is wrong with it otherwise.
-pub(crate) fn pattern(text: &str) -> Result<Regex, String> {
+pub fn pattern(text: &str) -> Result<Regex, String> {
     const COMPILED_BYTES: usize = 1024 * 1024;
     let build = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES).build();
     // Alone first: with what is put around it, a `)` too many would be none.
@@ -239,7 +230,7 @@ fn counted(unit: &str, many: Option<u64>) -> String {
 }
 
 /// Whether one number is less than another, exactly where both are whole.
-pub(crate) fn less(left: &Number, right: &Number) -> bool {
+pub fn less(left: &Number, right: &Number) -> bool {
     match (left.as_i64(), right.as_i64()) {
         (Some(left), Some(right)) => left < right,
         _ => left.as_f64() < right.as_f64(),
@@ -249,11 +240,11 @@ pub(crate) fn less(left: &Number, right: &Number) -> bool {
 /// The value of an input that was written as text, as on a command line. Lists and maps are written as JSON.
 ///
 /// ```
-/// use runwright_core::InputKind;
+/// use runwright_core::{InputKind, input_from_text};
 ///
-/// assert_eq!(lang::input_from_text(InputKind::Integer, "3").unwrap(), 3);
-/// assert_eq!(lang::input_from_text(InputKind::String, "3").unwrap(), "3");
-/// assert_eq!(lang::input_from_text(InputKind::Boolean, "yes").unwrap_err(), "`yes` is not `true` or `false`");
+/// assert_eq!(input_from_text(InputKind::Integer, "3").unwrap(), 3);
+/// assert_eq!(input_from_text(InputKind::String, "3").unwrap(), "3");
+/// assert_eq!(input_from_text(InputKind::Boolean, "yes").unwrap_err(), "`yes` is not `true` or `false`");
 /// ```
 pub fn input_from_text(kind: InputKind, text: &str) -> Result<Value, String> {
     let json = || serde_json::from_str::<Value>(text).ok().filter(|value| kind.accepts(value));
