@@ -42,9 +42,63 @@ fn effects(project: &Project) -> Vec<String> {
 #[test]
 fn a_plan_and_a_run_show_what_the_other_one_does() {
     let project = project();
-    insta::assert_snapshot!(project.call(&["check", "runbooks"]).shown(), @"");
-    insta::assert_snapshot!(project.call(&["plan", "fleet"]).shown(), @"");
-    insta::assert_snapshot!(project.call(&["run", "fleet"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["check", "runbooks"]).shown(), @r"
+    exit 0
+    ok runbooks/fleet.yaml
+    ok runbooks/patch.yaml
+    ");
+    insta::assert_snapshot!(project.call(&["plan", "fleet"]).shown(), @r#"
+    exit 0
+    plan of fleet; nothing is started
+    inputs
+      vms = ["web1","web2"]
+    steps
+      all            for-each  (read)
+          ["web1","web2"]
+          for each as `vm`, 1 at once; 0 may fail
+      all/one        runbook  (read)
+          vm = (known when it starts)
+          level = 1
+          what the runbook patch says
+      all/one/drain  fixture/append  (unsafe, undo, verify)
+          file = FOLDER/effects
+          line = (known when it starts)
+          after a crash in it: the plugin is asked whether it happened
+      all/one/apply  fixture/append-blind  (unsafe)
+          file = FOLDER/effects
+          line = apply 1
+          after a crash in it: a person must say what became of it
+    plugins
+      fixture 0.1.0 (DIGEST)
+        may use files: FOLDER (read and write)
+    risks
+      can't be taken back by a rollback:   all/one/apply
+      needs a person after a crash in it:  all/one/apply
+    "#);
+    insta::assert_snapshot!(project.call(&["run", "fleet"]).shown(), @r"
+    exit 0
+    run RUN of fleet, started by USER
+    all: started
+    all/1: started
+    all/1/one: started
+    all/1/one/drain: started
+    all/1/one/drain: succeeded in TIME
+    all/1/one/apply: started
+    all/1/one/apply: succeeded in TIME
+    all/1/one: succeeded in TIME
+    all/1: succeeded in TIME
+    all/2: started
+    all/2/one: started
+    all/2/one/drain: started
+    all/2/one/drain: succeeded in TIME
+    all/2/one/apply: started
+    all/2/one/apply: succeeded in TIME
+    all/2/one: succeeded in TIME
+    all/2: succeeded in TIME
+    all: succeeded in TIME
+    run RUN succeeded in TIME
+      last  web2
+    ");
     assert_eq!(effects(&project), ["web1", "1", "web2", "1"]);
 }
 
@@ -55,7 +109,21 @@ fn a_file_calls_what_is_in_the_folder_of_runbooks() {
     assert!(project.call(&["check", "alone.yaml"]).shown().starts_with("exit 0"));
     assert!(project.call(&["run", "alone.yaml"]).shown().starts_with("exit 0"));
     project.write("wrong.yaml", "name: wrong\nsteps:\n  - { id: a, runbook: pach, with: { vm: db1 } }\n");
-    insta::assert_snapshot!(project.call(&["run", "wrong.yaml"]).shown(), @"");
+    insta::assert_snapshot!(project.call(&["run", "wrong.yaml"]).shown(), @r"
+    exit 3
+    --- standard error
+    error: there is no runbook `pach` [unknown-runbook]
+     --> wrong.yaml:3:23
+      |
+    3 |   - { id: a, runbook: pach, with: { vm: db1 } }
+      |                       ^^^^
+      = help: did you mean `patch`?
+
+    wrong.yaml: 1 error
+
+    error: could not run wrong.yaml
+      cause: wrong.yaml is not a runbook that can run: 1 problem found
+    ");
 }
 
 /// A runbook whose second step happens without saying so, and one that calls it.
@@ -73,7 +141,20 @@ fn stuck() -> Project {
 
 #[test]
 fn a_blocked_step_of_it_is_told_by_its_path_and_each_answer_works() {
-    insta::assert_snapshot!(stuck().call(&["runs", "show", "latest"]).shown(), @"");
+    insta::assert_snapshot!(stuck().call(&["runs", "show", "latest"]).shown(), @r"
+    exit 0
+    around, started DATE by USER
+      · fix          running  TIME
+        ✓ fix/first  succeeded  TIME
+        ? fix/apply  unknown  TIME  nobody knows whether it happened: fixture/append-blind as asked
+    run RUN blocked: a person must decide
+      fix/apply: nobody knows whether it happened: fixture/append-blind as asked
+      look at it, then say what became of it with one of:
+        runwright settle RUN fix/apply done    # it happened; --output gives later steps its output
+        runwright settle RUN fix/apply failed  # it did not, or not in full
+        runwright settle RUN fix/apply retry   # it did not: try again
+        runwright settle RUN fix/apply undo    # take back whatever it did, and what came before it
+    ");
     let ends = [("done", "succeeded"), ("failed", "failed"), ("retry", "blocked"), ("undo", "rolled-back")];
     for (answer, end) in ends {
         let project = stuck();
@@ -82,9 +163,39 @@ fn a_blocked_step_of_it_is_told_by_its_path_and_each_answer_works() {
         assert_eq!(view["outcome"], end, "{answer}: {settled:?}");
         let expected: &[&str] = match answer {
             "retry" => &["one", "two", "two"],
-            "undo" => &["two", "back"],
+            // The first step's undo writes a line of its own.
+            "undo" => &["one", "two", "back", "one"],
             _ => &["one", "two"],
         };
         assert_eq!(effects(&project), expected, "{answer}");
     }
+}
+
+#[test]
+fn what_calls_a_runbook_is_read_again_when_that_changes_and_keeps_the_last_good_one() {
+    let project = project();
+    let _served = project.serve();
+    let runs_until = |word: &str| {
+        for _ in 0..100 {
+            assert_eq!(project.call(&["run", "fleet"]).exit, Some(0));
+            if effects(&project).iter().any(|effect| effect == word) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{word} was not done");
+    };
+    runs_until("web2");
+    project.write("runbooks/patch.yaml", &PATCH.replace("apply ${{ inputs.level }}", "second"));
+    runs_until("second");
+    project.write("runbooks/patch.yaml", &PATCH.replace("name: patch", "name: patch\nstep: []"));
+    let status = || project.call(&["status"]).shown();
+    for _ in 0..100 {
+        if status().contains("patch.yaml") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(status().contains("patch.yaml: "), "{}", status());
+    assert_eq!(project.call(&["run", "fleet"]).exit, Some(0), "the last good version is called still");
 }

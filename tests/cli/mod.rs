@@ -19,6 +19,7 @@ mod inbox;
 mod inputs;
 mod interrupted;
 mod journal;
+mod locks;
 mod logs;
 mod plan;
 mod plugin;

@@ -39,6 +39,16 @@ fn base_files(project: &Project) -> Vec<String> {
 
 /// Four clients at once, each of which runs a runbook `rounds` times through an engine that serves.
 fn four_clients(project: &Project, rounds: usize, words: &(dyn Fn(usize) -> Vec<String> + Sync)) {
+    four_clients_until(project, rounds, words, || true);
+}
+
+/// The same, and the engine serves on until that is so.
+fn four_clients_until(
+    project: &Project,
+    rounds: usize,
+    words: &(dyn Fn(usize) -> Vec<String> + Sync),
+    done: impl FnMut() -> bool,
+) {
     let served = project.serve();
     thread::scope(|scope| {
         for client in 0..4 {
@@ -52,6 +62,7 @@ fn four_clients(project: &Project, rounds: usize, words: &(dyn Fn(usize) -> Vec<
             });
         }
     });
+    let served = served.wait_until("what the clients left to do", done);
     served.signal(Signal::TERM);
     assert_eq!(served.wait().exit, Some(0));
 }
@@ -73,7 +84,8 @@ fn a_journal_that_keeps_more_than_64_mib_is_sound_and_trimmed() {
     let project = Project::with_plugins(&[]);
     project.write("runbooks/keeps.yaml", &keeps("keeps", 60));
     let text = format!("text={}", "x".repeat(60_000));
-    four_clients(&project, 6, &|_| ["run", "keeps", "-i", &text].map(str::to_owned).to_vec());
+    let words = |_| ["run", "keeps", "-i", &text].map(str::to_owned).to_vec();
+    four_clients_until(&project, 6, &words, || !base_files(&project).is_empty());
     // 88 MB are kept: more than one file of a base, and as much again may be behind it.
     assert_eq!(base_files(&project), ["000001.log", "000002.log"]);
     assert!(bytes(&project.path("state/log")) < 200 << 20);

@@ -157,6 +157,63 @@ fn a_canary_with_a_bad_third_killed_at_every_record_ends_the_same() {
 }
 
 #[test]
+fn a_called_runbook_and_its_locks_killed_at_every_record_end_the_same() {
+    let called = "
+name: called
+lock: machine
+inputs: { vm: { type: string }, bad: { type: boolean, default: false } }
+steps:
+  - { id: drain, uses: fixture/append, with: { file: FOLDER/effects, line: 'drain ${{ inputs.vm }}' } }
+  - { id: patch, lock: machine, uses: fixture/append-once, with: { file: FOLDER/effects, line: 'patch ${{ inputs.vm }}' } }
+  - { id: test, if: inputs.bad, uses: fixture/append, with: { file: FOLDER/effects, line: no, fail: permanent } }
+outputs: { vm: '${{ inputs.vm }}' }
+";
+    let around = "
+name: around
+on-failure: rollback
+max-parallel: 1
+steps:
+  - { id: good, runbook: called, with: { vm: a } }
+  - { id: bad, runbook: called, with: { vm: '${{ steps.good.output.vm }}b', bad: true }, lock: other }
+";
+    let scene = Scene::new("test/fixture.wasm", "fixture", around, &[]);
+    scene.write("runbooks/called.yaml", called);
+    scene.run(None);
+    let forward = ["run drain a", "run patch a", "run drain ab", "run patch ab"];
+    let back = ["undo undo patch ab", "undo undo drain ab", "undo undo patch a", "undo undo drain a"];
+    assert_eq!(counted(&scene.lines("effects")).0, [forward, back].concat());
+    killed_at_every_record(scene.again(), "effects");
+}
+
+#[test]
+fn a_persons_answer_counts_once_it_is_durable_wherever_the_engine_is_killed() {
+    let gate = "
+name: gate
+steps:
+  - { id: go, approve: Go? }
+  - { id: act, uses: fixture/append, with: { file: FOLDER/effects, line: act } }
+";
+    let first = Scene::new("test/fixture.wasm", "fixture", gate, &[]);
+    assert_eq!(first.run(None).status.code(), Some(4));
+    let answer = ["approve", "latest", "go", "yes"];
+    assert!(first.runwright(&answer, None).status.success());
+    for at in ["before:1", "after:1", "before:2", "after:2", "before:3", "after:3", "before:4"] {
+        let scene = first.again();
+        scene.run(None);
+        assert!(was_killed(&scene.runwright(&answer, Some(at))), "{at}");
+        let resumed = scene.runwright(&["runs", "resume", "latest"], None);
+        let asked_again = resumed.status.code() == Some(4);
+        // The answer is durable with the start of the step behind it.
+        assert_eq!(asked_again, matches!(at, "before:1" | "before:2"), "{at}: {resumed:?}");
+        if asked_again {
+            assert!(scene.runwright(&answer, None).status.success());
+        }
+        assert_eq!(scene.latest().unwrap()["outcome"], "succeeded", "{at}");
+        assert_eq!(scene.lines("effects").len(), 1, "{at}");
+    }
+}
+
+#[test]
 fn a_step_that_cannot_be_verified_is_never_repeated_but_asked_about() {
     let blind = "
 name: blind

@@ -22,6 +22,7 @@ impl Scene {
         let folder = TempDir::new().unwrap();
         let path = folder.path().to_str().unwrap();
         fs::create_dir(folder.path().join("plugins")).unwrap();
+        fs::create_dir(folder.path().join("runbooks")).unwrap();
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/dist").join(wasm);
         let copied = fs::copy(&built, folder.path().join("plugins/plugin.wasm"));
         copied.unwrap_or_else(|error| panic!("no {}: {error}; run `make plugins`", built.display()));
@@ -44,13 +45,20 @@ impl Scene {
             let text = fs::read_to_string(self.folder.path().join(file)).unwrap();
             fs::write(folder.path().join(file), text.replace(old, new)).unwrap();
         }
+        fs::create_dir(folder.path().join("runbooks")).unwrap();
+        for entry in fs::read_dir(self.folder.path().join("runbooks")).unwrap() {
+            let name = entry.unwrap().file_name();
+            let text = fs::read_to_string(self.folder.path().join("runbooks").join(&name)).unwrap();
+            fs::write(folder.path().join("runbooks").join(name), text.replace(old, new)).unwrap();
+        }
         copy_folder(&self.folder.path().join("plugins"), &folder.path().join("plugins"));
         copy_folder(&self.folder.path().join("state/cache"), &folder.path().join("state/cache"));
         Self { runbook: folder.path().join("runbook.yaml"), folder, inputs: self.inputs.clone() }
     }
 
-    /// Writes a file in the scene's folder.
+    /// Writes a file in the scene's folder; `FOLDER` in its text is that folder.
     pub(super) fn write(&self, file: &str, text: &str) {
+        let text = text.replace("FOLDER", self.folder.path().to_str().unwrap());
         fs::write(self.folder.path().join(file), text).unwrap();
     }
 

@@ -43,8 +43,12 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lock: Option<String>,
     },
-    /// The run holds its lock, until it is over.
-    Locked,
+    /// A step holds its locks, until it is over; without a name, the run.
+    Locked {
+        /// The step.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        step: String,
+    },
     /// A step will not run.
     Skipped {
         /// The step.
@@ -79,6 +83,9 @@ pub enum Event {
         effect: EffectClass,
         /// The input with every expression worked out.
         input: Value,
+        /// The locks that the step holds while it is at work: it begins when it has them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        locks: Vec<String>,
     },
     /// An attempt in flight left something to remember.
     Noted {

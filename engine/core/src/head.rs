@@ -8,7 +8,7 @@ use crate::{Digest, RunId, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunStatus {
-    /// It waits for its lock.
+    /// It waits for its lock, or for its turn among the runs of its runbook.
     Queued,
     /// A step is due or in flight.
     Running,
@@ -78,6 +78,9 @@ pub struct Head {
     /// The lock that it holds or, while it is queued, waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+    /// The locks that steps of it hold, each with the step's path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_locks: Vec<(String, String)>,
     /// The sequence number of its last record.
     pub seq: u64,
     /// When it was created.

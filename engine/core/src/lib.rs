@@ -16,6 +16,7 @@ mod duration;
 mod event;
 mod head;
 mod id;
+mod input;
 mod recovery;
 mod run;
 mod runbook;
@@ -33,11 +34,11 @@ pub use event::{
 };
 pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
+pub use input::{Input, InputKind};
 pub use recovery::{Recovery, recovery};
 pub use run::{Approver, Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Run, ScriptCall, StepRun, StepState};
 pub use runbook::{
-    Input, InputKind, Limit, Lock, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Trigger,
-    Until, Work,
+    Limit, Lock, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work,
 };
 pub use said::{Line, Stream};
 pub use time::Timestamp;

@@ -256,6 +256,9 @@ fn note(run: &Run, state: &StepRun) -> Option<String> {
             Some(format!("asking the plugin whether it happened: {reason}"))
         }
         StepState::Active(Attempt { phase: Phase::Waiting { .. }, .. }) => Some("waits for its next attempt".into()),
+        StepState::Active(Attempt { phase: Phase::Queued, .. }) => {
+            Some(format!("waits for the lock {}", run.waits_for_locks(&state.path).join(", ")))
+        }
         StepState::Active(Attempt { phase: Phase::Sleeping { .. }, .. }) => Some("waits for its time".into()),
         StepState::Active(Attempt { phase: Phase::Asking { .. }, .. }) => Some(asked(run, state)),
         StepState::UndoFailed { accepted: true } => Some("not taken back: a person decided to leave it so".into()),

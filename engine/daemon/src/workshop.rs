@@ -134,7 +134,7 @@ pub struct Checked {
 impl Checked {
     /// The runbook of a file, or what is wrong with that.
     pub(crate) fn of(parsed: Parsed) -> Result<Self, Vec<Diagnostic>> {
-        let Parsed { runbook, diagnostics } = parsed;
+        let Parsed { runbook, diagnostics, .. } = parsed;
         let doubts = lang::doubts(&diagnostics);
         runbook.map(|runbook| Self { runbook: Arc::new(runbook), doubts }).ok_or(diagnostics)
     }

@@ -13,9 +13,9 @@ use runwright_core::{ActionName, By, Digest, Event, Misfit, Record, Run, RunId, 
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::locks::{Locks, Turn};
+use crate::locks::Locks;
 use crate::progress::Telling;
-use crate::run::{Command, Handle, Reply, Task, World};
+use crate::run::{Claims, Command, Handle, Reply, Task, World};
 use crate::threads::Threads;
 use crate::{Clock, Hearing, Plugins};
 
@@ -262,12 +262,12 @@ impl Driver {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Gives the run a task, with the claim on its lock that `turn` makes. False: it has one already, and nothing was
-    /// claimed or taken.
+    /// Gives the run a task, with what `claims` claims for it. False: it has one already, and nothing was claimed or
+    /// taken.
     fn spawn(
         &self,
         run: Run,
-        turn: impl FnOnce(&Run) -> Option<Turn>,
+        claims: impl FnOnce(&Run) -> Claims,
         batch: Batch,
         replies: Vec<Reply>,
     ) -> Result<bool, Error> {
@@ -279,15 +279,15 @@ impl Driver {
         if lives.handles.contains_key(&id) {
             return Ok(false);
         }
-        let (turn, key) = (turn(&run), run.lock().map(str::to_owned));
-        let (mut task, handle) = Task::new(Arc::clone(&self.world), run, turn, batch, replies, self.stop.subscribe());
+        let claims = claims(&run);
+        let (mut task, handle) = Task::new(Arc::clone(&self.world), run, claims, batch, replies, self.stop.subscribe());
         lives.handles.insert(id, handle);
         let (of_all, world) = (Arc::clone(&self.lives), Arc::clone(&self.world));
         while lives.tasks.try_join_next().is_some() {}
         lives.tasks.spawn(async move {
             if let Err(error) = task.live().await {
                 tracing::error!(run = %id, %error, "the run can't go on");
-                key.inspect(|key| world.let_go(key, id));
+                world.let_go(task.run());
             }
             // Before the task's ends of the channels go: whoever finds them gone finds no handle either.
             lock(&of_all).handles.remove(&id);

@@ -1,4 +1,4 @@
-//! Which run holds which lock.
+//! Who holds which lock, and who is at work of each runbook.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,68 +6,149 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use runwright_core::RunId;
 use tokio::sync::oneshot;
 
-/// The locks of one engine. What is held stands in the journal: a run holds its lock from its `locked` event to its end,
-/// also while no engine lives; this table is filled again from the runs that are resumed.
+/// The locks of one engine. What is held stands in the journal: a run or a step holds its lock from its `locked` event to
+/// its end, also while no engine lives; this table is filled again from the runs that are resumed.
 #[derive(Debug, Default)]
-pub(crate) struct Locks(Mutex<HashMap<String, Line>>);
+pub(crate) struct Locks(Mutex<HashMap<Key, Line>>);
+
+/// What is claimed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// A lock.
+    Lock(String),
+    /// A place among the runs of the runbook with this name.
+    Runs(String),
+}
+
+/// Who claims: a run, or the step at a path of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) run: RunId,
+    /// Empty for the run.
+    pub(crate) path: String,
+}
 
 /// Who holds one lock, and who waits for it, in the order in which they came.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Line {
-    holder: RunId,
-    waiting: VecDeque<(RunId, oneshot::Sender<()>)>,
+    holders: Vec<Holder>,
+    waiting: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    who: Holder,
+    /// So many hold it at the same time, this one among them.
+    at_once: usize,
+    turn: oneshot::Sender<()>,
 }
 
 /// What became of a claim.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    /// The run holds the lock.
+    /// It is held.
     Held,
-    /// Another run does; this resolves when it is this one's turn.
+    /// Others hold it; this resolves when it is this one's turn.
     Waits(oneshot::Receiver<()>),
+    /// Its turn would never come: this run holds it, and waits for what the one that claims holds.
+    Never(RunId),
+}
+
+impl Holder {
+    pub(crate) fn of_run(run: RunId) -> Self {
+        Self { run, path: String::new() }
+    }
+
+    /// Whether what this one does is a part of what the other one does.
+    fn is_in(&self, other: &Self) -> bool {
+        let below = || self.path.strip_prefix(&other.path).is_some_and(|rest| rest.starts_with('/'));
+        self.run == other.run && (other.path.is_empty() || self.path == other.path || below())
+    }
 }
 
 impl Locks {
-    /// Claims the lock for `run`, which gets in line where another run holds it.
-    pub(crate) fn claim(&self, key: &str, run: RunId) -> Turn {
+    /// Claims it for `who`, who gets in line where `at_once` others hold it.
+    pub(crate) fn claim(&self, key: &Key, who: &Holder, at_once: usize) -> Turn {
         let mut lines = self.lines();
-        let Some(line) = lines.get_mut(key) else {
-            lines.insert(key.to_owned(), Line { holder: run, waiting: VecDeque::new() });
-            return Turn::Held;
-        };
-        if line.holder == run {
+        let line = lines.entry(key.clone()).or_default();
+        if line.holders.contains(who) {
             return Turn::Held;
         }
+        if line.holders.len() < at_once && (line.waiting.is_empty() || at_once == usize::MAX) {
+            line.holders.push(who.clone());
+            return Turn::Held;
+        }
+        if waits_for(&lines, key, who)
+            && let Some(holder) = lines.get(key).and_then(|line| line.holders.first())
+        {
+            return Turn::Never(holder.run);
+        }
         let (turn, comes) = oneshot::channel();
-        line.waiting.push_back((run, turn));
+        let waiter = Waiter { who: who.clone(), at_once, turn };
+        lines.entry(key.clone()).or_default().waiting.push_back(waiter);
         Turn::Waits(comes)
     }
 
-    /// The run that holds the lock.
-    pub(crate) fn holder(&self, key: &str) -> Option<RunId> {
-        self.lines().get(key).map(|line| line.holder)
+    /// The run that holds it, or one of them.
+    pub(crate) fn holder(&self, key: &Key) -> Option<RunId> {
+        self.lines().get(key)?.holders.first().map(|holder| holder.run)
     }
 
-    /// The run is over: the lock goes to who waits longest, and the run leaves the line where it waits itself.
-    pub(crate) fn release(&self, key: &str, run: RunId) {
+    /// The locks that steps of this run hold, each with the step's path.
+    pub(crate) fn of_steps(&self, run: RunId) -> Vec<(String, String)> {
+        let lines = self.lines();
+        let held = lines.iter().flat_map(|(key, line)| line.holders.iter().map(move |holder| (key, holder)));
+        let of_step = |(key, holder): (&Key, &Holder)| match key {
+            Key::Lock(key) if holder.run == run && !holder.path.is_empty() => Some((holder.path.clone(), key.clone())),
+            _ => None,
+        };
+        held.filter_map(of_step).collect()
+    }
+
+    /// It is over: the turn goes to who waits longest, and who waits itself leaves the line.
+    pub(crate) fn release(&self, key: &Key, who: &Holder) {
         let mut lines = self.lines();
         let Some(line) = lines.get_mut(key) else { return };
-        line.waiting.retain(|(waits, _)| *waits != run);
-        if line.holder != run {
-            return;
-        }
-        while let Some((next, turn)) = line.waiting.pop_front() {
-            line.holder = next;
+        line.waiting.retain(|waiter| waiter.who != *who);
+        line.holders.retain(|holder| holder != who);
+        while let Some(first) = line.waiting.front() {
+            if line.holders.len() >= first.at_once {
+                break;
+            }
+            let Some(Waiter { who, turn, .. }) = line.waiting.pop_front() else { break };
             if turn.send(()).is_ok() {
-                return;
+                line.holders.push(who);
             }
         }
-        lines.remove(key);
+        if line.holders.is_empty() && line.waiting.is_empty() {
+            lines.remove(key);
+        }
     }
 
-    fn lines(&self) -> MutexGuard<'_, HashMap<String, Line>> {
+    fn lines(&self) -> MutexGuard<'_, HashMap<Key, Line>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether who holds `key` waits, itself or through others, for what something around `who` holds.
+fn waits_for(lines: &HashMap<Key, Line>, key: &Key, who: &Holder) -> bool {
+    let (mut rest, mut seen) = (vec![key], Vec::new());
+    while let Some(key) = rest.pop() {
+        if seen.contains(&key) {
+            continue;
+        }
+        seen.push(key);
+        for holder in lines.get(key).into_iter().flat_map(|line| &line.holders) {
+            let waits = |line: &Line| line.waiting.iter().any(|waiter| waiter.who.is_in(holder));
+            for (wanted, line) in lines.iter().filter(|(_, line)| waits(line)) {
+                if line.holders.iter().any(|other| who.is_in(other)) {
+                    return true;
+                }
+                rest.push(wanted);
+            }
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -80,20 +161,67 @@ mod tests {
         RunId::new(Timestamp::from_millis(n), [0; 10])
     }
 
+    fn step(n: u64, path: &str) -> Holder {
+        Holder { run: run(n), path: path.to_owned() }
+    }
+
+    fn lock(key: &str) -> Key {
+        Key::Lock(key.to_owned())
+    }
+
     #[test]
     fn a_lock_goes_to_who_waits_longest_and_still_does() {
-        let locks = Locks::default();
-        assert!(matches!(locks.claim("vm", run(1)), Turn::Held));
-        assert!(matches!(locks.claim("vm", run(1)), Turn::Held), "a holder holds it already");
-        let Turn::Waits(gone) = locks.claim("vm", run(2)) else { panic!("it is held") };
-        let Turn::Waits(mut third) = locks.claim("vm", run(3)) else { panic!("it is held") };
+        let (locks, key) = (Locks::default(), lock("vm"));
+        let (first, second, third) = (step(1, ""), step(2, ""), step(3, ""));
+        assert!(matches!(locks.claim(&key, &first, 1), Turn::Held));
+        assert!(matches!(locks.claim(&key, &first, 1), Turn::Held), "a holder holds it already");
+        let Turn::Waits(gone) = locks.claim(&key, &second, 1) else { panic!("it is held") };
+        let Turn::Waits(mut comes) = locks.claim(&key, &third, 1) else { panic!("it is held") };
         drop(gone);
-        assert!(third.try_recv().is_err());
-        locks.release("vm", run(1));
-        assert_eq!((third.try_recv(), locks.holder("vm")), (Ok(()), Some(run(3))));
-        locks.release("vm", run(1));
-        assert_eq!(locks.holder("vm"), Some(run(3)), "only the holder releases it");
-        locks.release("vm", run(3));
-        assert_eq!(locks.holder("vm"), None);
+        assert!(comes.try_recv().is_err());
+        locks.release(&key, &first);
+        assert_eq!((comes.try_recv(), locks.holder(&key)), (Ok(()), Some(run(3))));
+        locks.release(&key, &first);
+        assert_eq!(locks.holder(&key), Some(run(3)), "only the holder releases it");
+        locks.release(&key, &third);
+        assert_eq!(locks.holder(&key), None);
+    }
+
+    #[test]
+    fn so_many_runs_are_at_work_and_those_without_a_bound_count() {
+        let (locks, key) = (Locks::default(), Key::Runs("patch".to_owned()));
+        assert!(matches!(locks.claim(&key, &step(1, ""), usize::MAX), Turn::Held));
+        assert!(matches!(locks.claim(&key, &step(2, ""), 2), Turn::Held));
+        let Turn::Waits(mut third) = locks.claim(&key, &step(3, ""), 2) else { panic!("two are at work") };
+        assert!(matches!(locks.claim(&key, &step(4, ""), usize::MAX), Turn::Held));
+        locks.release(&key, &step(1, ""));
+        assert!(third.try_recv().is_err(), "two are at work still");
+        locks.release(&key, &step(4, ""));
+        assert!(third.try_recv().is_ok());
+    }
+
+    #[test]
+    fn nobody_waits_in_a_circle() {
+        let locks = Locks::default();
+        let hold = |key: &str, who: &Holder| assert!(matches!(locks.claim(&lock(key), who, 1), Turn::Held));
+        let wait = |key: &str, who: &Holder| locks.claim(&lock(key), who, 1);
+        hold("a", &step(1, "x"));
+        hold("b", &step(2, ""));
+        hold("c", &step(3, "y"));
+        let Turn::Waits(_second) = wait("a", &step(2, "z")) else { panic!("it is held") };
+        assert!(matches!(wait("b", &step(1, "x/inner")), Turn::Never(id) if id == run(2)));
+        let Turn::Waits(_beside) = wait("b", &step(1, "beside")) else { panic!("x comes to its end by itself") };
+        let Turn::Waits(_third) = wait("b", &step(3, "y/1")) else { panic!("it is held") };
+        let Turn::Never(through) = wait("c", &step(1, "x")) else { panic!("through two others") };
+        assert_eq!(through, run(3));
+    }
+
+    #[test]
+    fn two_branches_of_one_run_wait_for_each_other_too() {
+        let locks = Locks::default();
+        let claim = |key: &str, path: &str| locks.claim(&lock(key), &step(1, path), 1);
+        assert!(matches!(claim("a", "one"), Turn::Held) && matches!(claim("b", "two"), Turn::Held));
+        let Turn::Waits(_one) = claim("b", "one/in") else { panic!("it is held") };
+        assert!(matches!(claim("a", "two/in"), Turn::Never(_)));
     }
 }

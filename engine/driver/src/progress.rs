@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn record(run: RunId) -> Progress {
-        let record = Record { run, seq: 1, at: Timestamp::default(), event: Event::Locked };
+        let record = Record { run, seq: 1, at: Timestamp::default(), event: Event::Locked { step: String::new() } };
         Progress::Record(Arc::new(record))
     }
 

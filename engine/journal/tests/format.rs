@@ -32,7 +32,7 @@ fn events() -> Vec<Event> {
 fn kind(event: &Event) -> &'static str {
     match event {
         Event::Created { .. } => "created",
-        Event::Locked => "locked",
+        Event::Locked { .. } => "locked",
         Event::Skipped { .. } => "skipped",
         Event::Refused { .. } => "refused",
         Event::Started { .. } => "started",
@@ -157,6 +157,7 @@ fn write_fixtures() {
         runbook: Digest::of(b"{}"),
         status,
         lock: None,
+        step_locks: Vec::new(),
         seq,
         created: at(1_750_000_000_000),
         updated: at(1_750_000_000_000 + seq),

@@ -113,6 +113,10 @@ fn of_runbook(key: &str) -> Value {
             described(json!({ "anyOf": [{ "const": "manual" }, defined("on")] }), "What starts it besides a person.")
         }
         "lock" => described(json!({ "anyOf": [text(), defined("lock")] }), "Runs with the same key run one at a time."),
+        "max-parallel" => described(
+            json!({ "type": "integer", "minimum": 1, "maximum": 1000 }),
+            "How many runs of it are at work at the same time, at most.",
+        ),
         "timeout" => described(duration(), "How long a run may take, from when it begins."),
         "on-failure" => described(words(&["stop", "rollback"]), "The on-failure of every step that has none."),
         "steps" => described(steps(), "What is done, one after the other."),
@@ -164,6 +168,7 @@ fn of_step(key: &str) -> Value {
         "idempotent" => described(boolean(), "Repeating it is safe, whatever the action declares."),
         "always" => described(boolean(), "It also runs after a failure or a cancel."),
         "undo" => described(defined("undo"), "What takes it back."),
+        "lock" => described(text(), "What it holds while it is at work: no other run or step has it."),
         "point-of-no-return" => described(boolean(), "Once it succeeded, a rollback does not go further back."),
         _ => Value::Null,
     }

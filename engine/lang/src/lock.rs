@@ -1,4 +1,4 @@
-//! The lock of a runbook.
+//! The locks of runbooks and steps.
 
 use runwright_core::{Lock, OnBusy};
 
@@ -26,15 +26,32 @@ impl Check<'_> {
             }
             _ => (node, OnBusy::default()),
         };
-        let Some(text) = key.text() else {
-            self.wrong_type(key, "text like `vm/${{ inputs.vm }}`");
+        let key = self.lock_key(key, Scope::Inputs { inputs })?;
+        Some(Lock { key, on_busy })
+    }
+
+    /// The lock of a step: its key. It always waits for its turn.
+    pub(crate) fn step_lock(&mut self, node: &Node, scope: Scope) -> Option<String> {
+        if let Kind::Map(fields) = &node.kind
+            && find(fields, "key").is_some()
+        {
+            let message = "the lock of a step is only its key: a step waits for its turn";
+            self.error("wrong-type", node.span.clone(), message).help("write `lock: \"vm/${{ inputs.vm }}\"`");
+            return None;
+        }
+        self.lock_key(node, scope)
+    }
+
+    fn lock_key(&mut self, node: &Node, scope: Scope) -> Option<String> {
+        let Some(text) = node.text() else {
+            self.wrong_type(node, "text like `vm/${{ inputs.vm }}`");
             return None;
         };
         if text.trim().is_empty() {
-            let error = self.error("bad-value", key.span.clone(), "the lock's key is empty");
-            error.help("of all runs with one key, one at a time goes on");
+            let error = self.error("bad-value", node.span.clone(), "the lock's key is empty");
+            error.help("of all runs and steps with one key, one at a time goes on");
         }
-        self.template(key, Scope::Inputs { inputs });
-        Some(Lock { key: text.to_owned(), on_busy })
+        self.template(node, scope);
+        Some(text.to_owned())
     }
 }

@@ -10,8 +10,19 @@ use crate::scope::Scope;
 
 pub(crate) const KEYS: Keys = Keys {
     of: "a runbook",
-    known: &["name", "description", "inputs", "on", "lock", "timeout", "on-failure", "steps", "outputs"],
-    later: &["silence", "throttle", "undo", "schedule", "defaults", "max-parallel"],
+    known: &[
+        "name",
+        "description",
+        "inputs",
+        "on",
+        "lock",
+        "max-parallel",
+        "timeout",
+        "on-failure",
+        "steps",
+        "outputs",
+    ],
+    later: &["silence", "throttle", "undo", "schedule", "defaults"],
 };
 
 impl Check<'_> {
@@ -31,6 +42,7 @@ impl Check<'_> {
         self.types.inputs.clone_from(&inputs);
         let on = find(fields, "on").map(|field| self.triggers(&field.value, &inputs, &declared)).unwrap_or_default();
         let lock = find(fields, "lock").and_then(|field| self.lock(&field.value, &declared));
+        let max_parallel = find(fields, "max-parallel").and_then(|field| self.integer(&field.value, 1..=1_000));
         let stop = [("stop", OnFailure::Stop), ("rollback", OnFailure::Rollback)];
         let on_failure = find(fields, "on-failure").and_then(|field| self.choice(&field.value, &stop));
         let limit = find(fields, "timeout").and_then(|field| self.duration(&field.value));
@@ -52,6 +64,7 @@ impl Check<'_> {
             inputs,
             on,
             lock,
+            max_parallel,
             limit,
             steps: checked.into_iter().map(std::sync::Arc::new).collect(),
             outputs: outputs.unwrap_or_default(),

@@ -38,8 +38,9 @@ pub(crate) const KEYS: Keys = Keys {
         "always",
         "undo",
         "point-of-no-return",
+        "lock",
     ],
-    later: &["lock", "silence"],
+    later: &["silence"],
 };
 
 pub(crate) const RETRY: Keys =
@@ -78,6 +79,7 @@ impl Check<'_> {
         let inherited = if field("undo").is_some() { OnFailure::Stop } else { on_failure };
         let doing = self.doing(node, fields, inherited, scope);
         let undo = field("undo").map(|value| self.undo(value, scope));
+        let lock = field("lock").and_then(|value| self.step_lock(value, scope));
         let point_of_no_return = field("point-of-no-return").and_then(|value| self.boolean(value)).unwrap_or(false);
         let timeout = field("timeout").and_then(|value| self.duration(value));
         let retry = field("retry").and_then(|value| self.retry(value)).unwrap_or_default();
@@ -109,6 +111,7 @@ impl Check<'_> {
             id,
             condition,
             work,
+            lock,
             timeout_ms,
             limit_ms,
             retry,

@@ -84,6 +84,7 @@ impl Told {
             plugin: None,
             effect: EffectClass::Unsafe,
             input: Value::Null,
+            locks: Vec::new(),
         })
     }
 

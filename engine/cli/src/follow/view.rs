@@ -188,7 +188,7 @@ impl Live {
             self.active = Some((state.path.to_string(), bar, String::new()));
         }
         let word = match (&attempt.phase, attempt.direction) {
-            (Phase::Waiting { .. } | Phase::Sleeping { .. }, _) => "waiting",
+            (Phase::Waiting { .. } | Phase::Sleeping { .. } | Phase::Queued, _) => "waiting",
             (Phase::Verifying { .. }, _) => "verifying",
             (_, Direction::Forward) => "running",
             (_, Direction::Undo) => "undoing",

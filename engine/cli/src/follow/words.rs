@@ -40,7 +40,7 @@ pub(super) fn of_run(event: &Event) -> Option<String> {
         Event::Approval { step, yes: true, by } => format!("{step} approved by {}", person(by)),
         Event::TimedOut { step } if step.is_empty() => "it took longer than its `timeout`".to_owned(),
         Event::Created { lock: Some(key), .. } => format!("waits for the lock {key:?}"),
-        Event::Locked => "holds its lock".to_owned(),
+        Event::Locked { step } if step.is_empty() => "its turn has come".to_owned(),
         Event::RollbackRequested { by } => format!("rollback asked for by {}", person(by)),
         _ => return None,
     })
@@ -96,6 +96,7 @@ fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (
     match &state.state {
         StepState::Pending => (Mark::Began, "pending".to_owned()),
         StepState::Active(Attempt { direction, number, phase }) => match phase {
+            Phase::Queued => (Mark::Began, format!("waits for the lock {}", state.locks.join(", "))),
             Phase::Calling | Phase::Inside { .. } => (Mark::Began, began(step, *direction, *number)),
             Phase::Sleeping { until } => {
                 (Mark::Began, format!("waits for {}", duration(until.millis_since(record.at))))

@@ -1,6 +1,6 @@
 //! The one transition table: what an event makes of a run, live and on replay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::tree::{Node, NodeId, ROOT};
@@ -50,6 +50,7 @@ impl Run {
             undo_key: None,
             run: StepRun { state, ..StepRun::pending("".into()) },
         };
+        let waits = lock.is_some() || runbook.max_parallel.is_some();
         let mut run = Self {
             id: record.run,
             digest: *digest,
@@ -60,7 +61,8 @@ impl Run {
             nodes: vec![root],
             at: HashMap::from([("".into(), ROOT)]),
             changed: Vec::new(),
-            stage: if lock.is_some() { Stage::Queued } else { Stage::Open },
+            stage: if waits { Stage::Queued } else { Stage::Open },
+            holders: BTreeSet::new(),
             outputs: Map::new(),
             failure: None,
             seq: 1,
@@ -115,12 +117,12 @@ impl Run {
         let at = record.at;
         match &record.event {
             Event::Created { .. } => Err(Misfit::new("a second created", "a run that exists")),
-            Event::Locked if self.stage == Stage::Queued => {
+            Event::Locked { step } if step.is_empty() && self.stage == Stage::Queued => {
                 self.stage = Stage::Open;
                 self.set_out(at);
                 Ok(())
             }
-            Event::Locked => Err(Misfit::new("locked", "a run that waits for no lock")),
+            Event::Locked { step } => self.locked(step, at),
             Event::Skipped { step, reason } => {
                 let id = self.pending(step, "skipped")?;
                 self.at_mut(id).ended = Some(at);
@@ -132,8 +134,11 @@ impl Run {
                 let id = self.existing(step)?;
                 self.refuse(id, failure, at)
             }
-            Event::Started { step, direction, attempt, input, action, .. } => {
+            Event::Started { step, direction, attempt, input, action, locks, .. } => {
                 let id = self.starting(step, *direction, *attempt, action.as_ref())?;
+                if (*direction, *attempt) == (Direction::Forward, 1) {
+                    self.at_mut(id).locks.clone_from(locks);
+                }
                 self.start(id, *direction, *attempt, input, at);
                 Ok(())
             }
@@ -167,7 +172,7 @@ impl Run {
         }
     }
 
-    fn existing(&self, path: &str) -> Result<NodeId, Misfit> {
+    pub(super) fn existing(&self, path: &str) -> Result<NodeId, Misfit> {
         self.find(path).ok_or_else(|| Misfit::new(format!("step {path:?}"), "this run"))
     }
 
@@ -187,7 +192,7 @@ impl Run {
             let is_it = (attempt.direction, attempt.number) == (direction, number);
             is_it
                 && match attempt.phase {
-                    Phase::Calling | Phase::Sleeping { .. } => true,
+                    Phase::Calling | Phase::Sleeping { .. } | Phase::Queued => true,
                     Phase::Inside { .. } => self.rest(id).is_over(),
                     Phase::Waiting { .. } => direction == Direction::Forward && self.is_given_up(id),
                     Phase::Verifying { .. } | Phase::Asking { .. } => false,
@@ -262,7 +267,7 @@ impl StepRun {
 fn name(event: &Event) -> &'static str {
     match event {
         Event::Created { .. } => "created",
-        Event::Locked => "locked",
+        Event::Locked { .. } => "locked",
         Event::Skipped { .. } => "skipped",
         Event::Refused { .. } => "refused",
         Event::Started { .. } => "started",

@@ -16,13 +16,44 @@ const DEATHS_BEFORE_QUARANTINE: u32 = 3;
 const UNDO_ATTEMPTS: u32 = 3;
 
 impl Run {
+    /// An attempt starts. Where it needs locks that it does not hold it waits for them, and begins then.
     pub(super) fn start(&mut self, id: NodeId, direction: Direction, number: u32, input: &Value, at: Timestamp) {
-        let sleeps = matches!(self.work_at(id, direction), Work::Wait { .. });
+        let own_undo = self.undoes_itself(id, direction);
+        let holds_steps = self.holds_steps(id);
+        let step = self.at_mut(id);
+        step.attempts_mut(direction).started = number;
+        step.told_to_stop = false;
+        step.approvals.clear();
+        if holds_steps && direction == Direction::Forward {
+            // What the attempt before failed of says nothing about this one.
+            step.failure = None;
+        }
+        step.started.get_or_insert(at);
+        step.children.clear();
+        match direction {
+            Direction::Forward => step.input = Some(input.clone()),
+            Direction::Undo if !own_undo => step.undo_input = Some(input.clone()),
+            Direction::Undo => {}
+        }
+        if self.missing_locks(id).is_empty() {
+            self.begin(id, direction, number, at);
+        } else {
+            self.set(id, StepState::Active(Attempt { direction, number, phase: Phase::Queued }));
+        }
+        self.pass(id);
+    }
+
+    /// An attempt that has all that it needs begins.
+    pub(super) fn begin(&mut self, id: NodeId, direction: Direction, number: u32, at: Timestamp) {
         let own_undo = self.undoes_itself(id, direction);
         let holds = self.holds_steps(id) && (own_undo || direction == Direction::Forward);
-        self.at_mut(id).attempts_mut(direction).started = number;
+        let step = self.at(id);
+        let input = if direction == Direction::Forward || own_undo { &step.input } else { &step.undo_input };
+        let input = input.clone().unwrap_or_default();
         match direction {
-            Direction::Forward if self.node(id).inside.is_none() || self.holds_steps(id) => self.bear_inside(id, input),
+            Direction::Forward if self.node(id).inside.is_none() || self.holds_steps(id) => {
+                self.bear_inside(id, &input);
+            }
             Direction::Undo if holds => {
                 self.set_course(id, Course::Undoing);
                 self.inside_mut(id).into_iter().for_each(|inside| inside.undo_from = 0);
@@ -36,41 +67,28 @@ impl Run {
         {
             inside.course = Course::Closing(End::Failed);
         }
-        let work = self.work_at(id, direction);
-        let asks = matches!(work, Work::Approve { .. });
-        let own = self.runbook_in(id).and_then(|runbook| runbook.limit).map(|limit| limit.ms);
-        let limit = self.step_at(id).limit_ms.into_iter().chain(own).min().filter(|_| direction == Direction::Forward);
-        let until = limit.map(|ms| at.plus_millis(ms));
-        let step = self.at_mut(id);
-        step.told_to_stop = false;
-        step.approvals.clear();
-        if holds && direction == Direction::Forward {
-            // What the attempt before failed of says nothing about this one.
-            step.failure = None;
-        }
-        step.started.get_or_insert(at);
-        step.children.clear();
-        match direction {
-            Direction::Forward => step.input = Some(input.clone()),
-            Direction::Undo if !own_undo => step.undo_input = Some(input.clone()),
-            Direction::Undo => {}
-        }
-        let phase = if sleeps {
-            Phase::Sleeping { until: at.plus_millis(input.get("ms").and_then(Value::as_u64).unwrap_or(0)) }
-        } else if holds {
-            Phase::Inside { until }
-        } else if asks {
-            Phase::Asking { until }
-        } else {
-            Phase::Calling
+        let phase = match self.work_at(id, direction) {
+            Work::Wait { .. } => {
+                Phase::Sleeping { until: at.plus_millis(input.get("ms").and_then(Value::as_u64).unwrap_or(0)) }
+            }
+            _ if holds => Phase::Inside { until: self.time_from(id, direction, at) },
+            Work::Approve { .. } => Phase::Asking { until: self.time_from(id, direction, at) },
+            _ => Phase::Calling,
         };
         self.set(id, StepState::Active(Attempt { direction, number, phase }));
-        self.pass(id);
+    }
+
+    /// When it has taken all the time that it may, if it begins now.
+    fn time_from(&self, id: NodeId, direction: Direction, at: Timestamp) -> Option<Timestamp> {
+        let own = self.runbook_in(id).and_then(|runbook| runbook.limit).map(|limit| limit.ms);
+        let limit = self.step_at(id).limit_ms.into_iter().chain(own).min();
+        limit.filter(|_| direction == Direction::Forward).map(|ms| at.plus_millis(ms))
     }
 
     /// Brings a node to this state; what stands above it learns of that.
     pub(super) fn set(&mut self, id: NodeId, state: StepState) {
         let before = std::mem::replace(&mut self.at_mut(id).state, state);
+        self.let_go(id);
         self.changed.push((id, before));
         self.refresh(id);
     }

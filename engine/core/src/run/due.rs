@@ -13,10 +13,13 @@ use crate::{
 /// them remembers which ones are in hand. Steps are named by their path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Give the run its lock when no other holds it; gives [`Event::Locked`].
+    /// Give the step, or the run where no step is named, these locks when no other holds them; gives [`Event::Locked`]. A
+    /// run also waits for its turn among those of its runbook.
     Lock {
-        /// The lock's key.
-        key: String,
+        /// The step.
+        step: String,
+        /// The locks' keys.
+        keys: Vec<String>,
     },
     /// Work out the step's condition and input; gives [`Event::Skipped`], [`Event::Refused`] or [`Event::Started`].
     Resolve {
@@ -98,10 +101,12 @@ impl Rest {
 impl Run {
     /// What the world owes the run at `now`. When it is over, nothing; when a person must decide, at most the time.
     pub fn due(&self, now: Timestamp) -> Vec<Effect> {
-        match (self.stage, &self.lock) {
-            (Stage::Finished(_), _) => return Vec::new(),
-            (Stage::Queued, Some(key)) => return vec![Effect::Lock { key: key.clone() }],
-            _ => {}
+        match self.stage {
+            Stage::Finished(_) => return Vec::new(),
+            Stage::Queued => {
+                return vec![Effect::Lock { step: String::new(), keys: self.lock.iter().cloned().collect() }];
+            }
+            Stage::Open => {}
         }
         let mut effects = Vec::new();
         effects.extend(self.limit_due(ROOT, now));
@@ -247,6 +252,7 @@ impl Run {
         }
         Some(match attempt.phase {
             Phase::Asking { .. } => return None,
+            Phase::Queued => Effect::Lock { step: step(), keys: self.missing_locks(id) },
             Phase::Calling => Effect::Call { step: step(), direction, attempt: number },
             Phase::Verifying { .. } => Effect::Verify { step: step(), direction, attempt: number },
             Phase::Waiting { until } | Phase::Sleeping { until } if until > now => Effect::Sleep { until },
@@ -284,6 +290,7 @@ impl Run {
             effect: pin.effect,
             action: Some(action),
             input,
+            locks: Vec::new(),
         })
     }
 
@@ -311,6 +318,7 @@ impl Run {
             plugin: pin.map(|pin| pin.plugin),
             effect: pin.map_or(crate::EffectClass::Read, |pin| pin.effect),
             input,
+            locks: Vec::new(),
         }
     }
 }

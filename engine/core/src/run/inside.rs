@@ -345,7 +345,7 @@ impl Run {
                 }
                 self.stop_children(id, course, at);
             }
-            Phase::Waiting { .. } | Phase::Sleeping { .. } | Phase::Asking { .. } if ends => {
+            Phase::Waiting { .. } | Phase::Sleeping { .. } | Phase::Asking { .. } | Phase::Queued if ends => {
                 let failure = self.at(id).failure.clone();
                 let cancelled = || Failure::new(FailureKind::Cancelled, "cancelled while it waited");
                 self.fail(id, failure.unwrap_or_else(cancelled), at);
@@ -392,7 +392,7 @@ impl Run {
         }
         let remains = self.inside_remains(id);
         let cause = spoiled.copied().or(inside.cause).map(|cause| self.shown(self.innermost(cause)));
-        let late = self.at(id).failure.as_ref().filter(|_| inside.course == Course::Closing(End::Failed));
+        let late = self.at(id).failure.as_ref().filter(|_| inside.course != Course::Closing(End::Cancelled));
         let why = match cause {
             Some((_, state)) => {
                 let why = state.failure.as_ref().map_or("it failed", |failure| &failure.message);

@@ -7,6 +7,7 @@ mod decision;
 mod due;
 mod inside;
 mod limit;
+mod lock;
 mod refusal;
 mod scope;
 mod tree;
@@ -16,7 +17,7 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -53,6 +54,8 @@ pub struct Run {
     nodes: Vec<Node>,
     at: HashMap<Path, NodeId>,
     stage: Stage,
+    /// The nodes that hold locks.
+    holders: BTreeSet<NodeId>,
     /// The nodes whose state the last record changed, each with its state before.
     changed: Vec<(NodeId, StepState)>,
     outputs: Map,
@@ -69,7 +72,7 @@ pub type Path = Arc<str>;
 /// How far the run is. Which way it goes is the course of its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It waits for its lock.
+    /// It waits for its lock, or for its turn among the runs of its runbook.
     Queued,
     /// It goes on.
     Open,
@@ -111,6 +114,10 @@ pub struct StepRun {
     pub told_to_stop: bool,
     /// Who approved it so far, in their order.
     pub approvals: Vec<By>,
+    /// The locks that it needs while it is at work.
+    pub locks: Vec<String>,
+    /// Those of them that it holds; the others are held around it, or waited for.
+    pub holds: Vec<String>,
     /// When its first attempt started.
     pub started: Option<Timestamp>,
     /// When it came to its present state.
@@ -137,6 +144,8 @@ impl StepRun {
             children: Vec::new(),
             told_to_stop: false,
             approvals: Vec::new(),
+            locks: Vec::new(),
+            holds: Vec::new(),
             started: None,
             ended: None,
             completed: None,
@@ -283,6 +292,8 @@ pub enum Phase {
         /// When that is.
         until: Timestamp,
     },
+    /// Its locks.
+    Queued,
     /// The steps in it.
     Inside {
         /// When it has taken all the time that it may.
@@ -445,6 +456,7 @@ impl Run {
             runbook: self.digest,
             status: self.status(),
             lock: self.lock.clone(),
+            step_locks: self.step_locks(),
             seq: self.seq,
             created: self.created,
             updated: self.updated,

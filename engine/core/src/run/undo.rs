@@ -155,12 +155,14 @@ impl Run {
         happened && writes && !step.always
     }
 
-    /// Whether the action's own undo may run though nobody knows if the step happened. An `undo` of the step promises no
-    /// such thing.
+    /// Whether the action's own undo may run though nobody knows if the step happened. An `undo` of the step, or of the
+    /// script whose call it is, promises no such thing.
     fn is_undone_unsettled(&self, id: NodeId) -> bool {
         let step = self.step_at(id);
+        let has_own = |id| self.step_at(id).undo.is_some();
         self.course_of(self.around(id)) == Course::Undoing
-            && step.undo.is_none()
+            && !has_own(id)
+            && !self.script_of(id).is_some_and(has_own)
             && self.pin(step).is_some_and(|pin| pin.has_undo && pin.undo_safe_if_not_run)
     }
 

@@ -69,7 +69,7 @@ impl Run {
         self.visit(ROOT, &mut |owed| {
             let Owed::Step(id) = owed else { return };
             match self.at(id).active().map(|attempt| &attempt.phase) {
-                Some(Phase::Waiting { .. } | Phase::Sleeping { .. }) => waits = true,
+                Some(Phase::Waiting { .. } | Phase::Sleeping { .. } | Phase::Queued) => waits = true,
                 _ => works = true,
             }
         });

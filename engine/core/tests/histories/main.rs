@@ -40,7 +40,9 @@ fn told(run: &Run, now: Timestamp) -> String {
     }
     for effect in run.due(now) {
         let effect = match effect {
-            Effect::Lock { key } => format!("lock {key}"),
+            Effect::Lock { step, keys } => {
+                format!("{}lock {}", if step.is_empty() { "" } else { "step " }, keys.join(" "))
+            }
             Effect::Resolve { step } => format!("resolve {step}"),
             Effect::ResolveUndo { step } => format!("resolve the undo of {step}"),
             Effect::Record(event) => format!("record {}", serde_json::to_string(&event).expect("an event has JSON")),

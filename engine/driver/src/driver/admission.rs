@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use journal::Batch;
-use runwright_core::{ActionName, By, Cause, Digest, Event, Map, OnBusy, Pin, Record, Run, RunId, Runbook, Value};
+use runwright_core::{ActionName, By, Cause, Digest, Event, Map, OnBusy, Pin, Record, Run, RunId, Runbook};
 use tokio::sync::oneshot;
 
 use super::{Driver, Error};
-use crate::locks::Turn;
-use crate::run::too_large;
+use crate::locks::Key;
+use crate::run::{Claims, lock_key, too_large};
 
 /// What a new run is made of.
 #[derive(Debug, Clone)]
@@ -42,13 +42,10 @@ struct Created {
     run: Run,
     record: Record,
     source: Option<(Digest, Vec<u8>)>,
-    turn: Option<Turn>,
+    claims: Claims,
     /// The run that is to be cancelled for it.
     replaces: Option<RunId>,
 }
-
-/// A lock's key, in bytes.
-const LOCK_BYTES_MAX: usize = 256;
 
 impl Driver {
     /// Starts a run. It exists, durably, when this returns.
@@ -99,7 +96,7 @@ impl Driver {
                 }
                 Ok(Err(skipped)) => admitted.push(skipped),
                 Err(error @ (Error::Journal(_) | Error::Internal(_))) => {
-                    created.iter().for_each(|new| self.let_go(&new.run));
+                    created.iter_mut().for_each(|new| new.claims.release_all(&self.world.locks, new.run.id()));
                     return Err(error);
                 }
                 Err(error) => admitted.push(Admitted::Refused(error)),
@@ -130,11 +127,11 @@ impl Driver {
 
     async fn commit(&self, mut created: Vec<Created>, mut batch: Batch) -> Result<(), Error> {
         if created.len() == 1
-            && let Some(Created { run, turn, .. }) = created.pop()
+            && let Some(Created { run, claims, .. }) = created.pop()
         {
             // The first step of a single run starts in the commit that creates it.
             let (created, durable) = oneshot::channel();
-            self.spawn(run, |_| turn, batch, vec![created])?;
+            self.spawn(run, |_| claims, batch, vec![created])?;
             return durable.await.map_err(|_| Error::Stopped)?;
         }
         if batch == Batch::default() {
@@ -142,25 +139,21 @@ impl Driver {
         }
         batch.heads.extend(created.iter().map(|new| new.run.head()));
         if let Err(error) = self.world.journal.append(batch).await {
-            created.iter().for_each(|new| self.let_go(&new.run));
+            created.iter_mut().for_each(|new| new.claims.release_all(&self.world.locks, new.run.id()));
             return Err(error.into());
         }
-        for Created { run, turn, .. } in created {
-            self.spawn(run, |_| turn, Batch::default(), Vec::new())?;
+        for Created { run, claims, .. } in created {
+            self.spawn(run, |_| claims, Batch::default(), Vec::new())?;
         }
         Ok(())
     }
 
     /// Whether the lock is free, or will be in the course of things.
     pub(super) fn would_get(&self, key: &str) -> Result<(), Error> {
-        match self.world.locks.holder(key) {
+        match self.world.locks.holder(&Key::Lock(key.to_owned())) {
             Some(holder) if !self.is_living(holder) => Err(Error::Busy { key: key.to_owned(), holder }),
             _ => Ok(()),
         }
-    }
-
-    fn let_go(&self, run: &Run) {
-        run.lock().inspect(|key| self.world.locks.release(key, run.id()));
     }
 
     /// The run that an admission makes, with its claim on its lock; or that it is skipped.
@@ -182,21 +175,19 @@ impl Driver {
         let event = Event::Created { runbook: digest, name, inputs, pins, cause, lock: lock.clone() };
         let record = Record { run: id, seq: 1, at: self.world.clock.now(), event };
         let run = Run::create(runbook, &record)?;
-        let (mut turn, mut replaces) = (None, None);
+        let (mut claims, mut replaces) = (Claims::of_new(&self.world.locks, &run), None);
         if let (Some(key), Some(on_busy)) = (lock, on_busy) {
-            let claim = self.world.locks.claim(&key, id);
-            // Between the two it may have become this run's turn.
-            let other = self.world.locks.holder(&key).filter(|holder| *holder != id);
+            let other = self.world.locks.holder(&Key::Lock(key.clone())).filter(|holder| *holder != id);
             match (other, on_busy) {
                 (Some(holder), OnBusy::Skip) => {
-                    self.world.locks.release(&key, id);
+                    claims.release_all(&self.world.locks, id);
                     return Ok(Err(Admitted::Skipped { key, holder }));
                 }
-                (Some(holder), OnBusy::Replace) => (turn, replaces) = (Some(claim), Some(holder)),
-                _ => turn = Some(claim),
+                (Some(holder), OnBusy::Replace) => replaces = Some(holder),
+                _ => {}
             }
         }
-        Ok(Ok(Created { run, record, source, turn, replaces }))
+        Ok(Ok(Created { run, record, source, claims, replaces }))
     }
 
     /// Whether the journal can give this source. One that is damaged there is written again with the run.
@@ -215,14 +206,6 @@ impl Driver {
     fn lock_key(&self, runbook: &Runbook, inputs: &Map) -> Result<Option<String>, Error> {
         let Some(lock) = &runbook.lock else { return Ok(None) };
         let scope = serde_json::json!({ "inputs": inputs });
-        let key = self.world.scripts.resolve(&Value::String(lock.key.clone()), &scope);
-        match key.map_err(|error| Error::Lock(error.to_string()))? {
-            Value::String(key) if key.is_empty() => Err(Error::Lock(format!("{:?} gives an empty text", lock.key))),
-            Value::String(key) if key.len() > LOCK_BYTES_MAX => {
-                Err(Error::Lock(format!("{:?} gives {} bytes, more than {LOCK_BYTES_MAX}", lock.key, key.len())))
-            }
-            Value::String(key) => Ok(Some(key)),
-            _ => Err(Error::Lock(format!("{:?} does not give text", lock.key))),
-        }
+        lock_key(&self.world.scripts, &lock.key, &scope).map(Some).map_err(Error::Lock)
     }
 }

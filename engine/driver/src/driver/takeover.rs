@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::{Driver, Error};
 use crate::children;
-use crate::locks::Turn;
-use crate::run::{Command, Reply};
+use crate::locks::{Holder, Key};
+use crate::run::{Claims, Command, Reply};
 
 impl Driver {
     /// Takes an unfinished run over from an engine that is gone. Does nothing for one that lives here already.
@@ -58,7 +58,12 @@ impl Driver {
             }
             self.end(id, children).await?;
             if self.is_at(id, seq)? {
-                return self.spawn(run, |run| self.claim(run), batch, reply.into_iter().collect());
+                return self.spawn(
+                    run,
+                    |run| Claims::of_history(&self.world.locks, run),
+                    batch,
+                    reply.into_iter().collect(),
+                );
             }
             // Somebody else took it over meanwhile, and it got on.
         }
@@ -67,10 +72,6 @@ impl Driver {
     /// Whether the run's last record is still this one.
     fn is_at(&self, id: RunId, seq: u64) -> Result<bool, Error> {
         Ok(self.world.journal.head(id)?.is_none_or(|head| head.seq == seq))
-    }
-
-    fn claim(&self, run: &Run) -> Option<Turn> {
-        run.lock().map(|key| self.world.locks.claim(key, run.id()))
     }
 
     fn add(&self, run: &mut Run, batch: &mut Batch, event: Event) -> Result<(), Misfit> {
@@ -106,9 +107,14 @@ impl Driver {
     /// Fills the table of locks: what an unfinished run holds in the journal it holds here, whether it can go on or not.
     pub fn remember_locks(&self) -> Result<(), Error> {
         for head in self.world.journal.runs(&Query::unfinished())? {
-            if let Some(key) = head.lock.filter(|_| head.status != RunStatus::Queued) {
-                let _held = self.world.locks.claim(&key, head.run);
+            if head.status == RunStatus::Queued {
+                continue;
             }
+            let (run, locks) = (head.run, &self.world.locks);
+            let hold = |key, path| _ = locks.claim(&key, &Holder { run, path }, usize::MAX);
+            head.lock.into_iter().for_each(|key| hold(Key::Lock(key), String::new()));
+            head.step_locks.into_iter().for_each(|(path, key)| hold(Key::Lock(key), path));
+            hold(Key::Runs(head.name), String::new());
         }
         Ok(())
     }
@@ -116,6 +122,7 @@ impl Driver {
     /// Resumes every unfinished run; returns how many, and those that can't be, each with the reason. One run that can't
     /// go on holds up no other.
     pub async fn resume_all(&self) -> Result<(usize, Vec<(RunId, Error)>), Error> {
+        self.remember_locks()?;
         let mut unfinished = self.world.journal.runs(&Query::unfinished())?;
         // Those that hold their lock first; then those that wait for one, in the order in which they came.
         unfinished.sort_by_key(|head| (head.status == RunStatus::Queued, head.run));
@@ -140,12 +147,12 @@ impl Driver {
             return Ok(false);
         }
         if let Some(key) = run.lock()
-            && let Some(holder) = self.world.locks.holder(key).filter(|holder| *holder != id)
+            && let Some(holder) = self.world.locks.holder(&Key::Lock(key.to_owned())).filter(|holder| *holder != id)
         {
             return Err(Error::Busy { key: key.to_owned(), holder });
         }
         let (reopened, durable) = oneshot::channel();
-        if !self.spawn(run, |run| self.claim(run), batch, vec![reopened])? {
+        if !self.spawn(run, |run| Claims::of_history(&self.world.locks, run), batch, vec![reopened])? {
             return Ok(false);
         }
         durable.await.map_err(|_| Error::Stopped)?.map(|()| true)

@@ -8,9 +8,9 @@ use runwright_core::{
 };
 use serde_json::json;
 
-use super::{Task, too_large};
+use super::{Standing, Task, too_large};
 use crate::Error;
-use crate::locks::Turn;
+use crate::locks::Key;
 
 impl Task {
     /// Adds every event that follows, until only the world can go on.
@@ -22,8 +22,10 @@ impl Task {
                     Effect::Record(event) => *event,
                     Effect::Resolve { step } => self.resolve(&step)?,
                     Effect::ResolveUndo { step } => self.resolve_undo(&step)?,
-                    Effect::Lock { .. } if matches!(self.turn, Some(Turn::Held)) => Event::Locked,
-                    Effect::Lock { .. } => continue,
+                    Effect::Lock { step, keys } => match self.lock(step, keys) {
+                        Some(event) => event,
+                        None => continue,
+                    },
                     Effect::Outputs { step, attempt } => self.outputs(step, attempt),
                     Effect::Finish { status } => self.finish(status),
                     Effect::Call { .. } | Effect::Verify { .. } | Effect::Sleep { .. } => continue,
@@ -35,11 +37,36 @@ impl Task {
         }
     }
 
-    /// Works out the step's condition and input.
+    /// What comes of a claim on locks by now; nothing while it waits for its turn.
+    fn lock(&mut self, step: String, keys: Vec<String>) -> Option<Event> {
+        let (locks, run) = (&self.world.locks, self.run.id());
+        let wanted = keys.into_iter().map(|key| (Key::Lock(key), 1)).collect();
+        match self.claims.claim(locks, run, &step, wanted) {
+            Standing::Held => Some(Event::Locked { step }),
+            Standing::Waits => None,
+            Standing::Never(holder) => {
+                let attempt = self.run.step(&step).and_then(|(_, state)| state.active())?;
+                let (direction, attempt) = (attempt.direction, attempt.number);
+                let why = format!("its lock is held by run {holder}, which waits for what this one holds");
+                let outcome = Outcome::Failed(Failure::new(FailureKind::Transient, why));
+                Some(Event::Ended { step, direction, attempt, outcome })
+            }
+        }
+    }
+
+    /// Works out the step's condition, input and locks.
     fn resolve(&self, id: &str) -> Result<Event, Error> {
         let (step, _) = self.run.step(id).ok_or_else(|| Error::Internal(format!("no step {id:?} in this runbook")))?;
-        Ok(match self.input_of(id, step) {
-            Ok(Some(input)) => self.first_attempt(id, Direction::Forward, input)?,
+        let input = self.input_of(id, step);
+        let locks = |input: Value| self.locks_of(id, step, &input).map(|locks| (input, locks));
+        Ok(match input.and_then(|input| input.map(locks).transpose()) {
+            Ok(Some((input, keys))) => {
+                let mut event = self.first_attempt(id, Direction::Forward, input)?;
+                if let Event::Started { locks, .. } = &mut event {
+                    *locks = keys;
+                }
+                event
+            }
             Ok(None) => Event::Skipped { step: id.to_owned(), reason: SkipReason::Condition },
             Err(failure) => Event::Refused { step: id.to_owned(), failure },
         })
@@ -69,6 +96,24 @@ impl Task {
             }
         }
         self.input_for(path, &step.work).map(Some)
+    }
+
+    /// The locks that a step holds while it is at work: its own, and that of the runbook that it calls.
+    fn locks_of(&self, path: &str, step: &Step, input: &Value) -> Result<Vec<String>, Failure> {
+        let mut keys = Vec::new();
+        let wrong = |why: String| invalid("`lock`", &why);
+        if let Some(key) = &step.lock {
+            let template = Value::String(key.clone());
+            let scope = if has_expression(&template) { self.scope(path, &template) } else { Value::Null };
+            keys.push(lock_key(&self.world.scripts, key, &scope).map_err(wrong)?);
+        }
+        if let Work::Runbook { runbook, .. } = &step.work
+            && let Some(lock) = &runbook.lock
+        {
+            let scope = json!({ "inputs": input });
+            keys.push(lock_key(&self.world.scripts, &lock.key, &scope).map_err(wrong)?);
+        }
+        Ok(keys)
     }
 
     fn input_for(&self, path: &str, work: &Work) -> Result<Value, Failure> {
@@ -232,6 +277,21 @@ impl Task {
         };
         let (outputs, failure) = outputs.map_or_else(|failure| (Map::new(), Some(failure)), |outputs| (outputs, None));
         Event::Finished { outputs, failure }
+    }
+}
+
+/// A lock's key, in bytes.
+const LOCK_BYTES_MAX: usize = 256;
+
+/// The key of a lock; an error says what is wrong with it.
+pub(crate) fn lock_key(scripts: &script::Engine, key: &str, scope: &Value) -> Result<String, String> {
+    match scripts.resolve(&Value::String(key.to_owned()), scope).map_err(|error| error.to_string())? {
+        Value::String(given) if given.is_empty() => Err(format!("{key:?} gives an empty text")),
+        Value::String(given) if given.len() > LOCK_BYTES_MAX => {
+            Err(format!("{key:?} gives {} bytes, more than {LOCK_BYTES_MAX}", given.len()))
+        }
+        Value::String(given) => Ok(given),
+        _ => Err(format!("{key:?} does not give text")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The task of one unfinished run.
 
+mod claims;
 mod command;
 mod decide;
 mod in_hand;
@@ -12,15 +13,17 @@ use std::time::Duration;
 
 use journal::{Batch, Journal};
 use logs::Logs;
-use runwright_core::{Effect, Event, Exit, Head, Misfit, Record, Run, RunId, RunStatus, Timestamp, Work};
+use runwright_core::{Effect, Event, Exit, Head, Misfit, Record, Run, RunStatus, Timestamp, Work};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::locks::{Locks, Turn};
+use crate::locks::{Holder, Key, Locks};
 use crate::progress::Telling;
 use crate::threads::Threads;
 use crate::{Clock, Error, Plugins, Progress};
 
+pub(crate) use claims::{Claims, Standing};
 pub(crate) use command::Command;
+pub(crate) use decide::lock_key;
 use in_hand::InHand;
 use perform::NoteRequest;
 use scripts::{AnswerTo, Answered, Question, Sessions};
@@ -41,13 +44,18 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Releases the lock of a run whose task ended with an error, unless the journal says that the run still holds it.
-    pub(crate) fn let_go(&self, key: &str, run: RunId) {
+    /// Releases the claims of a run whose task ended with an error, unless the journal says that the run still has what it
+    /// claims: then nobody else may.
+    pub(crate) fn let_go(&self, run: &Run) {
         let holds = |head: Head| !head.status.is_finished() && head.status != RunStatus::Queued;
-        match self.journal.head(run).map(|head| head.is_some_and(holds)) {
-            Ok(false) => self.locks.release(key, run),
+        match self.journal.head(run.id()).map(|head| head.is_some_and(holds)) {
+            Ok(false) => {
+                let who = Holder::of_run(run.id());
+                run.lock().inspect(|key| self.locks.release(&Key::Lock((*key).to_owned()), &who));
+                self.locks.release(&Key::Runs(run.runbook().name.clone()), &who);
+            }
             Ok(true) => {}
-            Err(error) => tracing::error!(%run, key, %error, "the lock stays held: nobody knows whose it is"),
+            Err(error) => tracing::error!(run = %run.id(), %error, "its locks stay held: nobody knows whose they are"),
         }
     }
 }
@@ -67,8 +75,7 @@ pub(crate) struct Task {
     sessions: Sessions,
     // Boxed, all three: a channel has room for 32 messages from its start, and most runs are never sent one.
     questions: (mpsc::Sender<Box<Question>>, mpsc::Receiver<Box<Question>>),
-    /// The run's claim on its lock, until it is written down that it holds it.
-    turn: Option<Turn>,
+    claims: Claims,
     in_hand: InHand,
     commands: mpsc::Receiver<Box<(Command, Reply)>>,
     notes: (mpsc::Sender<Box<NoteRequest>>, mpsc::Receiver<Box<NoteRequest>>),
@@ -88,24 +95,26 @@ enum Wake {
     Command(Command, Reply),
     Note(NoteRequest),
     Question(Question),
-    Lock,
+    Turn,
     Time,
     Stop(Duration),
 }
 
 impl Task {
-    /// The task of `run`, which has this claim on its lock and whose records in `batch` are not durable yet. `stop` carries
+    /// The task of `run`, which has these claims and whose records in `batch` are not durable yet. `stop` carries
     /// the grace period.
     pub(crate) fn new(
         world: Arc<World>,
         run: Run,
-        turn: Option<Turn>,
+        claims: Claims,
         batch: Batch,
         replies: Vec<Reply>,
         stop: watch::Receiver<Option<Duration>>,
     ) -> (Self, Handle) {
         let (command_in, commands) = mpsc::channel(4);
-        let (status, status_out) = watch::channel(run.status());
+        // Who waits for a status waits until it is durable.
+        let known = if batch.records.is_empty() { run.status() } else { RunStatus::Running };
+        let (status, status_out) = watch::channel(known);
         let notes = mpsc::channel(4);
         let in_hand = InHand::default();
         let task = Self {
@@ -116,7 +125,7 @@ impl Task {
             answers: Vec::new(),
             sessions: Sessions::default(),
             questions: mpsc::channel(4),
-            turn,
+            claims,
             in_hand,
             commands,
             notes,
@@ -126,13 +135,17 @@ impl Task {
         (task, Handle { commands: command_in, status: status_out })
     }
 
+    pub(crate) fn run(&self) -> &Run {
+        &self.run
+    }
+
     /// Lives until the run is over, the engine stops or the journal fails.
     pub(crate) async fn live(&mut self) -> Result<(), Error> {
         loop {
             self.decide()?;
             self.commit().await?;
             if self.run.status().is_finished() {
-                self.run.lock().inspect(|key| self.world.locks.release(key, self.run.id()));
+                self.claims.release_all(&self.world.locks, self.run.id());
                 return Ok(());
             }
             let sleep = self.perform();
@@ -142,10 +155,9 @@ impl Task {
                     self.add(event)?;
                 }
                 Wake::Question(question) => self.question(question)?,
-                Wake::Lock => self.turn = Some(Turn::Held),
                 Wake::Command(command, reply) => self.obey(command, reply),
                 Wake::Note(request) => self.remember(request)?,
-                Wake::Time => {}
+                Wake::Turn | Wake::Time => {}
                 Wake::Stop(grace) => return self.wind_up(grace).await,
             }
         }
@@ -159,21 +171,11 @@ impl Task {
                 None => std::future::pending().await,
             }
         };
-        let lock = async {
-            let come = match &mut self.turn {
-                Some(Turn::Waits(comes)) => comes.await.is_ok(),
-                _ => false,
-            };
-            // An error means that the line is gone, and with it the engine.
-            if !come {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             biased;
             Some(event) = self.in_hand.next() => Wake::Event(event),
             Some(question) = self.questions.1.recv() => Wake::Question(*question),
-            () = lock => Wake::Lock,
+            () = self.claims.turn() => Wake::Turn,
             Some(request) = self.notes.1.recv() => Wake::Note(*request),
             Some(told) = self.commands.recv() => {
                 let (command, reply) = *told;
@@ -215,6 +217,7 @@ impl Task {
                 std::mem::replace(status, now) != now
             });
         }
+        self.claims.keep_needed(&self.world.locks, &self.run);
         for reply in self.replies.drain(..) {
             // Whoever asked may have gone.
             let _ = reply.send(Ok(()));

@@ -2,6 +2,7 @@
 
 mod called;
 mod durable;
+mod locks;
 mod sizes;
 mod waiting;
 
@@ -223,17 +224,8 @@ fn scripted(id: &str, source: &str, acts: &[&str]) -> Step {
 }
 
 fn runbook(steps: Vec<Step>, outputs: Value) -> Runbook {
-    Runbook {
-        name: "test".into(),
-        edition: Runbook::EDITION,
-        description: String::new(),
-        inputs: Default::default(),
-        on: vec![],
-        lock: None,
-        limit: None,
-        steps: steps.into_iter().map(Arc::new).collect(),
-        outputs: outputs.as_object().unwrap().clone(),
-    }
+    let steps = steps.into_iter().map(Arc::new).collect();
+    Runbook { steps, outputs: outputs.as_object().unwrap().clone(), ..Runbook::empty("test") }
 }
 
 /// A runbook that uses most of what there is, and rolls back in its end.

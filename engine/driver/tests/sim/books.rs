@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use journal::Batch;
-use runwright_core::{Attempt, Direction, Event, Key, Phase, Record, Run, RunId, Runbook, StepState, Work};
+use runwright_core::{Attempt, Direction, Event, Key, Phase, Record, Run, RunId, RunStatus, Runbook, StepState, Work};
 
 /// The books, and the first rule that was broken.
 pub(crate) struct Books {
     pub(crate) honest: bool,
     pub(crate) runs: BTreeMap<RunId, Watched>,
+    /// Runs, all of one name, whose turn it was and that are not over.
+    pub(crate) begun: BTreeSet<RunId>,
     /// Who holds which lock.
-    pub(crate) holders: BTreeMap<String, RunId>,
+    pub(crate) holders: BTreeMap<String, (RunId, String)>,
     /// How often each key acted.
     pub(crate) effects: BTreeMap<String, u32>,
     /// Keys under which an unsafe effect happened and must not happen again.
@@ -48,6 +50,7 @@ impl Books {
         Self {
             honest,
             runs: BTreeMap::new(),
+            begun: BTreeSet::new(),
             holders: BTreeMap::new(),
             effects: BTreeMap::new(),
             spent: BTreeSet::new(),
@@ -124,6 +127,9 @@ impl Books {
 
     fn create(&mut self, runbook: Arc<Runbook>, record: &Record) -> Result<(), String> {
         let run = Run::create(runbook, record).map_err(|misfit| misfit.to_string())?;
+        if run.status() != RunStatus::Queued {
+            self.begun.insert(record.run);
+        }
         self.runs.insert(record.run, Watched { run, completed: BTreeMap::new(), undone: Vec::new() });
         Ok(())
     }
@@ -140,8 +146,9 @@ impl Books {
                 watched.completed.insert(path, record.seq);
             }
         }
+        let after = watched.run.clone();
         let blames = [
-            self.lock_rule(&before, record),
+            self.lock_rule(&before, &after, record),
             self.stop_rule(&before, record),
             self.undo_rule(&before, record),
             self.truth_rule(record),

@@ -10,13 +10,14 @@
 //! 4. Every run comes to its end, or is blocked with a step that asks a person. No unfinished run is without a task.
 //! 5. What the engine thinks of a run is what its history says, and every beginning of a history can be replayed.
 //! 6. A run that is over never acts again, unless a person asks to take it back.
-//! 7. Of the runs with one lock at most one is between `locked` and its end, and only that one acts.
+//! 7. Of the runs and steps with one lock at most one is between `locked` and its end, and only that one acts.
 //! 8. One seed, one history.
 //! 9. What the journal says at a run's end is true, where plugins tell the truth: what succeeded happened, what failed
 //!    with nothing remaining did not, and a run that was rolled back left nothing that has an undo.
 //!
 //! 10. In a run that was told to stop, no step starts any more but those that always run, what takes back, and what a person
 //!     says to try again.
+//! 11. Of the runs of one runbook no more are at work than it says when one begins.
 //!
 //! Rules 4 and 8 are looked after where engines live (`history.rs`), the others here.
 
@@ -45,14 +46,17 @@ impl Books {
         let in_flight =
             state.active().is_some_and(|a| (a.direction, a.number, &a.phase) == (direction, attempt, &Phase::Calling));
         let (over, once) = (run.status().is_finished(), effect == EffectClass::Unsafe && !step.idempotent && !own_undo);
-        let (state, lock) = (format!("{:?}", state.state), run.lock().map(str::to_owned));
+        let held = |lock: &String| self.holders.get(lock).is_some_and(|(holder, _)| *holder == id);
+        let of_steps = around(path).filter_map(|path| run.step(path)).flat_map(|(_, state)| &state.locks);
+        let unlocked = run.lock().map(str::to_owned).iter().chain(of_steps).any(|lock| !held(lock));
+        let state = format!("{:?}", state.state);
         if !in_flight || *key != Key::of(id, path, direction) {
             self.blame(format!("1: attempt {attempt} of {path} {direction:?} acts, and the journal says {state}"));
         }
         if over {
             self.blame(format!("6: {path} acts in a run that is over"));
         }
-        if lock.is_some_and(|lock| self.holders.get(&lock) != Some(&id)) {
+        if unlocked {
             self.blame(format!("7: {path} acts without the lock"));
         }
         if once && !self.spent.insert(key.as_str().to_owned()) {
@@ -61,33 +65,44 @@ impl Books {
         *self.effects.entry(key.as_str().to_owned()).or_default() += 1;
     }
 
-    /// Who holds the lock when this is written down, and who acts.
-    pub(crate) fn lock_rule(&mut self, before: &Run, record: &Record) -> Option<String> {
+    /// Who holds which lock when this is written down, and who acts.
+    pub(crate) fn lock_rule(&mut self, before: &Run, after: &Run, record: &Record) -> Option<String> {
         let (id, over) = (record.run, before.status().is_finished());
+        let held = self.locks(before);
         match &record.event {
             Event::Started { step, .. } if over => return Some(format!("6: {step} starts in a run that is over")),
+            Event::Locked { step } if step.is_empty() => {
+                // Each runbook says another number, and who comes last may be written down first.
+                let begun = self.begun.iter().filter_map(|id| self.runs.get(id)).map(|watched| &watched.run);
+                let most = begun.chain([before]).map(|run| run.runbook().max_parallel.unwrap_or(u32::MAX) as usize);
+                let most = most.max().unwrap_or(usize::MAX);
+                if self.begun.len() >= most {
+                    return Some(format!("11: {id} begins, and {} are at work: {most} may", self.begun.len()));
+                }
+                self.begun.insert(id);
+            }
+            Event::RollbackRequested { .. } if over => _ = self.begun.insert(id),
+            Event::Finished { .. } => _ = self.begun.remove(&id),
             _ => {}
         }
-        let key = before.lock()?.to_owned();
-        match &record.event {
-            Event::Locked => self.hold(key, id),
-            Event::RollbackRequested { .. } if over => self.hold(key, id),
-            Event::Finished { .. } => {
-                if self.holders.get(&key) == Some(&id) {
-                    self.holders.remove(&key);
-                }
-                None
+        let holds = self.locks(after);
+        for (path, key) in held.iter().filter(|lock| !holds.contains(*lock)) {
+            if self.holders.get(key) == Some(&(id, path.clone())) {
+                self.holders.remove(key);
             }
-            Event::Started { step, .. } if self.holders.get(&key) != Some(&id) => {
-                Some(format!("7: {step} starts without the lock {key:?}"))
-            }
-            _ => None,
         }
+        for (path, key) in holds.into_iter().filter(|lock| !held.contains(lock)) {
+            if let Some((other, place)) = self.holders.insert(key.clone(), (id, path.clone())) {
+                return Some(format!("7: {path:?} of {id} takes the lock {key:?}, which {place:?} of {other} holds"));
+            }
+        }
+        None
     }
 
-    fn hold(&mut self, key: String, id: RunId) -> Option<String> {
-        let before = self.holders.insert(key.clone(), id)?;
-        Some(format!("7: {id} takes the lock {key:?}, which {before} holds"))
+    /// The locks that the run holds itself, and those of its steps.
+    fn locks(&self, run: &Run) -> Vec<(String, String)> {
+        let own = run.lock().filter(|_| self.begun.contains(&run.id())).map(|key| (String::new(), key.to_owned()));
+        own.into_iter().chain(run.step_locks()).collect()
     }
 
     /// What may start in a run that was told to stop, maybe together with that it was taken over.
@@ -234,7 +249,9 @@ fn meet<'p>(one: &'p str, other: &'p str) -> (&'p str, &'p str, &'p str) {
 
 /// Whether both stand in steps that are done one after the other.
 fn in_sequence(run: &Run, one: &str, other: &str) -> bool {
-    match run.step(meet(one, other).0).map(|(step, _)| &step.work) {
+    // A group that was tried again has its number in the path.
+    let above = around(meet(one, other).0).find_map(|path| run.step(path));
+    match above.map(|(step, _)| &step.work) {
         Some(Work::Group { at_once: Some(at_once), .. }) => *at_once == 1,
         Some(Work::Each { at_once, .. }) => *at_once == 1,
         _ => true,

@@ -20,6 +20,8 @@ const SCRIPTS: [&str; 5] = [
     r#"let c = ""; try { act("x/idem", #{ bad: true }) } catch (e) { c = e.kind } throw c"#,
 ];
 
+const LOCKS: [&str; 2] = ["one", "two-${{ inputs.n }}"];
+
 /// Steps are in steps at most so deep.
 const DEPTH: usize = 3;
 
@@ -31,9 +33,8 @@ pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
     let count = 1 + dice.below(8) as usize;
     let mut left = STEPS;
     let steps = (0..count).map(|n| Arc::new(step(n, 0, true, &mut left, dice))).collect();
-    let keys = ["one", "two-${{ inputs.n }}"];
     let lock = dice.percent(40).then(|| Lock {
-        key: dice.one(&keys).to_owned(),
+        key: dice.one(&LOCKS).to_owned(),
         on_busy: dice.one(&[OnBusy::Queue, OnBusy::Queue, OnBusy::Skip, OnBusy::Replace]),
     });
     let outputs = map(json!({ "n": "${{ inputs.n }}" }));
@@ -44,6 +45,7 @@ pub(crate) fn runbook(dice: &mut Dice) -> Runbook {
         inputs: Default::default(),
         on: vec![],
         lock,
+        max_parallel: dice.percent(12).then(|| 1 + dice.below(2) as u32),
         limit: dice.percent(15).then(|| limit(dice)),
         steps,
         outputs,
@@ -70,6 +72,7 @@ fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) 
     Step {
         builds_on,
         condition: dice.percent(12).then(|| dice.one(&conditions).to_owned()),
+        lock: dice.percent(8).then(|| dice.one(&LOCKS).to_owned()),
         // The time of a script is measured for real.
         timeout_ms: if scripted { 3_600_000 } else { 1_000 + dice.below(20_000) },
         limit_ms: (has_limit && dice.percent(30)).then(|| dice.below(600_000)),
@@ -125,6 +128,7 @@ fn called(steps: Vec<Arc<Step>>, dice: &mut Dice) -> Work {
     let mut runbook = Runbook::empty("called");
     runbook.inputs.insert("n".to_owned(), Input::new(InputKind::Integer));
     runbook.limit = dice.percent(15).then(|| limit(dice));
+    runbook.lock = dice.percent(15).then(|| Lock { key: dice.one(&LOCKS).to_owned(), on_busy: OnBusy::Queue });
     let outputs = [json!({}), json!({ "n": "${{ inputs.n }}" }), json!({ "n": "${{ steps.t0.output.n }}" })];
     (runbook.steps, runbook.outputs) = (steps, map(dice.one(&outputs)));
     let with = [json!({ "n": 3 }), json!({ "n": "${{ inputs.n }}" }), json!({ "n": "no number" })];

@@ -36,6 +36,7 @@ pub fn record(n: u64, seq: u64) -> Record {
             plugin: Some(Digest::of(b"plugin")),
             effect: EffectClass::Unsafe,
             input: serde_json::json!({"vm": "web-1", "timeout": 60}),
+            locks: Vec::new(),
         },
         _ => Event::Ended { step, direction: Direction::Forward, attempt: 1, outcome: succeeded("output") },
     };
@@ -54,6 +55,7 @@ pub fn head(n: u64, seq: u64, status: RunStatus) -> Head {
         runbook: Digest::of(b"runbook"),
         status,
         lock: None,
+        step_locks: Vec::new(),
         seq,
         created: Timestamp::from_millis(1_700_000_000_001),
         updated: Timestamp::from_millis(1_700_000_000_000 + seq),

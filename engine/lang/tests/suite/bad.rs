@@ -342,7 +342,7 @@ fn text_that_is_not_yaml() {
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `name`; begin the file with `name: x` [missing-key] +2
-    x.yaml:1:1: error: unknown key `a` in a runbook; there are: name, description, inputs, on, lock, timeout, on-failure, steps, outputs [unknown-key] +4
+    x.yaml:1:1: error: unknown key `a` in a runbook; there are: name, description, inputs, on, lock, max-parallel, timeout, on-failure, steps, outputs [unknown-key] +4
     x.yaml:1:2: error: a control character; remove it; in quoted text it is written as an escape, such as "\0" [syntax]
     x.yaml:1:36: error: more than 32 lists and maps inside each other [too-large]
     x.yaml:1:39999: error: the file has more than 20000 values; split it into several runbooks [too-large]
@@ -364,7 +364,7 @@ fn steps_that_are_wrong() {
         "script: 1",
         "approve: {}",
         "parallel: []",
-        "script: '1'\nlock: a",
+        "script: '1'\nsilence: a",
         "script: '1'\nname: My step",
         "script: '1'\ntimeout: 0s",
         "script: '1'\ntimeout: 40d",
@@ -385,7 +385,7 @@ fn steps_that_are_wrong() {
     let texts: Vec<String> = steps.iter().map(|lines| step(lines)).collect();
     insta::assert_snapshot!(all(&texts.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
     x.yaml:9:5: error: a step has `uses` or `script`, not both; make two steps of it [bad-value]
-    x.yaml:6:5: error: the step has none of `for-each`, `uses`, `script`, `wait`, `wait-until`, `approve`, `steps` and `parallel`; name an action, for example `uses: vm/restart` [missing-key]
+    x.yaml:6:5: error: the step has none of `for-each`, `uses`, `script`, `wait`, `wait-until`, `approve`, `runbook`, `steps` and `parallel`; name an action, for example `uses: vm/restart` [missing-key]
     x.yaml:8:11: error: expected a map of the action's input, found a list [wrong-type]
     x.yaml:7:11: error: `restart` is no name of an action; an action is named by its plugin and itself, for example `vm/restart` [unknown-action]
     x.yaml:7:11: error: there is no plugin `vmx`; did you mean `vm/restart`? [unknown-action]
@@ -395,7 +395,7 @@ fn steps_that_are_wrong() {
     x.yaml:7:13: error: expected text, found a number; put it in quotes: "1" [wrong-type]
     x.yaml:7:14: error: `approve` has no `message`; say what people are asked, for example `message: "Restart ${{ inputs.vm }}?"` [missing-key]
     x.yaml:7:5: warning: there are no steps: it does nothing; each step has an `id`, and `uses` or `script` [empty]
-    x.yaml:8:5: error: `lock` is not supported by this version yet; leave it out for now [unsupported]
+    x.yaml:8:5: error: `silence` is not supported by this version yet; leave it out for now [unsupported]
     x.yaml:8:5: error: unknown key `name` in a step; a step is named by its `id`; say more in a comment [unknown-key]
     x.yaml:8:14: error: `0s` is no time at all; at least 1ms is needed [bad-value]
     x.yaml:8:14: error: `40d` is longer than 30 days [bad-value]

@@ -64,7 +64,70 @@ fn what_is_wrong_with_a_call_is_said_at_its_place() {
   - { id: d, runbook: patch, with: { vm: "", cpu: 1 } }
   - { id: e, runbook: patch, with: { vm: "${{ inputs.n }}", cpus: "${{ inputs.vm }}" }, idempotent: true }
   - { id: f, runbook: patch, with: { vm: a, cpus: two } }"#;
-    insta::assert_snapshot!(said(&catalog, steps), @"");
+    insta::assert_snapshot!(said(&catalog, steps), @r#"
+    error: there is no runbook `pach` [unknown-runbook]
+     --> around.yaml:4:23
+      |
+    4 |   - { id: a, runbook: pach }
+      |                       ^^^^
+      = help: did you mean `patch`?
+
+    error: the runbook `broken` can't be used: its own file has errors [unknown-runbook]
+     --> around.yaml:5:23
+      |
+    5 |   - { id: b, runbook: broken }
+      |                       ^^^^^^
+      = help: `runwright check` with that file shows them
+
+    error: the step gives no `vm` [missing-input]
+     --> around.yaml:6:23
+      |
+    6 |   - { id: c, runbook: patch }
+      |                       ^^^^^
+      = help: add `vm: …` to `with`, or give the input a default
+
+    error: it is empty, which `min: 1` does not allow [bad-value]
+     --> around.yaml:7:42
+      |
+    7 |   - { id: d, runbook: patch, with: { vm: "", cpu: 1 } }
+      |                                          ^^
+
+    error: the runbook `patch` has no input `cpu` [unknown-name]
+     --> around.yaml:7:46
+      |
+    7 |   - { id: d, runbook: patch, with: { vm: "", cpu: 1 } }
+      |                                              ^^^
+      = help: did you mean `cpus`?
+
+    error: the input is text, and this is `inputs.n`, which is a whole number [wrong-type]
+     --> around.yaml:8:42
+      |
+    8 |   - { id: e, runbook: patch, with: { vm: "${{ inputs.n }}", cpus: "${{ inputs.vm }}" }, idempotent: true }
+      |                                          ^^^^^^^^^^^^^^^^^
+      = help: write `${{ inputs.n.to_string() }}`
+
+    error: the input is a whole number, and this is `inputs.vm`, which is text [wrong-type]
+     --> around.yaml:8:67
+      |
+    8 |   - { id: e, runbook: patch, with: { vm: "${{ inputs.n }}", cpus: "${{ inputs.vm }}" }, idempotent: true }
+      |                                                                   ^^^^^^^^^^^^^^^^^^^
+      = help: write `${{ parse_int(inputs.vm) }}`
+
+    error: a step with `runbook` has no `idempotent` of its own [bad-value]
+     --> around.yaml:8:89
+      |
+    8 |   - { id: e, runbook: patch, with: { vm: "${{ inputs.n }}", cpus: "${{ inputs.vm }}" }, idempotent: true }
+      |                                                                                         ^^^^^^^^^^
+      = help: leave it out
+
+    error: expected a whole number, found text [wrong-type]
+     --> around.yaml:9:51
+      |
+    9 |   - { id: f, runbook: patch, with: { vm: a, cpus: two } }
+      |                                                   ^^^
+
+    around.yaml: 9 errors
+    "#);
 }
 
 #[test]
@@ -72,7 +135,23 @@ fn no_runbook_is_a_part_of_itself() {
     let around = "name: around\nsteps:\n  - { id: a, script: '1' }\n";
     let middle = "name: middle\nsteps:\n  - { id: a, runbook: around }\n";
     let catalog = with(&[around, middle]);
-    insta::assert_snapshot!(said(&catalog, "  - { id: a, runbook: around }\n  - { id: b, runbook: middle }"), @"");
+    insta::assert_snapshot!(said(&catalog, "  - { id: a, runbook: around }\n  - { id: b, runbook: middle }"), @r"
+    error: it comes back to itself: `around` → `around` [circle]
+     --> around.yaml:4:23
+      |
+    4 |   - { id: a, runbook: around }
+      |                       ^^^^^^
+      = help: a runbook can't be a part of itself: take what both need into a third one
+
+    error: it comes back to itself: `around` → `middle` → `around` [circle]
+     --> around.yaml:5:23
+      |
+    5 |   - { id: b, runbook: middle }
+      |                       ^^^^^^
+      = help: a runbook can't be a part of itself: take what both need into a third one
+
+    around.yaml: 2 errors
+    ");
 }
 
 /// A runbook called `name` with as many steps.

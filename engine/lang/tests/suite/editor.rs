@@ -62,6 +62,7 @@ fn what_a_check_refuses_by_its_shape_an_editor_underlines() {
         "steps: [{ id: b, wait: 1s }]",
         "parallel: [{ id: b, wait: 1s }], at-once: 2",
         "for-each: [1], steps: [{ id: b, wait: 1s }], waves: [1, 10%], max-failures: 5%",
+        "runbook: other, with: { vm: a }, lock: vm/a, timeout: 1m",
         "uses: a/b, undo: { script: '1' }, retry: { attempts: 3 }, on-failure: rollback-wave",
     ] {
         assert!(!wrong(&step(right)), "{right}");
@@ -75,6 +76,8 @@ fn what_a_check_refuses_by_its_shape_an_editor_underlines() {
         "for-each: [1]",
         "script: '1', timeout: 90",
         "script: '1', on-failure: ignore",
+        "runbook: other, script: '1'",
+        "runbook: Other name",
         "script: '1', retry: { attempts: 0 }",
         "script: '1', undo: { uses: a/b, script: '1' }",
     ] {

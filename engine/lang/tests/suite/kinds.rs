@@ -241,7 +241,7 @@ fn locks_that_are_wrong() {
     });
     insta::assert_snapshot!(all(&texts.each_ref().map(String::as_str)), @r#"
     x.yaml:3:7: error: expected text like `vm/${{ inputs.vm }}`, found a number; put it in quotes: "7" [wrong-type]
-    x.yaml:3:7: error: the lock's key is empty; of all runs with one key, one at a time goes on [bad-value]
+    x.yaml:3:7: error: the lock's key is empty; of all runs and steps with one key, one at a time goes on [bad-value]
     x.yaml:3:7: error: expected text like `vm/${{ inputs.vm }}`, found a list [wrong-type]
     x.yaml:3:9: error: `lock` has no `key`; say what is locked, for example `key: "vm/${{ inputs.vm }}"` [missing-key]
     x.yaml:3:26: error: expected one of `queue`, `skip`, `replace`, found `wait` [bad-value]

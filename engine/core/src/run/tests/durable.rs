@@ -148,7 +148,7 @@ fn a_queued_run_does_nothing_before_it_holds_its_lock() {
     let run = Run::create(runbook, &first).unwrap();
     assert_eq!((run.status(), run.head().lock.as_deref()), (RunStatus::Queued, Some("vm/web1")));
     let mut world = World { run, history: vec![first], now: Timestamp::from_millis(1_000) };
-    assert_eq!(world.run.due(world.now), [Effect::Lock { key: "vm/web1".into() }]);
+    assert_eq!(world.run.due(world.now), [Effect::Lock { step: String::new(), keys: vec!["vm/web1".into()] }]);
     world.answer("a", succeeded(json!(null)));
     assert_eq!((world.settle_down(), world.run.status()), (None, RunStatus::Succeeded));
 }

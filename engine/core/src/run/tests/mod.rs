@@ -66,17 +66,8 @@ impl World {
 
     /// A run that may take so long.
     fn limited(limit: Option<Limit>, steps: Vec<Step>) -> Self {
-        let runbook = Arc::new(Runbook {
-            name: "test".into(),
-            edition: Runbook::EDITION,
-            description: String::new(),
-            inputs: Default::default(),
-            on: vec![],
-            lock: None,
-            limit,
-            steps: steps.into_iter().map(Arc::new).collect(),
-            outputs: Map::new(),
-        });
+        let steps = steps.into_iter().map(Arc::new).collect();
+        let runbook = Arc::new(Runbook { limit, steps, ..Runbook::empty("test") });
         let now = Timestamp::from_millis(1_000);
         let event = Event::Created {
             runbook: runbook.source().0,
@@ -114,7 +105,7 @@ impl World {
                 Effect::ResolveUndo { step } => {
                     self.add(self.run.first_attempt(&step, Direction::Undo, json!({"undo": true})).unwrap());
                 }
-                Effect::Lock { .. } => self.add(Event::Locked),
+                Effect::Lock { step, .. } => self.add(Event::Locked { step }),
                 Effect::Record(event) => self.add(*event),
                 Effect::Outputs { step, attempt } => {
                     let answer = Answer { output: json!({ "of": step }), ..Answer::default() };

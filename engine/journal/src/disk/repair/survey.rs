@@ -203,7 +203,8 @@ fn nameless(run: RunId, seq: u64, first: Option<&Vec<u8>>) -> Head {
         Some(Event::Created { name, runbook, .. }) => (name, runbook),
         _ => ("lost".to_owned(), Digest::from_bytes([0; 32])),
     };
-    Head { run, name, runbook, status: RunStatus::Blocked, lock: None, seq, created: at, updated: at }
+    let (status, lock, step_locks) = (RunStatus::Blocked, None, Vec::new());
+    Head { run, name, runbook, status, lock, step_locks, seq, created: at, updated: at }
 }
 
 impl Shared {
