@@ -58,7 +58,7 @@ fn a_run_waits_for_people_and_says_how_to_answer() {
     insta::assert_snapshot!(does(&project, "bob", &["approve", "latest", "go", "yes", "--reason", "quiet now"]), @r"
     exit 4
     run RUN of gate, started by ada as root
-    so far: go running
+    so far: go asks for approval
     go approved by bob as root (quiet now)
     run RUN blocked: a person must decide
       go: Restart web1? (not ada, who asked for the run; 1 of 2 said yes)
@@ -75,7 +75,7 @@ fn a_run_waits_for_people_and_says_how_to_answer() {
     insta::assert_snapshot!(does(&project, "cyd", &["approve", "latest", "go", "yes"]), @r#"
     exit 0
     run RUN of gate, started by ada as root
-    so far: go running
+    so far: go asks for approval
     go approved by cyd as root
     go: succeeded in TIME
     act: started
@@ -115,7 +115,7 @@ fn one_no_is_the_end_of_it() {
     insta::assert_snapshot!(does(&project, "bob", &["approve", "latest", "go", "no", "--reason", "sale"]), @r"
     exit 1
     run RUN of gate, started by ada as root
-    so far: go running
+    so far: go asks for approval
     go: failed in TIME: bob said no: sale
     act: skipped: the run ended before it
     run RUN failed in TIME: go: bob said no: sale
@@ -148,7 +148,7 @@ fn a_role_is_what_the_configuration_says() {
     insta::assert_snapshot!(does(&project, "cyd", &["approve", "latest", "go", "yes"]), @r#"
     exit 0
     run RUN of gate, started by ada as root
-    so far: go running
+    so far: go asks for approval
     go approved by cyd as root
     go: succeeded in TIME
     act: started

@@ -52,7 +52,7 @@ fn a_step_waits_for_a_lock_and_a_run_for_its_turn_and_both_are_told() {
     exit 0
     patch, started DATE by USER
       vm = web1
-      · patch  running  TIME  waits for the lock vm/web1
+      · patch  running  TIME  waits for the lock vm/web1, which run RUN holds
     run RUN waiting
     ");
     let second = started(&project, &["run", "gate", "--detach", "-o", "json"]);
@@ -61,6 +61,7 @@ fn a_step_waits_for_a_lock_and_a_run_for_its_turn_and_both_are_told() {
     gate, started DATE by USER
       · hold  pending
     run RUN queued
+      it waits for its turn among the runs of gate
     ");
     assert_eq!(project.call(&["approve", &gate, "hold/go", "yes"]).exit, Some(0));
     shows(&project, &["runs", "show", &patch], "succeeded");

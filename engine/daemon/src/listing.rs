@@ -39,6 +39,9 @@ impl Engine {
             let head = self.journal().head(run)?.into_iter().collect();
             view.queued_behind = self.listed(head)?.pop().and_then(|listed| listed.queued_behind);
         }
+        if view.waits_for_locks() {
+            view.name_holders(&self.lock_holders()?);
+        }
         Ok(view)
     }
 
@@ -70,7 +73,11 @@ impl Engine {
     fn lock_holders(&self) -> Result<HashMap<String, RunId>, Error> {
         let heads = self.journal().runs(&Query::unfinished())?.into_iter();
         let held = heads.filter(|head| head.status != RunStatus::Queued);
-        Ok(held.filter_map(|head| Some((head.lock?, head.run))).collect())
+        let locks = held.flat_map(|head| {
+            let of_steps = head.step_locks.into_iter().map(|(_, lock)| lock);
+            head.lock.into_iter().chain(of_steps).map(move |lock| (lock, head.run))
+        });
+        Ok(locks.collect())
     }
 
     /// What started a run, with its inputs; none where its records can't be read, which is told where it is shown.

@@ -1,6 +1,7 @@
 //! What people and programs are shown: the JSON forms of the API and of `-o json`. They are stable.
 
 mod alarms;
+mod locks;
 
 use journal::Journal;
 use runwright_core::{
@@ -110,7 +111,7 @@ fn is_interrupted(status: RunStatus, live: bool) -> bool {
 pub struct StepView {
     /// Its path: its id, with those of the steps around it.
     pub id: String,
-    /// `uses`, `script`, `wait`, `approve`, `steps`, `parallel` or `for-each`.
+    /// `uses`, `script`, `wait`, `approve`, `steps`, `parallel`, `for-each` or `runbook`.
     #[serde(default)]
     pub kind: String,
     /// The word for its state. Where the calls of a script were to be taken back, it is what became of that.
@@ -134,6 +135,9 @@ pub struct StepView {
     /// What a person needs to know to decide, or what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The locks that it waits for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
     /// Milliseconds from its first attempt to its end, or to the run's last record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,
@@ -199,6 +203,7 @@ impl StepView {
             destructive: run.pin(step).is_some_and(|pin| pin.destructive),
             decide: Decision::of(run, step, state),
             note: note(run, state),
+            waits_for: locks::waits_for(run, state),
             took_ms,
         }
     }
@@ -257,7 +262,7 @@ fn note(run: &Run, state: &StepRun) -> Option<String> {
         }
         StepState::Active(Attempt { phase: Phase::Waiting { .. }, .. }) => Some("waits for its next attempt".into()),
         StepState::Active(Attempt { phase: Phase::Queued, .. }) => {
-            Some(format!("waits for the lock {}", run.waits_for_locks(&state.path).join(", ")))
+            Some(format!("waits for the lock {}", locks::waits_for(run, state).join(", ")))
         }
         StepState::Active(Attempt { phase: Phase::Sleeping { .. }, .. }) => Some("waits for its time".into()),
         StepState::Active(Attempt { phase: Phase::Asking { .. }, .. }) => Some(asked(run, state)),

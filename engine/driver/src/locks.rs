@@ -1,6 +1,6 @@
 //! Who holds which lock, and who is at work of each runbook.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use runwright_core::RunId;
@@ -21,7 +21,7 @@ pub(crate) enum Key {
 }
 
 /// Who claims: a run, or the step at a path of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Holder {
     pub(crate) run: RunId,
     /// Empty for the run.
@@ -31,7 +31,7 @@ pub(crate) struct Holder {
 /// Who holds one lock, and who waits for it, in the order in which they came.
 #[derive(Debug, Default)]
 struct Line {
-    holders: Vec<Holder>,
+    holders: BTreeSet<Holder>,
     waiting: VecDeque<Waiter>,
 }
 
@@ -75,10 +75,12 @@ impl Locks {
             return Turn::Held;
         }
         if line.holders.len() < at_once && (line.waiting.is_empty() || at_once == usize::MAX) {
-            line.holders.push(who.clone());
+            line.holders.insert(who.clone());
             return Turn::Held;
         }
-        if waits_for(&lines, key, who)
+        // A run that has not begun holds nothing that anybody waits for but its place, and who waits for a place holds nothing.
+        if !who.path.is_empty()
+            && waits_for(&lines, key, who)
             && let Some(holder) = lines.get(key).and_then(|line| line.holders.first())
         {
             return Turn::Never(holder.run);
@@ -110,14 +112,14 @@ impl Locks {
         let mut lines = self.lines();
         let Some(line) = lines.get_mut(key) else { return };
         line.waiting.retain(|waiter| waiter.who != *who);
-        line.holders.retain(|holder| holder != who);
+        line.holders.remove(who);
         while let Some(first) = line.waiting.front() {
             if line.holders.len() >= first.at_once {
                 break;
             }
             let Some(Waiter { who, turn, .. }) = line.waiting.pop_front() else { break };
             if turn.send(()).is_ok() {
-                line.holders.push(who);
+                line.holders.insert(who);
             }
         }
         if line.holders.is_empty() && line.waiting.is_empty() {
@@ -139,8 +141,10 @@ fn waits_for(lines: &HashMap<Key, Line>, key: &Key, who: &Holder) -> bool {
         }
         seen.push(key);
         for holder in lines.get(key).into_iter().flat_map(|line| &line.holders) {
-            let waits = |line: &Line| line.waiting.iter().any(|waiter| waiter.who.is_in(holder));
-            for (wanted, line) in lines.iter().filter(|(_, line)| waits(line)) {
+            let waits = |key: &Key, line: &Line| {
+                matches!(key, Key::Lock(_)) && line.waiting.iter().any(|waiter| waiter.who.is_in(holder))
+            };
+            for (wanted, line) in lines.iter().filter(|(key, line)| waits(key, line)) {
                 if line.holders.iter().any(|other| who.is_in(other)) {
                     return true;
                 }

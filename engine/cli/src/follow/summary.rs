@@ -41,6 +41,9 @@ pub(crate) fn summary(screen: &Screen, run: &RunView, itself: &str) -> Vec<Strin
         lines.push(format!("  go on with it with `{itself} runs resume {}`, or with all by `{itself} serve`", run.run));
     }
     lines.extend(run.queued_behind.iter().map(|behind| format!("  it {}", waits(behind))));
+    if run.outcome == RunStatus::Queued && run.queued_behind.as_ref().is_none_or(|behind| behind.run.is_none()) {
+        lines.push(format!("  it waits for its turn among the runs of {}", clean(&run.runbook)));
+    }
     if run.outcome == RunStatus::Blocked {
         let asking = run.asking().take(ASKING_MAX);
         lines.extend(asking.flat_map(|(step, decide)| decision(run.run, step, decide, itself)));

@@ -65,7 +65,12 @@ pub(super) fn of_calls(event: &Event, before: Option<&StepState>) -> Option<Line
 /// Where a run stands that went on before, on one line; none if nothing happened to its steps yet.
 pub(super) fn so_far(run: &Run) -> Option<String> {
     let begun = run.steps().filter(|(_, state)| state.state != StepState::Pending);
-    let mut told: Vec<String> = begun.map(|(_, state)| format!("{} {}", state.path, state.state.as_str())).collect();
+    let word = |state: &StepRun| match state.active().map(|attempt| &attempt.phase) {
+        Some(Phase::Asking { .. }) => "asks for approval",
+        Some(Phase::Queued) => "waits for its lock",
+        _ => state.state.as_str(),
+    };
+    let mut told: Vec<String> = begun.map(|(_, state)| format!("{} {}", state.path, word(state))).collect();
     let more = told.len().saturating_sub(SO_FAR_MAX);
     if more > 0 {
         told.drain(..more);

@@ -60,8 +60,8 @@ impl Claims {
         if claim.waits.is_some() { Standing::Waits } else { Standing::Held }
     }
 
-    /// The claims of a new run: on its lock, then on a place among the runs of its runbook. In this order, so that no run that
-    /// waits for a lock keeps others from working.
+    /// The claims of a new run: on a place among the runs of its runbook, then on its lock. In this order, so that who waits for
+    /// a place holds nothing: otherwise it could hold the lock for which a run waits that has the place.
     pub(crate) fn of_new(locks: &Locks, run: &Run) -> Self {
         let at_once = run.runbook().max_parallel.map_or(usize::MAX, |most| most as usize);
         let mut claims = Self::default();
@@ -131,5 +131,6 @@ impl Claims {
 /// What a run claims for itself, each with how many may have it at the same time.
 fn of_run(run: &Run, with_lock: usize, at_once: usize) -> Vec<(Key, usize)> {
     let lock = run.lock().map(|key| (Key::Lock(key.to_owned()), with_lock));
-    lock.into_iter().chain([(Key::Runs(run.runbook().name.clone()), at_once)]).collect()
+    let place = (Key::Runs(run.runbook().name.clone()), at_once);
+    std::iter::once(place).chain(lock).collect()
 }

@@ -148,6 +148,10 @@ impl Task {
                 self.claims.release_all(&self.world.locks, self.run.id());
                 return Ok(());
             }
+            let stops = *self.stop.borrow();
+            if let Some(grace) = stops {
+                return self.wind_up(grace).await;
+            }
             let sleep = self.perform();
             match self.wake(sleep).await {
                 Wake::Event(event) => {
@@ -268,7 +272,8 @@ impl Task {
         self.sessions.keep(&[]);
         let run = &self.run;
         self.in_hand.keep(|effect| !is_script(run, effect));
-        let not_begun = self.in_hand.drop_waiting().await;
+        let mut not_begun = self.never_begun();
+        not_begun.extend(self.in_hand.drop_waiting().await);
         while !self.in_hand.is_empty() {
             tokio::select! {
                 biased;
@@ -291,6 +296,15 @@ impl Task {
             self.commit().await?;
         }
         Ok(())
+    }
+}
+
+impl Task {
+    /// The calls of actions that are written down and were not performed, because the engine stops.
+    fn never_begun(&self) -> Vec<String> {
+        let due = self.run.due(self.world.clock.now());
+        let not_begun = due.into_iter().filter(|effect| !self.in_hand.has(effect) && !is_script(&self.run, effect));
+        not_begun.filter_map(|effect| if let Effect::Call { step, .. } = effect { Some(step) } else { None }).collect()
     }
 }
 

@@ -132,3 +132,25 @@ async fn no_more_runs_of_a_runbook_are_at_work_than_it_says() {
     bench.driver.cancel(third, by(), false).await.unwrap();
     assert_eq!(bench.driver.wait(third).await.unwrap().status(), RunStatus::Cancelled);
 }
+
+#[tokio::test]
+async fn a_run_that_waits_for_its_turn_holds_no_lock_that_others_need() {
+    let bench = Bench::new();
+    let ask = Work::Approve {
+        message: "Go?".into(),
+        role: None,
+        quorum: 1,
+        not_requester: false,
+        on_timeout: OnTimeout::Fail,
+    };
+    let steps = vec![Step::new("ask", ask), locked("act", "x/unsafe", "k")];
+    let first = bench.start(Runbook { max_parallel: Some(1), ..runbook(steps, json!({})) }).await;
+    bench.driver.wait(first).await.unwrap();
+    let lock = Some(Lock { key: "k".into(), on_busy: OnBusy::Queue });
+    let second = Runbook { max_parallel: Some(1), lock, ..runbook(vec![step("b", "x/read", json!({}))], json!({})) };
+    let second = bench.start(second).await;
+    assert_eq!(bench.driver.load(second).unwrap().status(), RunStatus::Queued);
+    bench.driver.approve(first, "ask".into(), true, by()).await.unwrap();
+    assert_eq!(bench.driver.wait(first).await.unwrap().status(), RunStatus::Succeeded);
+    assert_eq!(bench.driver.wait(second).await.unwrap().status(), RunStatus::Succeeded);
+}

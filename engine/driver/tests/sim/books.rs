@@ -88,11 +88,13 @@ impl Books {
     }
 
     /// Whether what is called there now is a script.
-    pub(crate) fn is_script(&self, run: RunId, path: &str, direction: Direction) -> bool {
+    pub(crate) fn is_script(&self, run: RunId, path: &str) -> bool {
         let step = self.runs.get(&run).and_then(|watched| watched.run.step(path));
-        step.is_some_and(|(step, state)| {
-            matches!(step.work(direction), Work::Script { .. })
-                && matches!(state.active(), Some(Attempt { phase: Phase::Calling, .. }))
+        step.is_some_and(|(step, state)| match state.active() {
+            Some(Attempt { direction, phase: Phase::Calling, .. }) => {
+                matches!(step.work(*direction), Work::Script { .. })
+            }
+            _ => false,
         })
     }
 

@@ -86,8 +86,8 @@ fn asked(world: &World, scripts: &mut Scripts, record: &Record) {
 fn answered(world: &World, scripts: &mut Scripts, record: &Record) {
     let run = record.run;
     match &record.event {
-        // It may have ended in the same commit.
-        Event::Started { step, action: None, direction, .. } if world.books().is_script(run, step, *direction) => {
+        // It may have ended in the same commit; one that needs a lock is run when it holds that.
+        Event::Started { step, action: None, .. } | Event::Locked { step } if world.books().is_script(run, step) => {
             // Run again, it gets the recorded answers, which all are there.
             world.schedule.computes(format!("{run} {step}"), true);
             scripts.insert((run, step.clone()), None);

@@ -66,6 +66,8 @@ pub(crate) async fn looks_after(
             return Left::Stopped;
         }
         if !world.is_calm() && dice.percent(4) {
+            // Not while a script computes that what was decided just now has started: which of both is first differs.
+            world.schedule.after(1, "who stops it".into()).await;
             world.books().story.push("-- the engine is stopped".into());
             driver.stop(Duration::from_millis(dice.below(3_000))).await;
             return Left::Stopped;
