@@ -192,17 +192,18 @@ fn a_run_in_a_queue_says_behind_whom() {
 
 #[test]
 fn a_run_in_a_queue_behind_one_that_is_blocked_is_not_waited_for() {
-    const BLOCKS: &str = r#"
-name: blocks
-lock: vm/web1
-steps:
-  - { id: pause, wait: 6s }
-  - id: blind
-    uses: fixture/append-blind
-    with: { file: FOLDER/effects, line: x, fail: unknown }
-"#;
+    let steps = "[{ id: pause, wait: 6s }, { id: blind, uses: fixture/append-blind, with: { file: FOLDER/effects, line: x, fail: unknown } }]";
+    let of_run = format!("name: blocks\nlock: vm/web1\nsteps: {steps}\n");
+    let of_step = format!("name: blocks\nsteps: [{{ id: hold, lock: vm/web1, steps: {steps} }}]\n");
+    std::thread::scope(|scope| {
+        let both = [of_run, of_step].map(|runbook| scope.spawn(move || is_not_waited_for(&runbook)));
+        both.map(|checked| checked.join().expect("it is not waited for"));
+    });
+}
+
+fn is_not_waited_for(runbook: &str) {
     let project = Project::new();
-    project.write("blocks.yaml", BLOCKS);
+    project.write("blocks.yaml", runbook);
     let first = project.start(&["run", "blocks.yaml"]);
     let first = first.wait_until("it goes on", || project.call(&["runs", "list"]).out.contains("blocks"));
     let second = project.start(&["run", "blocks.yaml"]);

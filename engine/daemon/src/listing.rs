@@ -39,7 +39,7 @@ impl Engine {
             let head = self.journal().head(run)?.into_iter().collect();
             view.queued_behind = self.listed(head)?.pop().and_then(|listed| listed.queued_behind);
         }
-        if view.waits_for_locks() {
+        if !view.waits_for_locks().is_empty() {
             view.name_holders(&self.lock_holders()?);
         }
         Ok(view)
@@ -52,9 +52,22 @@ impl Engine {
         let is_queued = |head: &Head| head.status == RunStatus::Queued;
         let lives = |head: &Head| head.status != RunStatus::Blocked && self.driver.is_living(head.run);
         let still = heads.iter().filter(|head| !is_queued(head) && !lives(head));
-        let kept: HashSet<&str> = still.filter_map(|head| head.lock.as_deref()).collect();
-        let waits = |head: &Head| is_queued(head) && head.lock.as_deref().is_some_and(|lock| kept.contains(lock));
-        Ok(heads.iter().filter(|head| lives(head) && !waits(head)).map(|head| head.run).collect())
+        let locks = |head: &'_ Head| -> Vec<String> {
+            head.lock.iter().cloned().chain(head.step_locks.iter().map(|(_, lock)| lock.clone())).collect()
+        };
+        let kept: HashSet<String> = still.flat_map(locks).collect();
+        let mut going = Vec::new();
+        for head in heads.iter().filter(|head| lives(head)) {
+            let waits_for = match head.status {
+                RunStatus::Queued => head.lock.iter().cloned().collect(),
+                RunStatus::Waiting => RunView::of(&self.driver.load(head.run)?).waits_for_locks(),
+                _ => Vec::new(),
+            };
+            if !waits_for.iter().any(|lock| kept.contains(lock)) {
+                going.push(head.run);
+            }
+        }
+        Ok(going)
     }
 
     fn listed(&self, heads: Vec<Head>) -> Result<Vec<Listed>, Error> {

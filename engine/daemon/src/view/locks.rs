@@ -7,9 +7,9 @@ use runwright_core::{Phase, Run, RunId, StepRun};
 use super::{RunView, StepView};
 
 impl RunView {
-    /// Whether steps of it wait for locks.
-    pub(crate) fn waits_for_locks(&self) -> bool {
-        self.all_steps().any(|step| !step.waits_for.is_empty())
+    /// The locks that steps of it wait for.
+    pub(crate) fn waits_for_locks(&self) -> Vec<String> {
+        self.all_steps().flat_map(|step| step.waits_for.iter().cloned()).collect()
     }
 
     /// Says of each step that waits for a lock which run holds that.
