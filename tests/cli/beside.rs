@@ -197,7 +197,7 @@ fn a_run_in_a_queue_behind_one_that_is_blocked_is_not_waited_for() {
     let of_step = format!("name: blocks\nsteps: [{{ id: hold, lock: vm/web1, steps: {steps} }}]\n");
     std::thread::scope(|scope| {
         let both = [of_run, of_step].map(|runbook| scope.spawn(move || is_not_waited_for(&runbook)));
-        both.map(|checked| checked.join().expect("it is not waited for"));
+        both.into_iter().for_each(|checked| checked.join().expect("it is not waited for"));
     });
 }
 

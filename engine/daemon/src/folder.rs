@@ -133,7 +133,7 @@ impl<T> Folder<T> {
         scan
     }
 
-    /// A file that was read before, to read it again.
+    /// A file that was read before, to learn something else of what was read.
     pub(crate) fn again(&self, path: &Path) -> Option<Due> {
         let look = self.files.get(path)?.read?;
         Some(Due { path: path.to_owned(), look, unchanged: Duration::ZERO })

@@ -37,8 +37,17 @@ pub struct Library {
     claims: Claims,
     /// What files would be if all were there that they name; only those that can't be used.
     drafts: BTreeMap<PathBuf, Arc<Runbook>>,
-    /// The runbooks that files call, as they were when those were checked; none where there was none to call.
-    calls: BTreeMap<PathBuf, BTreeMap<String, Option<Arc<Runbook>>>>,
+    /// What files call; only those that call something.
+    calls: BTreeMap<PathBuf, Calls>,
+}
+
+/// What a file calls.
+#[derive(Debug, Clone)]
+struct Calls {
+    /// The file as it was read: it may be half written by now.
+    bytes: Arc<[u8]>,
+    /// The runbooks, as they were when it was checked; none where there was none to call.
+    runbooks: BTreeMap<String, Option<Arc<Runbook>>>,
 }
 
 /// A library that can be read while its folder is looked at, however long that takes.
@@ -123,15 +132,18 @@ impl Library {
             self.drafts.remove(path);
             self.calls.remove(path);
         }
-        let mut due = scan.due;
+        let read_now = |due: Due| {
+            let bytes = read(&self.root, &due.path).map(Arc::from);
+            (due, bytes)
+        };
+        let mut due: Vec<(Due, Result<Arc<[u8]>, Trouble>)> = scan.due.into_iter().map(read_now).collect();
         // What calls another runbook is checked again when that has changed, up to the last that calls one.
         for _ in 0..=lang::limits::DEPTH_OF_STEPS {
-            for due in &due {
-                let read = read(&self.root, &due.path);
+            for (due, bytes) in due {
                 let catalog = self.catalog(catalog.clone());
-                let checked = read.and_then(|bytes| self.check(&due.path, &bytes, &catalog, scripts));
-                if self.folder.learn(due, checked) && !changed.contains(&due.path) {
-                    changed.push(due.path.clone());
+                let checked = bytes.and_then(|bytes| self.check(&due.path, &bytes, &catalog, scripts));
+                if self.folder.learn(&due, checked) && !changed.contains(&due.path) {
+                    changed.push(due.path);
                 }
             }
             self.claims.decide(self.folder.good().map(|(path, checked)| (checked.runbook.name.as_str(), path)));
@@ -146,17 +158,24 @@ impl Library {
     /// The same catalog with the runbooks that others can call.
     pub fn catalog(&self, catalog: Catalog) -> Catalog {
         let runbooks = self.runbooks().into_values().map(|loaded| loaded.checked.runbook);
-        catalog.with_runbooks(runbooks, self.drafts.values().map(|draft| draft.name.clone()))
+        catalog
+            .with_runbooks(runbooks, self.drafts.values().map(|draft| draft.name.clone()).chain(self.named_in_wrong()))
     }
 
-    /// The files that call a runbook which is another one by now.
-    fn out_of_date(&self, catalog: &Catalog) -> Vec<Due> {
+    /// The names that files with errors of their own say are theirs, as far as their names tell.
+    fn named_in_wrong(&self) -> impl Iterator<Item = String> {
+        let stem = |(path, ..): (&Path, &str, bool)| Some(path.file_stem()?.to_str()?.to_owned());
+        self.folder.wrong().filter(|(.., was_good)| !was_good).filter_map(stem)
+    }
+
+    /// The files that call a runbook which is another one by now, as they were read.
+    fn out_of_date(&self, catalog: &Catalog) -> Vec<(Due, Result<Arc<[u8]>, Trouble>)> {
         let is_other = |(name, before): (&String, &Option<Arc<Runbook>>)| match (before, catalog.runbook(name)) {
             (Some(before), Some(now)) => !Arc::ptr_eq(before, now),
             (before, now) => before.is_some() != now.is_some(),
         };
-        let files = self.calls.iter().filter(|(_, calls)| calls.iter().any(is_other));
-        files.filter_map(|(path, _)| self.folder.again(path)).collect()
+        let files = self.calls.iter().filter(|(_, calls)| calls.runbooks.iter().any(is_other));
+        files.filter_map(|(path, calls)| Some((self.folder.again(path)?, Ok(Arc::clone(&calls.bytes))))).collect()
     }
 
     /// Checks every file again, for example because the plugins changed.
@@ -254,7 +273,7 @@ impl Library {
             .collect();
         match called.is_empty() {
             true => _ = self.calls.remove(path),
-            false => _ = self.calls.insert(path.to_owned(), called),
+            false => _ = self.calls.insert(path.to_owned(), Calls { bytes: bytes.into(), runbooks: called }),
         }
         let draft = if parsed.runbook.is_none() { lang::parse(&name, bytes, None, scripts).runbook } else { None };
         match draft {

@@ -16,6 +16,8 @@ pub(crate) struct Locks(Mutex<HashMap<Key, Line>>);
 pub(crate) enum Key {
     /// A lock.
     Lock(String),
+    /// A place among the runs that have or want this lock: any number does.
+    Wanted(String),
     /// A place among the runs of the runbook with this name.
     Runs(String),
 }
@@ -89,6 +91,11 @@ impl Locks {
         let waiter = Waiter { who: who.clone(), at_once, turn };
         lines.entry(key.clone()).or_default().waiting.push_back(waiter);
         Turn::Waits(comes)
+    }
+
+    /// Who holds it.
+    pub(crate) fn holders(&self, key: &Key) -> Vec<Holder> {
+        self.lines().get(key).into_iter().flat_map(|line| line.holders.iter().cloned()).collect()
     }
 
     /// The run that holds it, or one of them.

@@ -145,7 +145,7 @@ impl Story {
         let changed = run.changed().filter(|(_, state, before)| state.state != **before);
         match of_calls(&record.event, settled.as_ref()) {
             Some(line) => lines.push(line),
-            None => lines.extend(changed.map(|(step, state, before)| of_step(step, state, before, record))),
+            None => lines.extend(changed.map(|(step, state, before)| of_step(run, step, state, before, record))),
         }
         if run.status() == RunStatus::RollingBack && status != RunStatus::RollingBack && !was_undoing(run) {
             lines.push(Line::Run("rolling back".to_owned()));

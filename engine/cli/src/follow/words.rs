@@ -86,8 +86,13 @@ pub(crate) fn left_out(line: &runwright_core::Line) -> Option<String> {
 }
 
 /// What the step came to.
-pub(super) fn of_step(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> Line {
-    let (mark, text) = words(step, state, before, record);
+pub(super) fn of_step(run: &Run, step: &Step, state: &StepRun, before: &StepState, record: &Record) -> Line {
+    let (mark, text) = match state.active().map(|attempt| &attempt.phase) {
+        Some(Phase::Queued) => {
+            (Mark::Began, format!("waits for the lock {}", run.waits_for_locks(&state.path).join(", ")))
+        }
+        _ => words(step, state, before, record),
+    };
     Line::Step { step: state.path.to_string(), mark, text: clean(&text) }
 }
 
@@ -101,8 +106,7 @@ fn words(step: &Step, state: &StepRun, before: &StepState, record: &Record) -> (
     match &state.state {
         StepState::Pending => (Mark::Began, "pending".to_owned()),
         StepState::Active(Attempt { direction, number, phase }) => match phase {
-            Phase::Queued => (Mark::Began, format!("waits for the lock {}", state.locks.join(", "))),
-            Phase::Calling | Phase::Inside { .. } => (Mark::Began, began(step, *direction, *number)),
+            Phase::Calling | Phase::Inside { .. } | Phase::Queued => (Mark::Began, began(step, *direction, *number)),
             Phase::Sleeping { until } => {
                 (Mark::Began, format!("waits for {}", duration(until.millis_since(record.at))))
             }

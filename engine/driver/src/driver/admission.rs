@@ -7,7 +7,7 @@ use runwright_core::{ActionName, By, Cause, Digest, Event, Map, OnBusy, Pin, Rec
 use tokio::sync::oneshot;
 
 use super::{Driver, Error};
-use crate::locks::Key;
+use crate::locks::{Holder, Key};
 use crate::run::{Claims, lock_key, too_large};
 
 /// What a new run is made of.
@@ -177,16 +177,25 @@ impl Driver {
         let run = Run::create(runbook, &record)?;
         let (mut claims, mut replaces) = (Claims::of_new(&self.world.locks, &run), None);
         if let (Some(key), Some(on_busy)) = (lock, on_busy) {
-            let other = self.world.locks.holder(&Key::Lock(key.clone())).filter(|holder| *holder != id);
-            match (other, on_busy) {
-                (Some(holder), OnBusy::Skip) => {
-                    claims.release_all(&self.world.locks, id);
-                    return Ok(Err(Admitted::Skipped { key, holder }));
+            let (held, wanted) = (Key::Lock(key.clone()), Key::Wanted(key.clone()));
+            let others = |key: &Key| self.world.locks.holders(key).into_iter().filter(move |holder| holder.run != id);
+            match on_busy {
+                OnBusy::Skip => {
+                    if let Some(Holder { run: holder, .. }) = others(&held).chain(others(&wanted)).next() {
+                        claims.release_all(&self.world.locks, id);
+                        return Ok(Err(Admitted::Skipped { key, holder }));
+                    }
                 }
-                (Some(holder), OnBusy::Replace) => replaces = Some(holder),
-                _ => {}
+                // A run that holds it for one of its steps does more than that.
+                OnBusy::Replace => {
+                    let is_run = |holder: &Holder| holder.path.is_empty();
+                    let own = others(&held).find(is_run);
+                    replaces = own.or_else(|| others(&wanted).next().filter(|_| others(&held).next().is_none()));
+                }
+                OnBusy::Queue => {}
             }
         }
+        let replaces = replaces.map(|holder| holder.run);
         Ok(Ok(Created { run, record, source, claims, replaces }))
     }
 

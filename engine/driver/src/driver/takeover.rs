@@ -112,7 +112,10 @@ impl Driver {
             }
             let (run, locks) = (head.run, &self.world.locks);
             let hold = |key, path| _ = locks.claim(&key, &Holder { run, path }, usize::MAX);
-            head.lock.into_iter().for_each(|key| hold(Key::Lock(key), String::new()));
+            for key in head.lock {
+                hold(Key::Wanted(key.clone()), String::new());
+                hold(Key::Lock(key), String::new());
+            }
             head.step_locks.into_iter().for_each(|(path, key)| hold(Key::Lock(key), path));
             hold(Key::Runs(head.name), String::new());
         }

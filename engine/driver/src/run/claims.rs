@@ -130,7 +130,8 @@ impl Claims {
 
 /// What a run claims for itself, each with how many may have it at the same time.
 fn of_run(run: &Run, with_lock: usize, at_once: usize) -> Vec<(Key, usize)> {
+    let wanted = run.lock().map(|key| (Key::Wanted(key.to_owned()), usize::MAX));
     let lock = run.lock().map(|key| (Key::Lock(key.to_owned()), with_lock));
     let place = (Key::Runs(run.runbook().name.clone()), at_once);
-    std::iter::once(place).chain(lock).collect()
+    wanted.into_iter().chain([place]).chain(lock).collect()
 }

@@ -51,7 +51,11 @@ impl World {
         match self.journal.head(run.id()).map(|head| head.is_some_and(holds)) {
             Ok(false) => {
                 let who = Holder::of_run(run.id());
-                run.lock().inspect(|key| self.locks.release(&Key::Lock((*key).to_owned()), &who));
+                for key in
+                    run.lock().into_iter().flat_map(|key| [Key::Lock(key.to_owned()), Key::Wanted(key.to_owned())])
+                {
+                    self.locks.release(&key, &who);
+                }
                 self.locks.release(&Key::Runs(run.runbook().name.clone()), &who);
             }
             Ok(true) => {}
