@@ -66,6 +66,10 @@ enum Fault {
     Blocks {
         together: usize,
     },
+    /// It keeps its thread until this many calls do, for ten seconds at most.
+    Computes {
+        together: usize,
+    },
 }
 
 fn facts(name: &str, effect: EffectClass, has_verify: bool, has_undo: bool) -> ActionFacts {
@@ -133,6 +137,16 @@ impl Plugins for Outside {
                 notes.waits(true);
                 self.queued.store(true, Ordering::SeqCst);
                 std::future::pending().await
+            }
+            Some(Fault::Computes { together }) => {
+                let began = std::time::Instant::now();
+                self.blocking.fetch_add(1, Ordering::SeqCst);
+                while self.blocking.load(Ordering::SeqCst) < together {
+                    if began.elapsed() > Duration::from_secs(10) {
+                        return Outcome::Failed(Failure::new(FailureKind::Permanent, "alone"));
+                    }
+                    std::thread::yield_now();
+                }
             }
             Some(Fault::Blocks { together }) => {
                 self.blocking.fetch_add(1, Ordering::SeqCst);
@@ -247,6 +261,26 @@ async fn a_run_is_one_commit_a_step() {
     assert_eq!(run.status(), RunStatus::Succeeded);
     assert_eq!(run.outputs()["n"], 1);
     assert_eq!(bench.journal.commits(), 6, "the first creates and starts, the last ends and finishes");
+}
+
+#[tokio::test]
+async fn what_ends_while_nothing_else_goes_on_is_one_commit() {
+    let bench = Bench::new();
+    let steps = (0..10).map(|n| Arc::new(step(&format!("s{n}"), "x/read", json!({})))).collect();
+    let work = Work::Group { steps, at_once: Some(10), fail_fast: false, rescue: None };
+    let run = bench.run(runbook(vec![Step::new("all", work)], json!({}))).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
+    assert_eq!(bench.journal.commits(), 2, "all start, all end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn calls_of_one_run_use_several_cores() {
+    let bench = Bench::new();
+    let steps = ["a", "b"].map(|id| Arc::new(step(id, "x/read", json!({})))).to_vec();
+    ["all/a", "all/b"].into_iter().for_each(|path| bench.fault(path, Fault::Computes { together: 2 }));
+    let work = Work::Group { steps, at_once: Some(2), fail_fast: false, rescue: None };
+    let run = bench.run(runbook(vec![Step::new("all", work)], json!({}))).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
 }
 
 #[tokio::test]
