@@ -181,7 +181,10 @@ impl Task {
                     Wake::Command(command, reply) => self.obey(command, reply),
                     Wake::Note(request) => self.remember(request)?,
                     Wake::Time => {}
-                    Wake::Stop(grace) => return self.wind_up(grace).await,
+                    Wake::Stop(grace) => {
+                        self.commit().await?;
+                        return self.wind_up(grace).await;
+                    }
                 }
                 // What came while the last commit was on its way to the disk becomes durable together.
                 woken = if self.batch_is_full() { None } else { self.wake(None).now_or_never() };
