@@ -1,5 +1,6 @@
 //! What a durable step costs, beside what the same machine allows: `make bench`, or
-//! `cargo bench --workspace --bench engine`, after `plugins/build`. `-- -o json` prints one JSON document instead.
+//! `cargo bench --workspace --bench engine`, after `plugins/build`. `-- -o json` prints one JSON document instead, and
+//! `-- large` measures large runs only.
 //!
 //! Everything is measured in one run and by turns, so that whatever else the machine does meets both sides of a ratio.
 //! Nothing is asserted: the figures, and what they mean, are in `benches/README.md`.
@@ -13,6 +14,7 @@ mod process;
 mod report;
 mod restart;
 mod runs;
+mod trees;
 mod world;
 
 use std::path::Path;
@@ -25,23 +27,30 @@ use tokio::runtime::Runtime;
 use world::World;
 
 fn main() {
-    let json = std::env::args().any(|argument| argument == "json");
+    let is_asked = |what: &str| std::env::args().any(|argument| argument == what);
+    let json = is_asked("json");
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on the disk of the build");
     let runtime = Runtime::new().unwrap();
     let mut report = Report::default();
     let world = Arc::new(runtime.block_on(World::open(scratch.path())));
-    eprintln!("  one run, a disk and a plugin …");
-    one_run(&runtime, &world, &mut report, scratch.path());
-    eprintln!("  many runs at once …");
-    many_runs(&runtime, &world, &mut report);
+    if !is_asked("large") {
+        eprintln!("  one run, a disk and a plugin …");
+        one_run(&runtime, &world, &mut report, scratch.path());
+        eprintln!("  many runs at once …");
+        many_runs(&runtime, &world, &mut report);
+    }
+    eprintln!("  large runs …");
+    large_runs(&runtime, &world, &mut report);
     drop(runtime);
     drop(world);
-    eprintln!("  whole processes …");
-    processes(&mut report, scratch.path());
-    eprintln!("  an engine with 1,000 runs at work, killed …");
-    at_work(&mut report, scratch.path());
-    eprintln!("  10,000 runs that sleep …");
-    asleep(&mut report, scratch.path());
+    if !is_asked("large") {
+        eprintln!("  whole processes …");
+        processes(&mut report, scratch.path());
+        eprintln!("  an engine with 1,000 runs at work, killed …");
+        at_work(&mut report, scratch.path());
+        eprintln!("  10,000 runs that sleep …");
+        asleep(&mut report, scratch.path());
+    }
     match json {
         true => println!("{}", report.json()),
         false => print!("{}", report.text()),
@@ -83,6 +92,40 @@ fn many_runs(runtime: &Runtime, world: &Arc<World>, report: &mut Report) {
     many(runtime, world, report, ("1000 runs of 5 steps (W2)", &five, 1_000), 7, &mut bare);
     report.rate("bare calls, 256 at once", median(&mut bare));
     report.target(Target::at_least("b: steps of 256 runs / bare calls", share * 100.0, 50.0, "%"));
+}
+
+/// One run of many items, beside as many runs as it has items at once; the way back; and one run of many steps.
+fn large_runs(runtime: &Runtime, world: &Arc<World>, report: &mut Report) {
+    use trees::{AT_ONCE, ITEMS, STEPS};
+    let all = (ITEMS * STEPS) as f64;
+    let (fleet, beside) = (trees::fleet(world), trees::sequence(world, ITEMS * STEPS / AT_ONCE));
+    runtime.block_on(runs::round(world, &beside, AT_ONCE));
+    let (mut rates, mut beside_rates, mut shares, mut backs, mut last) = (vec![], vec![], vec![], vec![], None);
+    for _ in 0..5 {
+        let of_runs = all / runtime.block_on(runs::round(world, &beside, AT_ONCE)).took.as_secs_f64();
+        let (id, there) = runtime.block_on(trees::there(world, &fleet));
+        let back = runtime.block_on(trees::back(world, id));
+        let rate = all / there.as_secs_f64();
+        rates.push(rate);
+        beside_rates.push(of_runs);
+        shares.push(rate / of_runs);
+        backs.push(back.as_secs_f64() / there.as_secs_f64());
+        last = Some(id);
+    }
+    report.rate("steps of 50 runs of 100", median(&mut beside_rates));
+    report.rate("steps of one run of 1000 items of 5, 50 at once", median(&mut rates));
+    report.target(Target::at_least("h: steps of one run of 1000 items / of 50 runs", median(&mut shares), 0.7, "×"));
+    report.target(Target::at_most("h: rolling those steps back / doing them", median(&mut backs), 3.0, "×"));
+    let bytes = last.map_or(0.0, |id| trees::memory_of_a_node(world, id));
+    report.target(Target::at_most("h: memory of a node of that run", bytes / 1024.0, 2.0, "KiB"));
+    let (long, short) = (trees::sequence(world, 10_000), trees::sequence(world, 100));
+    let mut ratios = Vec::new();
+    for _ in 0..3 {
+        let short = (0..30).map(|_| runtime.block_on(trees::there(world, &short)).1).sum::<Duration>() / 30;
+        let long = runtime.block_on(trees::there(world, &long)).1;
+        ratios.push(long.as_secs_f64() / 100.0 / short.as_secs_f64());
+    }
+    report.target(Target::at_most("h: step of a run of 10000 / of one of 100", median(&mut ratios), 1.2, "×"));
 }
 
 /// Measures one kind; gives the median of its shares of the bare calls just before it.

@@ -36,7 +36,9 @@ pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
 pub use input::{Input, InputKind};
 pub use recovery::{Recovery, recovery};
-pub use run::{Approver, Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Run, ScriptCall, StepRun, StepState};
+pub use run::{
+    Approver, Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Reads, Run, ScriptCall, StepRun, StepState,
+};
 pub use runbook::{
     Limit, Lock, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work,
 };

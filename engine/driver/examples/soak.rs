@@ -40,13 +40,14 @@ fn main() -> ExitCode {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let first = setting("SEED").unwrap_or(since.as_secs() << 20);
     let (began, mut told) = (Instant::now(), Instant::now());
-    let (mut count, mut kills, mut faults, mut effects) = (0_u64, 0, 0, 0_u64);
+    let (mut count, mut kills, mut faults, mut effects, mut deep) = (0_u64, 0, 0, 0_u64, 0_u64);
     println!("from seed {first}, for {} s", time.as_secs());
     while began.elapsed() < time {
         let history = history::history(first + count);
         count += 1;
         (kills, faults, effects) =
             (kills + history.kills, faults + history.faults, effects + u64::from(history.effects));
+        deep += u64::from(history.depth >= 4);
         if let Some(broken) = &history.broken {
             println!("seed {}: {broken}\nrepeat it with `make sim SEED={}`", history.seed, history.seed);
             return ExitCode::FAILURE;
@@ -58,5 +59,6 @@ fn main() -> ExitCode {
     }
     let rate = count as f64 / began.elapsed().as_secs_f64();
     println!("{count} histories ({rate:.0} histories/s), {kills} kills, {faults} faults, {effects} effects");
+    println!("{deep} histories with steps at depth 4");
     ExitCode::SUCCESS
 }

@@ -50,13 +50,19 @@ pub struct At {
 }
 
 impl Names {
-    /// Whether this variable is read, and of it, where one is named, this entry.
-    pub fn reads(&self, variable: &str, entry: Option<&str>) -> bool {
-        let of_entry = |read: &Read| match (entry, read.keys.first()) {
-            (Some(entry), Some(key)) => key.name == entry || means(&key.name, entry),
-            _ => true,
-        };
-        self.reads.iter().any(|read| read.variable == variable && of_entry(read))
+    /// Whether this variable is read.
+    pub fn reads(&self, variable: &str) -> bool {
+        self.reads.iter().any(|read| read.variable == variable)
+    }
+
+    /// The names that the entries of this variable may have which are read; none where any entry may be read, or where a
+    /// name may stand for too many.
+    pub fn entries(&self, variable: &str) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        for read in self.reads.iter().filter(|read| read.variable == variable) {
+            names.extend(meant(&read.keys.first()?.name)?);
+        }
+        Some(names)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -131,6 +137,23 @@ impl std::fmt::Display for Read {
 /// ```
 pub fn means(written: &str, known: &str) -> bool {
     written.len() == known.len() && written.bytes().zip(known.bytes()).all(|(w, k)| w == k || (w, k) == (b'_', b'-'))
+}
+
+/// Underscores of a name that may stand for something else, at most: each makes twice as many names.
+const UNDERSCORES_MAX: usize = 6;
+
+/// The names for which [`means`] holds; none where they are too many.
+fn meant(written: &str) -> Option<Vec<String>> {
+    let mut names = vec![String::with_capacity(written.len())];
+    if written.matches('_').count() > UNDERSCORES_MAX {
+        return None;
+    }
+    for letter in written.chars() {
+        let also = if letter == '_' { names.clone() } else { Vec::new() };
+        names.iter_mut().for_each(|name| name.push(letter));
+        names.extend(also.into_iter().map(|name| name + "-"));
+    }
+    Some(names)
 }
 
 /// Whether the names in this variable are those that people gave to inputs and steps.

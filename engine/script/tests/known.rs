@@ -141,10 +141,21 @@ fn a_template_says_what_it_reads() {
     let template =
         json!({ "a": ["x ${{ inputs.vm }}"], "b": "${{ steps.look_up.output.n + item }}", "c": "$${{ run.id }}" });
     let names = engine().reads(&template).unwrap();
-    let read = [("inputs", None), ("item", None), ("steps", Some("look_up")), ("steps", Some("look-up"))];
-    assert!(read.iter().all(|(variable, entry)| names.reads(variable, *entry)), "{names:?}");
-    assert!(!names.reads("steps", Some("other")) && !names.reads("run", None), "{names:?}");
+    assert!(["inputs", "item", "steps"].iter().all(|variable| names.reads(variable)), "{names:?}");
+    assert!(!names.reads("run"), "{names:?}");
+    assert_eq!(names.entries("steps").unwrap(), ["look_up", "look-up"]);
+    assert_eq!(names.entries("run").unwrap(), [""; 0]);
     let any = engine().reads(&json!("${{ steps[inputs.which].output }}")).unwrap();
-    assert!(any.reads("steps", Some("other")), "which of them is known only when it runs");
+    assert_eq!(any.entries("steps"), None, "which of them is known only when it runs");
     assert_eq!(engine().reads(&json!("${{ 1 + }}")), None);
+}
+
+#[test]
+fn a_name_of_6_underscores_stands_for_64_and_one_of_7_for_any() {
+    let entries =
+        |name: &str| engine().reads(&json!(format!("${{{{ steps.{name}.output }}}}"))).unwrap().entries("steps");
+    let names = entries("a_b_c_d_e_f_g").unwrap();
+    assert_eq!(names.len(), 64);
+    assert!(["a_b_c_d_e_f_g", "a-b-c-d-e-f-g", "a-b_c-d_e_f-g"].iter().all(|name| names.contains(&(*name).to_owned())));
+    assert_eq!(entries("a_b_c_d_e_f_g_h"), None);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use daemon::view::Tale;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use runwright_core::{Attempt, Direction, Phase, Run, StepState, Stream};
+use runwright_core::{Attempt, Direction, Phase, Run, Stream};
 
 use super::story::{Line, Mark};
 use super::words::attempt_of;
@@ -107,14 +107,14 @@ pub(crate) struct Live {
     bars: MultiProgress,
     /// The step that goes on: its id, its spinner, and the last that it said.
     active: Option<(String, ProgressBar, String)>,
-    /// Characters of the longest step id.
-    width: usize,
+    /// Characters of the longest path among the first places of the run, and how many those are.
+    width: (usize, usize),
 }
 
 impl Live {
     fn new(screen: Screen, verbose: bool) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        Self { screen, verbose, bars, active: None, width: 0 }
+        Self { screen, verbose, bars, active: None, width: (0, 0) }
     }
 
     fn print(&self, text: &str) {
@@ -131,8 +131,9 @@ impl Live {
 
     fn show(&mut self, lines: Vec<Line>, run: Option<&Run>) {
         if let Some(run) = run {
-            let longest = run.attempts().map(|(_, state)| state.path.chars().count()).max().unwrap_or(0);
-            self.width = longest.min(WIDTH_MAX);
+            let (longest, known) = self.width;
+            let longer = run.born_since(known).map(|(_, state)| state.path.chars().count()).max().unwrap_or(0);
+            self.width = (longer.max(longest).min(WIDTH_MAX), run.size());
         }
         for line in &lines {
             self.line(line);
@@ -147,7 +148,7 @@ impl Live {
             Line::Run(text) => self.print(&self.screen.paint(Tone::Dim, text)),
             Line::Step { mark: Mark::Began, .. } => {}
             Line::Step { step, mark, text } => {
-                let shown = format!("{:<1$}  {text}", step, self.width);
+                let shown = format!("{:<1$}  {text}", step, self.width.0);
                 self.print(&format!("  {} {shown}", self.screen.paint(mark.tone(), mark.as_str())));
             }
             Line::Said { step, text, .. } if is_detail(line) && !self.verbose => self.shows(step, text),
@@ -172,10 +173,9 @@ impl Live {
     /// Makes the spinner that of the step that goes on.
     fn spin(&mut self, run: &Run) {
         // A script that waits for its call stands before it.
-        let going = run.attempts().filter_map(|(step, state)| match &state.state {
-            StepState::Active(Attempt { phase: Phase::Inside { .. } | Phase::Asking { .. }, .. }) => None,
-            StepState::Active(attempt) => Some((step, state, attempt)),
-            _ => None,
+        let going = run.active().filter_map(|(step, state)| match state.active()? {
+            Attempt { phase: Phase::Inside { .. } | Phase::Asking { .. }, .. } => None,
+            attempt => Some((step, state, attempt)),
         });
         let going: Vec<_> = going.collect();
         let Some((step, state, attempt)) = going.last() else { return self.clear() };
@@ -198,7 +198,7 @@ impl Live {
             (allowed, number) => format!("  {}", attempt_of(number, allowed)),
         };
         let beside = if going.len() > 1 { format!(" (and {} beside it)", going.len() - 1) } else { String::new() };
-        let head = format!("{:<1$}  {word}{beside}", state.path, self.width).replace(['{', '}'], "");
+        let head = format!("{:<1$}  {word}{beside}", state.path, self.width.0).replace(['{', '}'], "");
         if let Some((_, bar, _)) = &self.active {
             let template = format!("  {{spinner}} {head} {{elapsed_short}}{attempts}  {{wide_msg:.dim}}");
             let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner());

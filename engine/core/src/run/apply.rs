@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::derive::Derived;
+use super::owed::Owed;
 use super::tree::{Node, NodeId, ROOT};
 use super::{Attempt, Phase, Run, ScriptCall, Stage, StepRun, StepState};
 use crate::{Direction, Event, Map, Note, Record, Runbook, Step, Value, Work};
@@ -47,7 +49,7 @@ impl Run {
             parent: None,
             children: Vec::new(),
             inside: None,
-            undo_key: None,
+            derived: Derived::default(),
             run: StepRun { state, ..StepRun::pending("".into()) },
         };
         let waits = lock.is_some() || runbook.max_parallel.is_some();
@@ -63,6 +65,8 @@ impl Run {
             changed: Vec::new(),
             stage: if waits { Stage::Queued } else { Stage::Open },
             holders: BTreeSet::new(),
+            owed: Owed::default(),
+            touched: BTreeSet::new(),
             outputs: Map::new(),
             failure: None,
             seq: 1,
@@ -74,6 +78,7 @@ impl Run {
         if run.stage == Stage::Open {
             run.set_out(record.at);
         }
+        run.derive();
         Ok(run)
     }
 
@@ -105,10 +110,12 @@ impl Run {
             self.changed = before;
             return Err(misfit);
         }
+        self.owed.begun.clear();
+        self.derive();
         self.seq = record.seq;
         self.updated = record.at;
-        debug_assert!(!self.status().is_finished() || self.attempts().all(|(_, step)| step.active().is_none()));
-        debug_assert!(self.attempts().all(|(_, step)| step.forward.spent <= step.forward.started));
+        debug_assert!(!self.status().is_finished() || self.active().next().is_none());
+        debug_assert!(self.changed().all(|(_, step, _)| step.forward.spent <= step.forward.started));
         Ok(())
     }
 
@@ -193,7 +200,7 @@ impl Run {
             is_it
                 && match attempt.phase {
                     Phase::Calling | Phase::Sleeping { .. } | Phase::Queued => true,
-                    Phase::Inside { .. } => self.rest(id).is_over(),
+                    Phase::Inside { .. } => self.rest_inside(id).0.is_over(),
                     Phase::Waiting { .. } => direction == Direction::Forward && self.is_given_up(id),
                     Phase::Verifying { .. } | Phase::Asking { .. } => false,
                 }

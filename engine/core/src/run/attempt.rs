@@ -66,6 +66,7 @@ impl Run {
             && direction == Direction::Forward
         {
             inside.course = Course::Closing(End::Failed);
+            self.touch_open(parent);
         }
         let phase = match self.work_at(id, direction) {
             Work::Wait { .. } => {
@@ -85,12 +86,14 @@ impl Run {
         limit.filter(|_| direction == Direction::Forward).map(|ms| at.plus_millis(ms))
     }
 
-    /// Brings a node to this state; what stands above it learns of that.
+    /// Brings a node to this state.
     pub(super) fn set(&mut self, id: NodeId, state: StepState) {
         let before = std::mem::replace(&mut self.at_mut(id).state, state);
         self.let_go(id);
         self.changed.push((id, before));
-        self.refresh(id);
+        if self.is_script(id) {
+            self.touch_open(id);
+        }
     }
 
     fn conclude(&mut self, id: NodeId, state: StepState, at: Timestamp) {
@@ -267,7 +270,7 @@ impl Run {
                 step.undo_failure = None;
                 step.ended = Some(at);
                 let own_undo = self.step_at(id).undo.is_some();
-                let left = self.holds_steps(id) && !own_undo && self.was_left(id);
+                let left = self.holds_steps(id) && !own_undo && self.inside(id).is_some_and(|inside| inside.left > 0);
                 self.set(id, if left { StepState::UndoFailed { accepted: true } } else { StepState::Undone });
             }
         }

@@ -46,6 +46,7 @@ impl Run {
             self.tell_to_stop(around);
             self.set_course(around, Course::Undoing);
             self.inside_mut(around).into_iter().for_each(|inside| inside.stopped = true);
+            self.touch_open(around);
             let others = self.inside(around).map(|inside| inside.open.clone()).unwrap_or_default();
             others.into_iter().filter(|other| *other != from).for_each(|other| self.stop(other, Course::Undoing, at));
             let Some(parent) = self.node(around).parent else { return };
@@ -125,7 +126,7 @@ impl Run {
     }
 
     pub(super) fn finish(&mut self, outputs: &Map, failure: Option<&Failure>, at: Timestamp) -> Result<(), Misfit> {
-        if self.stage != Stage::Open || !self.rest(ROOT).is_over() {
+        if self.stage != Stage::Open || !self.rest_inside(ROOT).0.is_over() {
             return Err(Misfit::new("finished", "a run with steps left"));
         }
         let status = self.end_reached();

@@ -1,8 +1,11 @@
 //! What the world owes a run.
 
+use std::collections::BTreeSet;
+
 use super::inside::{Course, End};
+use super::owed::Owed;
 use super::tree::{NodeId, ROOT};
-use super::{Attempt, Phase, Run, Stage, StepState};
+use super::{Phase, Run, Stage, StepState};
 use crate::{
     ActionName, Answer, Direction, Event, Failure, FailureKind, Key, Outcome, RunStatus, Timestamp, Value, Work,
 };
@@ -71,9 +74,10 @@ pub enum Effect {
 }
 
 /// What a node comes to by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Rest {
     /// Nothing is left to do in it.
+    #[default]
     Over,
     /// Nothing goes on before a person decides about an undo; what else is to be undone can be.
     Stuck,
@@ -81,15 +85,6 @@ pub(super) enum Rest {
     Asks,
     /// Something is at work in it, or can begin.
     Busy,
-}
-
-/// What is due at a node that is visited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owed {
-    /// Its next step on its way.
-    Step(NodeId),
-    /// An end, when its time is up.
-    Limit(NodeId),
 }
 
 impl Rest {
@@ -103,112 +98,60 @@ impl Run {
     pub fn due(&self, now: Timestamp) -> Vec<Effect> {
         match self.stage {
             Stage::Finished(_) => return Vec::new(),
-            Stage::Queued => {
-                return vec![Effect::Lock { step: String::new(), keys: self.lock.iter().cloned().collect() }];
-            }
+            Stage::Queued => return vec![self.turn()],
             Stage::Open => {}
         }
-        let mut effects = Vec::new();
-        effects.extend(self.limit_due(ROOT, now));
-        let mut due = |owed| {
-            effects.extend(match owed {
-                Owed::Step(id) => self.due_at(id, now),
-                Owed::Limit(id) => self.limit_due(id, now),
-            });
-        };
-        if self.visit(ROOT, &mut due).is_over() {
-            effects.push(Effect::Finish { status: self.end_reached() });
-        }
+        let Owed { now: ready, called, queued, waiting, limits, .. } = &self.owed;
+        let mut effects: Vec<Effect> = limits.iter().filter_map(|(_, id)| self.limit_due(*id, now)).collect();
+        let nodes = ready.iter().chain(called).chain(queued).chain(waiting.iter().map(|(_, id)| id));
+        effects.extend(nodes.filter_map(|id| self.due_from(*id, now)));
         effects
     }
 
-    /// What is left to do in a node.
-    pub(super) fn rest(&self, id: NodeId) -> Rest {
-        self.visit(id, &mut |_| {})
+    fn turn(&self) -> Effect {
+        Effect::Lock { step: String::new(), keys: self.lock.iter().cloned().collect() }
     }
 
-    /// Visits each node in `id` at which something is due: those at work, those that can begin, and those that have come to
-    /// their end. Says what is left to do in `id` itself.
-    pub(super) fn visit(&self, id: NodeId, due: &mut impl FnMut(Owed)) -> Rest {
-        let Some(inside) = self.inside(id) else { return Rest::Over };
-        let (mut at_work, mut stuck) = (Vec::new(), Vec::new());
-        let mut rest = Rest::Over;
-        for child in inside.open.iter().copied() {
-            let of_child = self.visit_open(child, due);
-            rest = rest.max(of_child);
-            match of_child {
-                Rest::Over => {}
-                Rest::Stuck => stuck.push(child),
-                Rest::Asks | Rest::Busy => at_work.push(child),
-            }
+    /// The first that is due at `now` and gives an event at once; of a run that has not begun, that it waits for its turn.
+    pub fn follows(&self, now: Timestamp) -> Option<Effect> {
+        match self.stage {
+            Stage::Finished(_) => return None,
+            Stage::Queued => return Some(self.turn()),
+            Stage::Open => {}
         }
-        if inside.course == Course::Undoing {
-            let next = if at_work.iter().any(|child| self.is_at_work_forward(*child)) {
-                Vec::new()
-            } else {
-                self.next_undos(id, &at_work, &stuck)
-            };
-            if !next.is_empty() {
-                next.into_iter().map(Owed::Step).for_each(due);
-                return Rest::Busy;
-            }
-            if rest != Rest::Over {
-                return rest;
-            }
+        let first = |times: &BTreeSet<(Timestamp, NodeId)>| times.first().filter(|(time, _)| *time <= now).copied();
+        if let Some((_, id)) = first(&self.owed.limits) {
+            return self.limit_due(id, now);
         }
-        match self.next_child(id, at_work.len() + stuck.len()) {
-            Some(child) => {
-                due(Owed::Step(child));
-                Rest::Busy
-            }
-            None => rest,
-        }
+        let waited = first(&self.owed.waiting).map(|(_, id)| id);
+        self.due_from(waited.or_else(|| self.owed.now.first().copied())?, now)
     }
 
-    /// The same for a child that is at work, or waits for a person.
-    fn visit_open(&self, id: NodeId, due: &mut impl FnMut(Owed)) -> Rest {
-        if self.limit(id).is_some() {
-            due(Owed::Limit(id));
-        }
-        match &self.at(id).state {
-            StepState::Active(Attempt { phase: Phase::Asking { .. }, .. }) => Rest::Asks,
-            StepState::Active(Attempt { phase: Phase::Inside { .. }, .. }) => match self.visit(id, due) {
-                // It ends as a whole.
-                Rest::Over => {
-                    due(Owed::Step(id));
-                    Rest::Busy
-                }
-                rest => rest,
-            },
-            StepState::Active(Attempt { direction: Direction::Undo, .. }) => {
-                due(Owed::Step(id));
-                Rest::Busy
-            }
-            StepState::Active(_) => {
-                let open = self.open_call(id);
-                let asks = open.is_some_and(|call| self.at(call).state.asks().is_some());
-                if let Some(call) = open.filter(|_| !asks) {
-                    due(Owed::Step(call));
-                } else if !asks || self.is_given_up(id) {
-                    due(Owed::Step(id));
-                } else {
-                    return Rest::Asks;
-                }
-                Rest::Busy
-            }
-            StepState::Unknown { direction: Direction::Forward, .. } if self.has_effect(id) => Rest::Over,
-            StepState::Unknown { .. } => Rest::Asks,
-            StepState::UndoFailed { accepted: false } => Rest::Stuck,
-            // A script is taken back call by call.
-            _ => {
-                let calls = self.inside(id).map(|inside| &inside.open).into_iter().flatten();
-                calls.map(|call| self.visit_open(*call, due)).max().unwrap_or(Rest::Over)
-            }
-        }
+    /// The calls and locks that the last record asked for. A call may be in hand already: that of a script which waited for
+    /// something that it asked for.
+    pub fn begun(&self) -> impl Iterator<Item = Effect> {
+        let is_open = self.stage == Stage::Open;
+        self.owed.begun.iter().filter(move |_| is_open).filter_map(|id| self.due_from(*id, self.updated))
     }
 
-    fn is_at_work_forward(&self, id: NodeId) -> bool {
-        self.at(id).active().is_some_and(|attempt| attempt.direction == Direction::Forward)
+    /// The locks that the step at this path waits for, if it does.
+    pub fn queued(&self, path: &str) -> Option<Effect> {
+        let id = self.find(path).filter(|id| self.owed.queued.contains(id) && self.stage == Stage::Open)?;
+        self.due_from(id, self.updated)
+    }
+
+    /// When to look again, where nothing else happens.
+    pub fn wakes_at(&self) -> Option<Timestamp> {
+        let times = [self.owed.limits.first(), self.owed.waiting.first()];
+        times.into_iter().flatten().map(|(time, _)| *time).min().filter(|_| self.stage == Stage::Open)
+    }
+
+    /// What is due where the way of a node goes on.
+    fn due_from(&self, id: NodeId, now: Timestamp) -> Option<Effect> {
+        match self.node(id).derived.due?.at {
+            ROOT => Some(Effect::Finish { status: self.end_reached() }),
+            at => self.due_at(at, now),
+        }
     }
 
     /// The end to which the run has come.
@@ -231,7 +174,7 @@ impl Run {
         Some(if until > now { Effect::Sleep { until } } else { over() })
     }
 
-    /// What is due at a node that was visited.
+    /// What is due at a node.
     fn due_at(&self, id: NodeId, now: Timestamp) -> Option<Effect> {
         let step = || self.path(id).to_string();
         let StepState::Active(attempt) = &self.at(id).state else {

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::derive::Derived;
+use super::due::Rest;
+use super::owed::put;
 use super::tree::{NodeId, ROOT};
 use super::{Attempt, Phase, Run, StepState};
 use crate::{Direction, Failure, FailureKind, OnFailure, SkipReason, Timestamp, Work};
@@ -40,10 +43,24 @@ pub(super) struct Inside {
     pub(super) segments: Vec<usize>,
     /// Children before this one have begun, or will not.
     pub(super) next: usize,
-    /// Children that are at work or wait for a person.
+    /// Children that are at work or wait for a person, they or something in them.
     pub(super) open: BTreeSet<NodeId>,
+    /// Those of them in which something is left that another child may wait for.
+    pub(super) at_work: BTreeSet<NodeId>,
+    /// How many of those go forward.
+    pub(super) forward: u32,
+    /// How many are busy.
+    pub(super) busy: u32,
+    /// Children about whose undo a person must decide.
+    pub(super) stuck: BTreeSet<NodeId>,
+    /// Children that always run and have not begun.
+    pub(super) always: BTreeSet<NodeId>,
     /// Children that a rollback takes back, by the record with which they completed.
     pub(super) undo: BTreeSet<(u64, NodeId)>,
+    /// How many children did something that stands.
+    pub(super) remains: u32,
+    /// Of how many something was left as it is, because a person said so.
+    pub(super) left: u32,
     /// The last record with which a point of no return was passed, or 0: what completed before stays.
     pub(super) no_return: u64,
     /// A rollback goes no further than this child.
@@ -90,6 +107,48 @@ impl Inside {
         Self { at_once: at_once.max(1), fail_fast, ..Self::default() }
     }
 
+    /// A child was derived again.
+    pub(super) fn learn(&mut self, id: NodeId, before: &Derived, after: &Derived) {
+        let learn = |set: &mut BTreeSet<NodeId>, of: fn(&Derived) -> bool| {
+            if of(before) != of(after) {
+                put(set, id, of(after));
+            }
+        };
+        learn(&mut self.open, |child| child.is_open);
+        learn(&mut self.at_work, Derived::is_at_work);
+        learn(&mut self.stuck, |child| child.rest == Rest::Stuck);
+        learn(&mut self.always, |child| child.is_always_left);
+        let count = |count: &mut u32, of: fn(&Derived) -> bool| {
+            *count = count.saturating_add(u32::from(of(after))).saturating_sub(u32::from(of(before)));
+        };
+        count(&mut self.forward, |child| child.is_at_work() && child.goes_forward);
+        count(&mut self.busy, |child| child.rest == Rest::Busy);
+        count(&mut self.remains, |child| child.remains);
+        count(&mut self.left, |child| child.was_left);
+        if before.undo_key != after.undo_key {
+            before.undo_key.map(|key| self.undo.remove(&(key, id)));
+            after.undo_key.map(|key| self.undo.insert((key, id)));
+        }
+    }
+
+    /// Forgets what was learned of children.
+    pub(super) fn forget(&mut self) {
+        let sets = [&mut self.open, &mut self.at_work, &mut self.stuck, &mut self.always];
+        sets.into_iter().for_each(BTreeSet::clear);
+        self.undo.clear();
+        (self.forward, self.busy, self.remains, self.left) = (0, 0, 0, 0);
+    }
+
+    /// What is left to do among its children that have begun.
+    pub(super) fn rest(&self) -> Rest {
+        match (self.busy, self.at_work.is_empty(), self.stuck.is_empty()) {
+            (1.., _, _) => Rest::Busy,
+            (_, false, _) => Rest::Asks,
+            (_, _, false) => Rest::Stuck,
+            _ => Rest::Over,
+        }
+    }
+
     /// The number of the part in which the child at this place is.
     pub(super) fn part_number(&self, place: usize) -> usize {
         self.segments.partition_point(|end| *end <= place)
@@ -123,46 +182,24 @@ impl Run {
         self.inside(around).is_some_and(ends)
     }
 
-    /// Something about the node has changed: what is known of it above changes with it.
-    pub(super) fn refresh(&mut self, mut id: NodeId) {
-        while let Some(parent) = self.node(id).parent {
-            let (open, key) = (self.is_open(id), self.undo_key(id));
-            let before = std::mem::replace(&mut self.node_mut(id).undo_key, key);
-            if let Some(inside) = self.inside_mut(parent) {
-                match open {
-                    true => inside.open.insert(id),
-                    false => inside.open.remove(&id),
-                };
-                if before != key {
-                    before.map(|before| inside.undo.remove(&(before, id)));
-                    key.map(|key| inside.undo.insert((key, id)));
-                }
-            }
-            id = parent;
-        }
-    }
-
-    /// Whether it is at work or waits for a person, it or something in it.
-    fn is_open(&self, id: NodeId) -> bool {
-        let inside = self.inside(id).is_some_and(|inside| !inside.open.is_empty());
-        inside || self.at(id).active().is_some() || self.at(id).state.asks().is_some()
-    }
-
     /// The child that comes next on this course, if another may begin now.
-    pub(super) fn next_child(&self, id: NodeId, at_work: usize) -> Option<NodeId> {
+    pub(super) fn next_child(&self, id: NodeId) -> Option<NodeId> {
         let (inside, children) = (self.inside(id)?, &self.node(id).children);
+        let at_work = inside.at_work.len() + inside.stuck.len();
         if inside.course == Course::Forward {
             let place = inside.next + children.iter().skip(inside.next).position(|child| self.is_pending(*child))?;
             if inside.rescue == Some(children[place]) {
                 return None;
             }
-            let begins = inside.segments.contains(&place);
+            let begins = inside.segments.binary_search(&place).is_ok();
             let room = if begins { at_work == 0 } else { at_work < inside.at_once as usize };
             return room.then(|| children[place]);
         }
-        let wanted = |child: &&NodeId| self.step_at(**child).always && self.is_pending(**child);
+        if at_work > 0 {
+            return None;
+        }
         let rescue = inside.rescue.filter(|rescue| self.is_pending(*rescue) && self.calls_rescue(id));
-        if at_work > 0 { None } else { rescue.or_else(|| children.iter().find(wanted).copied()) }
+        rescue.or_else(|| inside.always.first().copied())
     }
 
     /// Whether it is to be rescued: one of its steps failed, or it took too long. Where it was stopped from outside, or where
@@ -187,7 +224,7 @@ impl Run {
 
     /// Whether something that was done in it stands.
     pub(super) fn inside_remains(&self, id: NodeId) -> bool {
-        self.node(id).children.iter().any(|child| self.remains(*child))
+        self.inside(id).is_some_and(|inside| inside.remains > 0)
     }
 
     fn is_pending(&self, id: NodeId) -> bool {
@@ -310,15 +347,7 @@ impl Run {
         };
         let Some(inside) = self.inside_mut(id) else { return };
         inside.course = course;
-        if course == Course::Undoing {
-            // What nobody knows to have happened may be taken back now.
-            for child in self.node(id).children.clone() {
-                if self.at(child).state.asks().is_some() || self.is_script(child) {
-                    self.node(child).children.clone().into_iter().for_each(|call| self.refresh(call));
-                    self.refresh(child);
-                }
-            }
-        }
+        self.touch_open(id);
     }
 
     /// What is at work in a node comes to its end: steps that wait will not be tried again, calls are asked to stop, and
@@ -327,6 +356,7 @@ impl Run {
         let Some(inside) = self.inside_mut(id) else { return };
         inside.stopped = true;
         let open: Vec<NodeId> = inside.open.iter().copied().collect();
+        self.touch_open(id);
         open.into_iter().for_each(|child| self.stop(child, course, at));
     }
 
@@ -364,7 +394,8 @@ impl Run {
 
     /// Children that have not begun will not.
     pub(super) fn skip_rest(&mut self, id: NodeId, at: Timestamp) {
-        for child in self.node(id).children.clone() {
+        let next = self.inside(id).map_or(0, |inside| inside.next);
+        for child in self.node(id).children.get(next..).unwrap_or_default().to_vec() {
             if self.is_pending(child) {
                 self.at_mut(child).ended = Some(at);
                 self.set(child, StepState::Skipped(SkipReason::NotReached));
@@ -386,11 +417,10 @@ impl Run {
             step.always && decides && state.state == StepState::Failed
         };
         // What always runs comes after the rescue, and can fail too.
-        let spoiled = self.node(id).children.iter().find(spoils).filter(|_| is_rescued);
+        let spoiled = self.node(id).children.iter().filter(|_| is_rescued).find(spoils);
         if is_rescued && spoiled.is_none() {
             return Ok(());
         }
-        let remains = self.inside_remains(id);
         let cause = spoiled.copied().or(inside.cause).map(|cause| self.shown(self.innermost(cause)));
         let late = self.at(id).failure.as_ref().filter(|_| inside.course != Course::Closing(End::Cancelled));
         let why = match cause {
@@ -404,28 +434,12 @@ impl Run {
             None => late.map_or_else(|| "it was cancelled".to_owned(), |late| late.message.clone()),
         };
         let kind = match cause {
-            _ if remains => FailureKind::Partial,
+            _ if inside.remains > 0 => FailureKind::Partial,
             // What is left of nothing can be tried again, where that can help.
             Some((_, state)) => state.failure.as_ref().map_or(FailureKind::Permanent, |failure| failure.kind),
             None if late.is_some() => FailureKind::Permanent,
             None => FailureKind::Cancelled,
         };
         Err(Failure::new(kind, why))
-    }
-
-    /// Whether a person left something that was done there as it is.
-    pub(super) fn was_left(&self, id: NodeId) -> bool {
-        let left =
-            |child: &NodeId| matches!(self.at(*child).state, StepState::UndoFailed { .. }) || self.was_left(*child);
-        self.node(id).children.iter().any(left)
-    }
-
-    /// Whether something that was done there stands.
-    fn remains(&self, id: NodeId) -> bool {
-        let children = &self.node(id).children;
-        if children.is_empty() || self.step_at(id).undo.is_some() {
-            return self.has_effect(id) || matches!(self.at(id).state, StepState::UndoFailed { .. });
-        }
-        children.iter().any(|child| self.remains(*child))
     }
 }

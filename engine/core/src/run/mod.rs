@@ -4,10 +4,12 @@ mod apply;
 mod approval;
 mod attempt;
 mod decision;
+mod derive;
 mod due;
 mod inside;
 mod limit;
 mod lock;
+mod owed;
 mod refusal;
 mod scope;
 mod tree;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use inside::Course;
+use owed::Owed;
 use tree::{Node, NodeId, ROOT};
 
 use crate::{
@@ -34,6 +37,7 @@ pub use apply::Misfit;
 pub use approval::Approver;
 pub use due::Effect;
 pub use inside::Items;
+pub use scope::Reads;
 
 /// One run of a runbook: everything that its history says, and nothing that it does not.
 ///
@@ -56,6 +60,9 @@ pub struct Run {
     stage: Stage,
     /// The nodes that hold locks.
     holders: BTreeSet<NodeId>,
+    owed: Owed,
+    /// Nodes that changed and are to be derived again; none between two records.
+    touched: BTreeSet<NodeId>,
     /// The nodes whose state the last record changed, each with its state before.
     changed: Vec<(NodeId, StepState)>,
     outputs: Map,
@@ -382,6 +389,12 @@ impl Run {
     /// Everything that has a place in the run, with what became of it: each step is followed by what is in it.
     pub fn attempts(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
         self.places().map(|id| self.shown(id))
+    }
+
+    /// What the run got since it had so many places, in the order in which that came.
+    pub fn born_since(&self, size: usize) -> impl Iterator<Item = (&Step, &StepRun)> {
+        let born = self.nodes.get(size.max(1)..).unwrap_or_default();
+        born.iter().map(|node| (&*node.step, &node.run))
     }
 
     /// The step at this path, and what became of it.

@@ -6,6 +6,27 @@ use super::tree::{NodeId, ROOT};
 use super::{Run, StepRun, StepState};
 use crate::{Map, Runbook, Value, Work};
 
+/// What a text reads of a scope.
+pub trait Reads {
+    /// Whether it reads this variable.
+    fn variable(&self, name: &str) -> bool;
+
+    /// The steps that it reads, by all the names that they may have; none where that may be any.
+    fn steps(&self) -> Option<Vec<String>>;
+}
+
+struct All;
+
+impl Reads for All {
+    fn variable(&self, _: &str) -> bool {
+        true
+    }
+
+    fn steps(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
 impl Run {
     /// The variables of expressions: `inputs`, `steps` and `run`.
     ///
@@ -19,42 +40,45 @@ impl Run {
     /// The same for the step at this path: it also sees the steps of all that is around it, nearer ones first, and the items
     /// that it is for, under their names.
     pub fn scope_of(&self, path: &str) -> Value {
-        self.scope_for(path, |_, _| true)
+        self.scope_for(path, &All)
     }
 
-    /// The same, without what `reads` says of a variable, or of a step in `steps`, that nobody reads it: a run of many steps is
-    /// not copied for each of them.
-    pub fn scope_for(&self, path: &str, reads: impl Fn(&str, Option<&str>) -> bool) -> Value {
+    /// The same, with no more of it than is read: a run of many steps is not copied, nor gone through, for each of them.
+    pub fn scope_for(&self, path: &str, reads: &impl Reads) -> Value {
         self.scope_inside(self.find(path).map_or(ROOT, |id| self.around(id)), reads)
     }
 
     /// What the outputs of the runbook at this path see, or of the run's own where the path is empty: its inputs and steps.
-    pub fn scope_of_outputs(&self, path: &str, reads: impl Fn(&str, Option<&str>) -> bool) -> Value {
+    pub fn scope_of_outputs(&self, path: &str, reads: &impl Reads) -> Value {
         self.scope_inside(self.find(path).unwrap_or(ROOT), reads)
     }
 
     /// What is seen by what stands in this node. A runbook sees nothing of what is around it.
-    fn scope_inside(&self, mut above: NodeId, reads: impl Fn(&str, Option<&str>) -> bool) -> Value {
-        let (mut scope, mut steps) = (Map::new(), Map::new());
+    fn scope_inside(&self, mut above: NodeId, reads: &impl Reads) -> Value {
+        let (mut scope, mut steps, names) = (Map::new(), Map::new(), reads.steps());
         loop {
-            // What an each holds has no names.
-            let named = self.node(above).children.iter().filter(|_| !self.is_each(above));
+            let named: Vec<NodeId> = match &names {
+                // What an each holds has no names.
+                _ if self.is_each(above) => Vec::new(),
+                Some(names) => names.iter().filter_map(|name| self.child(above, name)).collect(),
+                None => self.node(above).children.clone(),
+            };
             for child in named {
-                let (step, _) = self.shown(*child);
-                if !steps.contains_key(&step.id) && reads("steps", Some(&step.id)) {
-                    steps.insert(step.id.clone(), self.step_scope(*child));
+                let (step, _) = self.shown(child);
+                if !steps.contains_key(&step.id) {
+                    steps.insert(step.id.clone(), self.step_scope(child));
                 }
             }
             if let Some(runbook) = self.runbook_in(above) {
                 scope.insert("run".to_owned(), json!({ "id": self.id, "name": runbook.name }));
-                if reads("inputs", None) {
+                if reads.variable("inputs") {
                     scope.insert("inputs".to_owned(), self.inputs_of(above));
                 }
                 break;
             }
             if let Some((name, item)) = self.item(above)
                 && !scope.contains_key(name)
-                && reads(name, None)
+                && reads.variable(name)
             {
                 scope.insert(name.to_owned(), item.clone());
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::derive::Derived;
 use super::inside::Inside;
 use super::{Misfit, Path, Run, ScriptCall, StepRun};
 use crate::{ActionName, Direction, Map, Pin, Step, Value, Work};
@@ -20,8 +21,7 @@ pub(super) struct Node {
     pub(super) children: Vec<NodeId>,
     /// Once it has or may have children.
     pub(super) inside: Option<Box<Inside>>,
-    /// Its place among what its parent takes back.
-    pub(super) undo_key: Option<u64>,
+    pub(super) derived: Derived,
     pub(super) run: StepRun,
 }
 
@@ -30,7 +30,9 @@ impl Run {
         &self.nodes[id as usize]
     }
 
+    /// A node that is about to change.
     pub(super) fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.touched.insert(id);
         &mut self.nodes[id as usize]
     }
 
@@ -67,6 +69,17 @@ impl Run {
     /// The node with this path, if there is one.
     pub(super) fn find(&self, path: &str) -> Option<NodeId> {
         self.at.get(path).copied().filter(|id| *id != ROOT)
+    }
+
+    /// The step with this name in a node that holds steps, if there is one.
+    pub(super) fn child(&self, id: NodeId, name: &str) -> Option<NodeId> {
+        // A group that is tried again has new steps, whose paths say so.
+        let beside = self.path(*self.node(id).children.first()?);
+        let found = match beside.rsplit_once('/') {
+            Some((above, _)) => self.find(&format!("{above}/{name}")),
+            None => self.find(name),
+        };
+        found.filter(|found| self.node(*found).parent == Some(id))
     }
 
     /// Every node but the root, each followed by what is in it.
@@ -121,9 +134,10 @@ impl Run {
             parent: Some(parent),
             children: Vec::new(),
             inside: None,
-            undo_key: None,
+            derived: Derived::default(),
             run: StepRun::pending(path),
         });
+        self.touched.insert(id);
         self.node_mut(parent).children.push(id);
         id
     }

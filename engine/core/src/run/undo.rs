@@ -1,31 +1,29 @@
 //! Which steps a rollback undoes, and in which order.
 
-use super::due::Owed;
+use std::collections::BTreeSet;
+
 use super::inside::{Course, Inside};
 use super::tree::NodeId;
 use super::{Attempt, Phase, Run, StepRun, StepState};
 use crate::{Direction, EffectClass, FailureKind, Step};
 
 impl Run {
-    /// The undos that come next in a node: of the children that are left and not held back, those that completed last, as
-    /// many as there is room for beside those `at_work`.
-    pub(super) fn next_undos(&self, id: NodeId, at_work: &[NodeId], stuck: &[NodeId]) -> Vec<NodeId> {
-        let Some(inside) = self.inside(id) else { return Vec::new() };
-        let held = self.held_back(id, stuck);
-        let left = inside.undo.iter().rev().filter(|(completed, child)| {
-            *completed > inside.no_return
-                && *child >= inside.undo_from
-                && !held.contains(child)
-                && !at_work.contains(child)
-                && !stuck.contains(child)
-        });
-        let room = (inside.at_once as usize).saturating_sub(at_work.len());
+    /// The undo that comes next in a node: of the children that are left and not held back, the one that completed last, if
+    /// there is room for it beside those at work.
+    pub(super) fn next_undo(&self, id: NodeId) -> Option<NodeId> {
+        let inside = self.inside(id)?;
+        if inside.forward > 0 || inside.at_work.len() >= inside.at_once as usize {
+            return None;
+        }
+        let held = self.held_back(id, &inside.stuck);
+        let waits =
+            |child: &NodeId| held.contains(child) || inside.at_work.contains(child) || inside.stuck.contains(child);
+        let left = inside.undo.range((inside.no_return + 1, 0)..).rev().map(|(_, child)| *child);
+        let next = left.take_while(|child| *child >= inside.undo_from).find(|child| !waits(child))?;
         // Waves and gates were done one after the other.
         let part = |child: NodeId| inside.part_number(self.node(id).children.binary_search(&child).unwrap_or(0));
-        let at_work = at_work.first().map(|child| part(*child));
-        let mut left = left.map(|(_, child)| *child).peekable();
-        let Some(first) = at_work.or_else(|| left.peek().map(|child| part(*child))) else { return Vec::new() };
-        left.take_while(|child| part(*child) == first).take(room).map(|child| self.undone_first(child)).collect()
+        let begins = inside.at_work.first().is_none_or(|other| part(*other) == part(next));
+        begins.then(|| self.undone_first(next))
     }
 
     /// A script is taken back call by call, unless it has an undo of its own.
@@ -36,25 +34,18 @@ impl Run {
 
     /// Whether the undo of this node may begin.
     pub(super) fn undoes_next(&self, id: NodeId) -> bool {
-        let mut due = Vec::new();
         let has_ended = self.at(id).state != StepState::Pending && self.at(id).active().is_none();
-        has_ended && {
-            self.visit(self.around(id), &mut |next| due.push(next));
-            due.contains(&Owed::Step(id))
-        }
+        has_ended && self.node(self.around(id)).derived.due.is_some_and(|due| due.at == id)
     }
 
     /// The children that must stay as they are while a person decides about the undo of one that builds on them, directly
     /// or through others.
-    fn held_back(&self, id: NodeId, stuck: &[NodeId]) -> Vec<NodeId> {
-        let (mut open, mut held) = (stuck.to_vec(), Vec::new());
+    fn held_back(&self, id: NodeId, stuck: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+        let (mut open, mut held): (Vec<NodeId>, _) = (stuck.iter().copied().collect(), BTreeSet::new());
         while let Some(above) = open.pop() {
-            let reads = &self.step_at(above).builds_on;
-            let children = self.node(id).children.iter().copied().filter(|_| !reads.is_empty());
-            let below = children.filter(|below| reads.contains(&self.step_at(*below).id) && !held.contains(below));
-            let below: Vec<NodeId> = below.collect();
-            open.extend(&below);
-            held.extend(below);
+            let reads = self.step_at(above).builds_on.iter().filter_map(|name| self.child(id, name));
+            let below: Vec<NodeId> = reads.filter(|below| held.insert(*below)).collect();
+            open.extend(below);
         }
         held
     }
@@ -114,7 +105,7 @@ impl Run {
         if !self.is_script(script) || !calls.iter().any(|call| stuck(&call)) {
             return Vec::new();
         }
-        calls.iter().filter(|call| stuck(call) || self.node(**call).undo_key.is_some()).copied().collect()
+        calls.iter().filter(|call| stuck(call) || self.node(**call).derived.undo_key.is_some()).copied().collect()
     }
 
     /// Whether, and by which record, a rollback takes the node back.

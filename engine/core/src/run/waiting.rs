@@ -1,6 +1,7 @@
 //! Who waits for whom: scripts for their calls, runs for people.
 
-use super::due::{Owed, Rest};
+use super::due::Rest;
+use super::owed::Owed;
 use super::tree::{NodeId, ROOT};
 use super::{Phase, Run, ScriptCall, StepRun};
 use crate::{Direction, Step};
@@ -40,16 +41,25 @@ impl Run {
         self.at(id).active().is_some_and(|attempt| attempt.direction == Direction::Undo)
     }
 
+    /// The nodes that are open, each before what is in it.
+    fn open(&self) -> impl Iterator<Item = NodeId> {
+        let open = |id| self.inside(id).into_iter().flat_map(|inside| inside.open.iter().rev().copied());
+        let mut rest: Vec<NodeId> = open(ROOT).collect();
+        std::iter::from_fn(move || {
+            let id = rest.pop()?;
+            rest.extend(open(id));
+            Some(id)
+        })
+    }
+
+    /// What is at work, each before what is in it.
+    pub fn active(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
+        self.open().map(|id| self.shown(id)).filter(|(_, state)| state.active().is_some())
+    }
+
     /// The nodes with an attempt in flight, each before what is in it.
     pub(super) fn calling(&self) -> Vec<NodeId> {
-        let (mut rest, mut calling) = (vec![ROOT], Vec::new());
-        while let Some(id) = rest.pop() {
-            if self.computes(id) {
-                calling.push(id);
-            }
-            rest.extend(self.inside(id).into_iter().flat_map(|inside| inside.open.iter().rev()));
-        }
-        calling
+        self.open().filter(|id| self.computes(*id)).collect()
     }
 
     /// The attempts whose answer is lost if the engine that made the call is gone. A script that waits for its call is none
@@ -60,19 +70,12 @@ impl Run {
 
     /// Whether nothing can go on before a person decides.
     pub(super) fn is_blocked(&self) -> bool {
-        matches!(self.rest(ROOT), Rest::Stuck | Rest::Asks)
+        matches!(self.node(ROOT).derived.rest, Rest::Stuck | Rest::Asks)
     }
 
     /// Whether nothing goes on but time.
     pub(super) fn only_waits(&self) -> bool {
-        let (mut waits, mut works) = (false, false);
-        self.visit(ROOT, &mut |owed| {
-            let Owed::Step(id) = owed else { return };
-            match self.at(id).active().map(|attempt| &attempt.phase) {
-                Some(Phase::Waiting { .. } | Phase::Sleeping { .. } | Phase::Queued) => waits = true,
-                _ => works = true,
-            }
-        });
-        waits && !works
+        let Owed { now, called, waiting, queued, .. } = &self.owed;
+        now.is_empty() && called.is_empty() && !(waiting.is_empty() && queued.is_empty())
     }
 }

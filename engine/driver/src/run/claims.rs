@@ -1,6 +1,6 @@
 //! The locks that one run, and its steps, hold or wait for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -15,6 +15,8 @@ pub(crate) struct Claims {
     of: BTreeMap<String, Claim>,
     turns: FuturesUnordered<BoxFuture<'static, (String, u64, bool)>>,
     tickets: u64,
+    /// Steps that may need no more what they claim.
+    touched: BTreeSet<String>,
 }
 
 /// What one path wants, one after the other, and how many of that it has.
@@ -84,18 +86,19 @@ impl Claims {
         }
         for (path, wanted) in of_steps {
             claims.claim(locks, run.id(), &path, wanted);
+            claims.touched.insert(path);
         }
         claims
     }
 
-    /// Resolves when it is some claim's turn. When this is dropped nothing is lost.
-    pub(crate) async fn turn(&mut self) {
+    /// The path whose claim's turn comes next. When this is dropped nothing is lost.
+    pub(crate) async fn turn(&mut self) -> String {
         loop {
             match self.turns.next().await {
                 Some((path, ticket, true)) => {
                     if let Some(claim) = self.of.get_mut(&path).filter(|claim| claim.waits == Some(ticket)) {
                         (claim.got, claim.waits) = (claim.got + 1, None);
-                        return;
+                        return path;
                     }
                 }
                 // It is not waited for any more.
@@ -105,12 +108,19 @@ impl Claims {
         }
     }
 
+    /// What goes on at this path may need its claim no more.
+    pub(crate) fn touch(&mut self, path: &str) {
+        if !path.is_empty() && self.of.contains_key(path) {
+            self.touched.insert(path.to_owned());
+        }
+    }
+
     /// Releases what steps hold, or wait for, that need it no more.
     pub(crate) fn keep_needed(&mut self, locks: &Locks, run: &Run) {
-        if self.of.len() > usize::from(self.of.contains_key("")) {
-            let over: Vec<String> =
-                self.of.keys().filter(|path| !path.is_empty() && !run.needs_locks(path)).cloned().collect();
-            over.iter().for_each(|path| self.release(locks, run.id(), path));
+        for path in std::mem::take(&mut self.touched) {
+            if !run.needs_locks(&path) {
+                self.release(locks, run.id(), &path);
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use runwright_core::{
-    Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, RunStatus, Runbook, Share, SkipReason, Step,
-    Value, Work, admit_inputs, duration_ms, kind_of,
+    Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, Reads, RunStatus, Runbook, Share, SkipReason,
+    Step, Timestamp, Value, Work, admit_inputs, duration_ms, kind_of,
 };
 use serde_json::json;
 
@@ -13,28 +13,42 @@ use crate::Error;
 use crate::locks::Key;
 
 impl Task {
-    /// Adds every event that follows, until only the world can go on.
+    /// Adds every event that follows, until only the world can go on, or there is enough for one commit.
     pub(super) fn decide(&mut self) -> Result<(), Error> {
         let now = self.world.clock.now();
-        'again: loop {
-            for effect in self.run.due(now) {
-                let event = match effect {
-                    Effect::Record(event) => *event,
-                    Effect::Resolve { step } => self.resolve(&step)?,
-                    Effect::ResolveUndo { step } => self.resolve_undo(&step)?,
-                    Effect::Lock { step, keys } => match self.lock(step, keys) {
-                        Some(event) => event,
-                        None => continue,
-                    },
-                    Effect::Outputs { step, attempt } => self.outputs(step, attempt),
-                    Effect::Finish { status } => self.finish(status),
-                    Effect::Call { .. } | Effect::Verify { .. } | Effect::Sleep { .. } => continue,
-                };
-                self.add(event)?;
-                continue 'again;
+        while let Some(effect) = self.next_effect(now) {
+            let event = match effect {
+                Effect::Record(event) => Some(*event),
+                Effect::Resolve { step } => Some(self.resolve(&step)?),
+                Effect::ResolveUndo { step } => Some(self.resolve_undo(&step)?),
+                Effect::Outputs { step, attempt } => Some(self.outputs(step, attempt)),
+                Effect::Finish { status } => Some(self.finish(status)),
+                Effect::Lock { step, keys } => self.lock(step, keys),
+                Effect::Call { .. } | Effect::Verify { .. } | Effect::Sleep { .. } => None,
+            };
+            match event {
+                Some(event) => self.add(event)?,
+                None if self.run.status() == RunStatus::Queued => break,
+                None => {}
             }
-            return Ok(());
         }
+        Ok(())
+    }
+
+    /// The next that gives an event at once: what follows, then a claim on locks that may be held by now.
+    fn next_effect(&mut self, now: Timestamp) -> Option<Effect> {
+        if self.batch_is_full() {
+            return None;
+        }
+        if let Some(effect) = self.run.follows(now) {
+            return Some(effect);
+        }
+        while let Some(step) = self.queued.pop_first() {
+            if let Some(effect) = self.run.queued(&step) {
+                return Some(effect);
+            }
+        }
+        None
     }
 
     /// What comes of a claim on locks by now; nothing while it waits for its turn.
@@ -234,10 +248,7 @@ impl Task {
 
     /// All of the run where it is not known what is read.
     pub(super) fn scope_read(&self, path: &str, names: Option<&script::Names>) -> Value {
-        match names {
-            Some(names) => self.run.scope_for(path, |variable, entry| names.reads(variable, entry)),
-            None => self.run.scope_of(path),
-        }
+        self.run.scope_for(path, &Read(names))
     }
 
     /// What the runbook at this path gives, or the run where the path is empty.
@@ -247,8 +258,7 @@ impl Task {
         if has_expression(&outputs) {
             let scripts = &self.world.scripts;
             let names = scripts.reads(&outputs);
-            let reads = |variable: &str, entry: Option<&str>| names.as_ref().is_none_or(|n| n.reads(variable, entry));
-            let scope = self.run.scope_of_outputs(path, reads);
+            let scope = self.run.scope_of_outputs(path, &Read(names.as_ref()));
             outputs = scripts.resolve(&outputs, &scope).map_err(|error| invalid(what, &error))?;
         }
         match (too_large(&outputs), outputs) {
@@ -277,6 +287,19 @@ impl Task {
         };
         let (outputs, failure) = outputs.map_or_else(|failure| (Map::new(), Some(failure)), |outputs| (outputs, None));
         Event::Finished { outputs, failure }
+    }
+}
+
+/// What a text reads; everything where that is not known.
+struct Read<'n>(Option<&'n script::Names>);
+
+impl Reads for Read<'_> {
+    fn variable(&self, name: &str) -> bool {
+        self.0.is_none_or(|names| names.reads(name))
+    }
+
+    fn steps(&self) -> Option<Vec<String>> {
+        self.0?.entries("steps")
     }
 }
 

@@ -68,8 +68,9 @@ impl InHand {
         self.held.is_empty()
     }
 
-    pub(super) fn effects(&self) -> impl Iterator<Item = &Effect> {
-        self.held.values().map(|held| &held.effect)
+    /// Whether something goes on at this path.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.at.contains_key(path)
     }
 
     /// Performs `effect`, of which `event` comes; `turn` tells whether it has begun.
@@ -108,9 +109,21 @@ impl InHand {
 
     /// Lets go of the effects for which `keeps` is false: no event comes of them any more.
     pub(super) fn keep(&mut self, keeps: impl Fn(&Effect) -> bool) {
-        let goes: Vec<Id> = self.held.iter().filter(|(_, held)| !keeps(&held.effect)).map(|(id, _)| *id).collect();
-        for id in goes {
-            self.remove(id).inspect(|held| held.abort.abort());
+        let all = self.held.keys().copied().collect();
+        self.keep_of(all, keeps);
+    }
+
+    /// The same for what goes on at this path.
+    pub(super) fn keep_at(&mut self, path: &str, keeps: impl Fn(&Effect) -> bool) {
+        let there = self.at.get(path).cloned().unwrap_or_default();
+        self.keep_of(there, keeps);
+    }
+
+    fn keep_of(&mut self, tasks: Vec<Id>, keeps: impl Fn(&Effect) -> bool) {
+        for id in tasks {
+            if self.held.get(&id).is_some_and(|held| !keeps(&held.effect)) {
+                self.remove(id).inspect(|held| held.abort.abort());
+            }
         }
     }
 

@@ -8,9 +8,11 @@ mod perform;
 mod scripts;
 mod size;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use journal::{Batch, Journal};
 use logs::Logs;
 use runwright_core::{Effect, Event, Exit, Head, Misfit, Record, Run, RunStatus, Timestamp, Work};
@@ -30,6 +32,7 @@ use scripts::{AnswerTo, Answered, Question, Sessions};
 #[cfg(test)]
 pub(crate) use size::VALUE_BYTES_MAX;
 pub(crate) use size::too_large;
+use size::{BATCH_BYTES, bytes};
 
 /// The world, as all tasks share it.
 pub(crate) struct World {
@@ -73,6 +76,7 @@ pub(crate) struct Task {
     run: Run,
     /// Applied, but not durable yet: nothing may act on it.
     batch: Batch,
+    batch_bytes: usize,
     replies: Vec<Reply>,
     /// Answers to scripts, due when what was added is durable.
     answers: Vec<(AnswerTo, Answered)>,
@@ -81,6 +85,12 @@ pub(crate) struct Task {
     questions: (mpsc::Sender<Box<Question>>, mpsc::Receiver<Box<Question>>),
     claims: Claims,
     in_hand: InHand,
+    /// Calls that are due and may not be in hand yet.
+    begun: Vec<Effect>,
+    /// Steps that wait for locks, and may have them by now.
+    queued: BTreeSet<String>,
+    /// Scripts that may be over, or whose call may have ended or ask a person.
+    stirred: BTreeSet<String>,
     commands: mpsc::Receiver<Box<(Command, Reply)>>,
     notes: (mpsc::Sender<Box<NoteRequest>>, mpsc::Receiver<Box<NoteRequest>>),
     status: watch::Sender<RunStatus>,
@@ -99,7 +109,7 @@ enum Wake {
     Command(Command, Reply),
     Note(NoteRequest),
     Question(Question),
-    Turn,
+    Turn(String),
     Time,
     Stop(Duration),
 }
@@ -120,22 +130,27 @@ impl Task {
         let known = if batch.records.is_empty() { run.status() } else { RunStatus::Running };
         let (status, status_out) = watch::channel(known);
         let notes = mpsc::channel(4);
-        let in_hand = InHand::default();
-        let task = Self {
+        let due = run.due(world.clock.now());
+        let mut task = Self {
             world,
             run,
+            batch_bytes: batch.records.iter().map(bytes).sum(),
             batch,
             replies,
             answers: Vec::new(),
             sessions: Sessions::default(),
             questions: mpsc::channel(4),
             claims,
-            in_hand,
+            in_hand: InHand::default(),
+            begun: Vec::new(),
+            queued: BTreeSet::new(),
+            stirred: BTreeSet::new(),
             commands,
             notes,
             status,
             stop,
         };
+        task.take_up(due);
         (task, Handle { commands: command_in, status: status_out })
     }
 
@@ -157,16 +172,26 @@ impl Task {
                 return self.wind_up(grace).await;
             }
             let sleep = self.perform();
-            match self.wake(sleep).await {
-                Wake::Event(event) => {
-                    let event = self.judged(event);
-                    self.add(event)?;
+            let mut woken = Some(self.wake(sleep).await);
+            while let Some(wake) = woken {
+                match wake {
+                    Wake::Event(event) => {
+                        let event = self.judged(event);
+                        self.add(event)?;
+                    }
+                    Wake::Question(question) => self.question(question)?,
+                    Wake::Turn(step) if step.is_empty() => {}
+                    Wake::Turn(step) => _ = self.queued.insert(step),
+                    Wake::Command(command, reply) => self.obey(command, reply),
+                    Wake::Note(request) => self.remember(request)?,
+                    Wake::Time => {}
+                    Wake::Stop(grace) => {
+                        self.commit().await?;
+                        return self.wind_up(grace).await;
+                    }
                 }
-                Wake::Question(question) => self.question(question)?,
-                Wake::Command(command, reply) => self.obey(command, reply),
-                Wake::Note(request) => self.remember(request)?,
-                Wake::Turn | Wake::Time => {}
-                Wake::Stop(grace) => return self.wind_up(grace).await,
+                // What came while the last commit was on its way to the disk becomes durable together.
+                woken = if self.batch_is_full() { None } else { self.wake(None).now_or_never() };
             }
         }
     }
@@ -183,7 +208,7 @@ impl Task {
             biased;
             Some(event) = self.in_hand.next() => Wake::Event(event),
             Some(question) = self.questions.1.recv() => Wake::Question(*question),
-            () = self.claims.turn() => Wake::Turn,
+            step = self.claims.turn() => Wake::Turn(step),
             Some(request) = self.notes.1.recv() => Wake::Note(*request),
             Some(told) = self.commands.recv() => {
                 let (command, reply) = *told;
@@ -198,17 +223,41 @@ impl Task {
     fn add(&mut self, event: Event) -> Result<(), Misfit> {
         let record = Record { run: self.run.id(), seq: self.run.seq() + 1, at: self.world.clock.now(), event };
         self.run.apply(&record)?;
+        self.batch_bytes += bytes(&record);
         self.batch.records.push(record);
-        for (_, state, _) in self.run.changed().filter(|(_, state, _)| state.told_to_stop) {
-            self.in_hand.cancel(&state.path);
+        self.take_up(self.run.begun().collect());
+        for (_, state, _) in self.run.changed() {
+            self.claims.touch(&state.path);
+            if state.told_to_stop {
+                self.in_hand.cancel(&state.path);
+            }
+            let script = state.path.rsplit_once('/').map(|(above, _)| above);
+            let stirred = [Some(&*state.path), script].into_iter().flatten();
+            self.stirred.extend(stirred.filter(|path| self.sessions.has(path)).map(str::to_owned));
         }
         Ok(())
+    }
+
+    /// Keeps in mind what became due that needs the world.
+    fn take_up(&mut self, due: Vec<Effect>) {
+        for effect in due {
+            match effect {
+                Effect::Lock { step, .. } if !step.is_empty() => _ = self.queued.insert(step),
+                Effect::Call { .. } | Effect::Verify { .. } => self.begun.push(effect),
+                _ => {}
+            }
+        }
+    }
+
+    fn batch_is_full(&self) -> bool {
+        self.batch_bytes >= BATCH_BYTES
     }
 
     /// Makes what was added durable, then answers those who wait for that.
     async fn commit(&mut self) -> Result<(), Error> {
         if !self.batch.records.is_empty() {
             let mut batch = std::mem::take(&mut self.batch);
+            self.batch_bytes = 0;
             batch.heads.push(self.run.head());
             let told = if self.world.telling.heard() { batch.records.clone() } else { Vec::new() };
             if let Err(error) = self.append(batch).await {
@@ -273,7 +322,7 @@ impl Task {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         let deadline = clock.sleep_until(clock.now().plus_millis(grace_ms));
         tokio::pin!(deadline);
-        self.sessions.keep(&[]);
+        self.sessions = Sessions::default();
         let run = &self.run;
         self.in_hand.keep(|effect| !is_script(run, effect));
         let mut not_begun = self.never_begun();

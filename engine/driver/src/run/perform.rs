@@ -24,32 +24,21 @@ impl Task {
     /// Starts to perform what is due and not in hand; returns when to look again.
     pub(super) fn perform(&mut self) -> Option<Timestamp> {
         self.let_go();
-        let mut sleep: Option<Timestamp> = None;
-        let now = self.world.clock.now();
-        for effect in self.run.due(now) {
-            match effect {
-                Effect::Sleep { until } => sleep = Some(sleep.map_or(until, |earlier| earlier.min(until))),
-                Effect::Call { .. } | Effect::Verify { .. } => {
-                    let (turn, cancel) = (Turn::default(), Cancel::default());
-                    if !self.in_hand.has(&effect)
-                        && let Some(event) = self.event_of(&effect, &turn, &cancel)
-                    {
-                        self.in_hand.take(effect, turn, cancel, event);
-                    }
-                }
-                // The run is told when it is its turn.
-                Effect::Lock { .. } => {}
-                // Became due since `decide`; loop at once.
-                Effect::Record(_)
-                | Effect::Resolve { .. }
-                | Effect::ResolveUndo { .. }
-                | Effect::Outputs { .. }
-                | Effect::Finish { .. } => {
-                    sleep = Some(now);
-                }
+        for effect in std::mem::take(&mut self.begun) {
+            let (turn, cancel) = (Turn::default(), Cancel::default());
+            if !self.in_hand.has(&effect)
+                && let Some(event) = self.event_of(&effect, &turn, &cancel)
+            {
+                self.in_hand.take(effect, turn, cancel, event);
             }
         }
-        sleep
+        let now = self.world.clock.now();
+        match self.run.follows(now) {
+            // The run is told when it is its turn.
+            None | Some(Effect::Lock { .. }) if self.queued.is_empty() => self.run.wakes_at(),
+            // Became due since `decide`, or was too much for one commit.
+            _ => Some(now),
+        }
     }
 
     /// Lets go of scripts that a person must decide about, or that are over: their threads are for others. When such a
@@ -60,15 +49,17 @@ impl Task {
         let is_over = |state: &StepRun, direction: Direction, attempt: u32| {
             state.active().is_none_or(|active| (active.direction, active.number) != (direction, attempt))
         };
-        self.in_hand.keep(|effect| match effect {
-            Effect::Call { step, direction, attempt } if is_script(run, effect) => {
-                !asks(step) && run.step(step).is_some_and(|(_, state)| !is_over(state, *direction, *attempt))
+        for script in std::mem::take(&mut self.stirred) {
+            self.in_hand.keep_at(&script, |effect| match effect {
+                Effect::Call { step, direction, attempt } if is_script(run, effect) => {
+                    !asks(step) && run.step(step).is_some_and(|(_, state)| !is_over(state, *direction, *attempt))
+                }
+                _ => true,
+            });
+            if !self.in_hand.is_at(&script) {
+                self.sessions.end(&script);
             }
-            _ => true,
-        });
-        let held = self.in_hand.effects();
-        let steps = held.filter_map(|effect| if let Effect::Call { step, .. } = effect { Some(&**step) } else { None });
-        self.sessions.keep(&steps.collect::<Vec<_>>());
+        }
     }
 
     /// The event that will come of performing `effect`; `turn` learns whether that has begun.
@@ -80,6 +71,8 @@ impl Task {
             _ => return None,
         };
         let (step, state) = self.run.step(&id)?;
+        // It may have ended since it became due.
+        state.active().filter(|active| (active.direction, active.number) == (direction, attempt))?;
         let own_undo = direction == Direction::Undo && step.undo.is_none();
         let work = step.work(direction);
         let input = if own_undo || direction == Direction::Forward { &state.input } else { &state.undo_input };

@@ -137,9 +137,14 @@ impl Sessions {
         Line { step: step.to_owned(), attempt, questions, answers: answered, heard }
     }
 
-    /// Ends the sessions of all other steps than these: a script that still waits there is halted.
-    pub(super) fn keep(&mut self, steps: &[&str]) {
-        self.0.retain(|step, _| steps.contains(&step.as_str()));
+    /// Whether a script of this step is run.
+    pub(super) fn has(&self, step: &str) -> bool {
+        self.0.contains_key(step)
+    }
+
+    /// Ends the session of this step: a script that still waits there is halted.
+    pub(super) fn end(&mut self, step: &str) {
+        self.0.remove(step);
     }
 }
 
@@ -231,6 +236,7 @@ impl Task {
     fn waits(&mut self, step: &str, path: String) {
         if let Some(session) = self.sessions.0.get_mut(step) {
             session.waits = Some(path);
+            self.stirred.insert(step.to_owned());
         }
     }
 
@@ -240,7 +246,8 @@ impl Task {
             // The script may have been ended meanwhile.
             let _ = answer.send(result);
         }
-        for session in self.sessions.0.values_mut() {
+        for script in &self.stirred {
+            let Some(session) = self.sessions.0.get_mut(script) else { continue };
             let ended = session.waits.as_ref().and_then(|path| ended(self.run.step(path)?.1));
             if let Some(result) = ended {
                 session.waits = None;

@@ -24,12 +24,21 @@ impl Write for Count {
     }
 }
 
-/// Why the value can't be kept; none where it can.
-pub(crate) fn too_large(value: &impl Serialize) -> Option<String> {
+/// Records of at most about this many bytes become durable together: with one more record, which bears one value, and with
+/// what else may stand in its commit, that is less than a batch of the journal, 8 MiB.
+pub(super) const BATCH_BYTES: usize = 2 << 20;
+
+/// Bytes of the JSON.
+pub(super) fn bytes(value: &impl Serialize) -> usize {
     let mut count = Count(0);
     // Counting does not fail, and what is no JSON is found elsewhere.
     let _ = serde_json::to_writer(&mut count, value);
-    let Count(bytes) = count;
+    count.0
+}
+
+/// Why the value can't be kept; none where it can.
+pub(crate) fn too_large(value: &impl Serialize) -> Option<String> {
+    let bytes = bytes(value);
     (bytes > VALUE_BYTES_MAX).then(|| format!("it takes {bytes} bytes as JSON, and {VALUE_BYTES_MAX} can be kept"))
 }
 

@@ -16,7 +16,7 @@ use host::Notes;
 use journal::{Batch, InboxWrite, Journal, Memory};
 use runwright_core::*;
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::{Admission, Admitted, Call, Clock, Driver, Error, Hearing, Plugins, Progress};
 
@@ -44,6 +44,8 @@ struct Outside {
     given_back: Mutex<Vec<BTreeMap<String, Vec<u8>>>>,
     /// Whether a call waits for its turn.
     queued: AtomicBool,
+    /// Ends a call that is held.
+    release: Notify,
     /// Calls that are about to block.
     blocking: AtomicUsize,
     /// The next who waits for a plugin to be ready waits for this too.
@@ -64,6 +66,12 @@ enum Fault {
     Queue,
     /// It waits until this many calls do, and then needs one of the runtime's threads for what blocks.
     Blocks {
+        together: usize,
+    },
+    /// It ends when it is released.
+    Held,
+    /// It keeps its thread until this many calls do, for ten seconds at most.
+    Computes {
         together: usize,
     },
 }
@@ -134,6 +142,16 @@ impl Plugins for Outside {
                 self.queued.store(true, Ordering::SeqCst);
                 std::future::pending().await
             }
+            Some(Fault::Computes { together }) => {
+                let began = std::time::Instant::now();
+                self.blocking.fetch_add(1, Ordering::SeqCst);
+                while self.blocking.load(Ordering::SeqCst) < together {
+                    if began.elapsed() > Duration::from_secs(10) {
+                        return Outcome::Failed(Failure::new(FailureKind::Permanent, "alone"));
+                    }
+                    std::thread::yield_now();
+                }
+            }
             Some(Fault::Blocks { together }) => {
                 self.blocking.fetch_add(1, Ordering::SeqCst);
                 while self.blocking.load(Ordering::SeqCst) < together {
@@ -144,6 +162,9 @@ impl Plugins for Outside {
             _ => {}
         }
         self.effects.lock().unwrap().push(format!("{} {}", call.action.action(), call.key.as_str()));
+        if matches!(fault, Some(Fault::Held)) {
+            self.release.notified().await;
+        }
         if matches!(fault, Some(Fault::Hang)) {
             let mut cancel = call.cancel.clone();
             cancel.wait_for(|cancel| *cancel).await.unwrap();
@@ -247,6 +268,39 @@ async fn a_run_is_one_commit_a_step() {
     assert_eq!(run.status(), RunStatus::Succeeded);
     assert_eq!(run.outputs()["n"], 1);
     assert_eq!(bench.journal.commits(), 6, "the first creates and starts, the last ends and finishes");
+}
+
+#[tokio::test]
+async fn what_ends_while_nothing_else_goes_on_is_one_commit() {
+    let bench = Bench::new();
+    let steps = (0..10).map(|n| Arc::new(step(&format!("s{n}"), "x/read", json!({})))).collect();
+    let work = Work::Group { steps, at_once: Some(10), fail_fast: false, rescue: None };
+    let run = bench.run(runbook(vec![Step::new("all", work)], json!({}))).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
+    assert_eq!(bench.journal.commits(), 2, "all start, all end");
+}
+
+#[tokio::test]
+async fn what_ends_as_the_engine_stops_is_written_down() {
+    let bench = Bench::new();
+    bench.fault("a", Fault::Held);
+    let id = bench.start(runbook(vec![step("a", "x/blind", json!({}))], json!({}))).await;
+    bench.until_effects(1).await;
+    // Both come before the run's task goes on.
+    bench.outside.release.notify_one();
+    bench.driver.stop(Duration::ZERO).await;
+    let run = bench.driver.load(id).unwrap();
+    assert_eq!(run.step("a").unwrap().1.state, StepState::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn calls_of_one_run_use_several_cores() {
+    let bench = Bench::new();
+    let steps = ["a", "b"].map(|id| Arc::new(step(id, "x/read", json!({})))).to_vec();
+    ["all/a", "all/b"].into_iter().for_each(|path| bench.fault(path, Fault::Computes { together: 2 }));
+    let work = Work::Group { steps, at_once: Some(2), fail_fast: false, rescue: None };
+    let run = bench.run(runbook(vec![Step::new("all", work)], json!({}))).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
 }
 
 #[tokio::test]

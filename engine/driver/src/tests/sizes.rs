@@ -52,6 +52,15 @@ async fn the_input_of_a_step_may_have_2_mib() {
 }
 
 #[tokio::test]
+async fn steps_side_by_side_may_have_2_mib_each() {
+    let large = |n| Arc::new(step(&format!("s{n}"), "x/read", json!({"t": "${{ inputs.t }}"})));
+    let work = Work::Group { steps: (0..8).map(large).collect(), at_once: Some(8), fail_fast: false, rescue: None };
+    // Its answer holds the input and more.
+    let run = ran(runbook(vec![Step::new("all", work)], json!({})), VALUE_BYTES_MAX - 32).await;
+    assert_eq!(run.status(), RunStatus::Succeeded);
+}
+
+#[tokio::test]
 async fn the_outputs_of_a_run_may_have_2_mib() {
     for (key, fits) in [("t", true), ("tt", false)] {
         let outputs = json!({key: "${{ inputs.t }}"});

@@ -82,6 +82,14 @@ impl Books {
         self.effects.values().sum()
     }
 
+    /// How deep the steps stand that began, at most. Items and calls have numbers, and are no deeper than what they are of.
+    pub(crate) fn depth(&self) -> usize {
+        let all = self.runs.values().flat_map(|watched| watched.run.attempts());
+        let begun = all.filter(|(_, state)| state.forward.started > 0);
+        let is_step = |name: &&str| name.parse::<u32>().is_err() && *name != "between";
+        begun.map(|(_, state)| state.path.split('/').filter(is_step).count()).max().unwrap_or(0)
+    }
+
     /// Where a step stands by what is durable.
     pub(crate) fn state(&self, run: RunId, path: &str) -> Option<&StepState> {
         self.runs.get(&run)?.run.step(path).map(|(_, state)| &state.state)
@@ -140,6 +148,7 @@ impl Books {
         let Some(watched) = self.runs.get_mut(&record.run) else { return Err("its run was not created".into()) };
         let before = watched.run.clone();
         watched.run.apply(record).map_err(|misfit| misfit.to_string())?;
+        let is_derived = watched.run == watched.run.derived_afresh();
         for path in paths(&watched.run) {
             let is = |run: &Run| {
                 run.step(&path).is_some_and(|(_, s)| matches!(s.state, StepState::Succeeded | StepState::Failed))
@@ -154,6 +163,7 @@ impl Books {
             self.stop_rule(&before, record),
             self.undo_rule(&before, record),
             self.truth_rule(record),
+            (!is_derived).then(|| format!("12: after record {} something was not derived again", record.seq)),
         ];
         blames.into_iter().flatten().for_each(|blame| self.blame(blame));
         self.licence(&before, record);

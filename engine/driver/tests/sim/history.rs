@@ -36,6 +36,8 @@ pub(crate) struct History {
     pub(crate) kills: u64,
     pub(crate) faults: u64,
     pub(crate) effects: u32,
+    /// How deep the steps stood that began: 4 is a step in a step in a step in a step.
+    pub(crate) depth: usize,
     /// The first promise that was broken.
     pub(crate) broken: Option<String>,
     pub(crate) story: Vec<String>,
@@ -104,8 +106,17 @@ pub(crate) fn history(seed: u64) -> History {
         }
     }
     let mut books = world.books();
-    let (effects, story) = (books.effects_in_all(), std::mem::take(&mut books.story));
-    History { seed, kills, faults: world.faults.load(Relaxed), effects, broken: books.broken.take(), story, runs }
+    let (effects, depth, story) = (books.effects_in_all(), books.depth(), std::mem::take(&mut books.story));
+    History {
+        seed,
+        kills,
+        faults: world.faults.load(Relaxed),
+        effects,
+        depth,
+        broken: books.broken.take(),
+        story,
+        runs,
+    }
 }
 
 /// Lets one engine live after the other; returns how many were killed.

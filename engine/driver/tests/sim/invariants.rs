@@ -4,7 +4,7 @@
 //! 1. Nothing acts that is not written down: every effect has a durable `started` that is still in flight.
 //! 2. An effect of an unsafe action never happens twice under one key, unless in between the plugin said that nothing
 //!    remained, `verify` said that it did not happen, or a person said `retry`.
-//! 3. No undo begins before it is settled what became of the step, nor while another step is in flight; undoing goes in the
+//! 3. Nothing is undone before it is settled what became of it, nor while another step is in flight; undoing goes in the
 //!    reverse order of completion, but what a step builds on stays while that step could not be taken back. (That an undo
 //!    does not happen twice is rule 2; an action's own undo may be repeated.)
 //! 4. Every run comes to its end, or is blocked with a step that asks a person. No unfinished run is without a task.
@@ -18,6 +18,7 @@
 //! 10. In a run that was told to stop, no step starts any more but those that always run, what takes back, and what a person
 //!     says to try again.
 //! 11. Of the runs of one runbook no more are at work than it says when one begins.
+//! 12. What a run derives record by record is what it derives from nothing.
 //!
 //! Rules 4 and 8 are looked after where engines live (`history.rs`), the others here.
 
@@ -145,9 +146,7 @@ impl Books {
         if !settled {
             return Some(format!("3: {path} is undone, and it is {:?}", state.state));
         }
-        // An undo that has begun comes to its end, also where a person then says to try a step beside it again.
-        let begins = !matches!(record.event, Event::Started { attempt: 2.., .. });
-        if let Some(other) = in_the_way(before, path).filter(|_| begins) {
+        if let Some(other) = in_the_way(before, path) {
             return Some(format!("3: {path} is undone while {other} is in flight"));
         }
         let held = held_back(before);

@@ -19,7 +19,7 @@ use history::history;
 fn a_thousand_histories_keep_the_promises() {
     let one: Option<u64> = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let keep = std::env::var_os("KEEP");
-    let (mut kills, mut faults, mut effects, mut runs) = (0, 0, 0, String::new());
+    let (mut kills, mut faults, mut effects, mut deep, mut runs) = (0, 0, 0, 0, String::new());
     for seed in one.map_or(0..1_000, |seed| seed..seed + 1) {
         let told = history(seed);
         if one.is_some() {
@@ -28,11 +28,13 @@ fn a_thousand_histories_keep_the_promises() {
         assert_eq!(told.broken, None, "repeat it with `make sim SEED={seed}`");
         runs += &told.runs;
         (kills, faults, effects) = (kills + told.kills, faults + told.faults, effects + told.effects);
+        deep += u32::from(told.depth >= 4);
     }
     if let Some(file) = keep {
         std::fs::write(file, runs).expect("the runs are kept");
     }
-    assert!(one.is_some() || kills > 1_000 && faults > 1_000 && effects > 1_000, "{kills} {faults} {effects}");
+    let enough = kills > 1_000 && faults > 1_000 && effects > 1_000 && deep > 50;
+    assert!(one.is_some() || enough, "{kills} {faults} {effects}, {deep} with steps at depth 4");
 }
 
 #[test]

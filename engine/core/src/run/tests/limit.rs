@@ -28,7 +28,7 @@ fn time_that_passes_is_of_the_innermost_that_has_none_left() {
     let inner = Step { limit_ms: Some(500), ..group("in", vec![step("a", "x/read")]) };
     let outer = Step { limit_ms: Some(5_000), ..parallel("out", false, vec![inner, step("b", "x/read")]) };
     let mut world = World::new(vec![outer]);
-    assert_eq!(world.go_on(), ["out/in/a", "out/b"]);
+    assert_eq!(world.go_on(), ["out/b", "out/in/a"]);
     let sleeps = [500, 5_000].map(|ms| Effect::Sleep { until: world.now.plus_millis(ms) });
     let due = world.run.due(world.now);
     assert!(sleeps.iter().all(|sleep| due.contains(sleep)), "{due:?}");

@@ -87,7 +87,12 @@ impl World {
 
     fn try_add(&mut self, event: Event) -> Result<(), Misfit> {
         let record = Record { run: self.run.id(), seq: self.run.seq() + 1, at: self.now, event };
-        self.run.apply(&record)?;
+        let before = self.run.clone();
+        if let Err(misfit) = self.run.apply(&record) {
+            assert!(self.run == before, "what does not fit changes nothing");
+            return Err(misfit);
+        }
+        assert!(self.run == self.run.derived_afresh(), "something was not derived again after {record:?}");
         self.history.push(record);
         Ok(())
     }
