@@ -112,7 +112,7 @@ impl Driver {
             }
             let (run, locks) = (head.run, &self.world.locks);
             let hold = |key, path| _ = locks.claim(&key, &Holder { run, path }, usize::MAX);
-            for key in head.lock {
+            if let Some(key) = head.lock {
                 hold(Key::Wanted(key.clone()), String::new());
                 hold(Key::Lock(key), String::new());
             }
