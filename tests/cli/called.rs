@@ -199,3 +199,53 @@ fn what_calls_a_runbook_is_read_again_when_that_changes_and_keeps_the_last_good_
     assert!(status().contains("unknown key `step`"), "{}", status());
     assert_eq!(project.call(&["run", "fleet"]).exit, Some(0), "the last good version is called still");
 }
+
+#[test]
+fn a_caller_that_is_half_written_is_not_used_because_what_it_calls_has_changed() {
+    use std::io::Write;
+    let project = project();
+    let caller = "name: caller\nsteps:\n  - { id: one, runbook: patch, with: { vm: db1 } }\n";
+    let rest = "  - { id: last, uses: fixture/append, with: { file: FOLDER/effects, line: last } }\n";
+    project.write("runbooks/caller.yaml", &format!("{caller}{rest}"));
+    let _served = project.serve();
+    let runs_until = |word: &str| {
+        for _ in 0..100 {
+            let before = effects(&project).len();
+            assert_eq!(project.call(&["run", "caller"]).exit, Some(0));
+            let done = &effects(&project)[before..];
+            assert_eq!(done.last().map(String::as_str), Some("last"), "half of the caller ran");
+            if done.iter().any(|effect| effect == word) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{word} was not done");
+    };
+    runs_until("db1");
+    let mut writer = std::fs::File::create(project.path("runbooks/caller.yaml")).expect("a file");
+    writer.write_all(caller.as_bytes()).expect("half of it");
+    project.write("runbooks/patch.yaml", &PATCH.replace("apply ${{ inputs.level }}", "second"));
+    runs_until("second");
+}
+
+#[test]
+fn what_is_no_name_of_a_secret_is_refused_and_not_shown_where_another_runbook_is_given_it() {
+    let project = Project::new();
+    project.write("runbooks/inner.yaml", "name: inner\ninputs: { key: { type: secret } }\nsteps: []\n");
+    let inputs = "inputs: { key: { type: string, default: Hunter2pass } }";
+    let step = "{ id: a, runbook: inner, with: { key: \"${{ inputs.key }}\" } }";
+    project.write("runbooks/outer.yaml", &format!("name: outer\n{inputs}\nsteps: [{step}]\n"));
+    insta::assert_snapshot!(project.call(&["run", "outer"]).shown(), @r"
+    exit 1
+    run RUN of outer, started by USER
+    a: failed before it started: `with` does not fit: the input `key`: no plugin is granted a secret of this name
+    run RUN failed in TIME: a: `with` does not fit: the input `key`: no plugin is granted a secret of this name
+    ");
+    let planned = project.call(&["plan", "outer"]);
+    assert!(
+        planned.exit == Some(3) && planned.out.contains("step a: the input `key`: no plugin is granted"),
+        "{planned:?}"
+    );
+    let view = project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    assert!(!view["steps"].to_string().contains("Hunter2pass"), "{view:#}");
+}

@@ -110,3 +110,27 @@ fn wrong_locks_are_told_where_they_stand() {
     1 of 1 file can't be used
     "#);
 }
+
+#[test]
+fn a_command_of_its_own_does_not_wait_for_what_nobody_gives_back() {
+    let project = project();
+    assert_eq!(project.call(&["run", "gate"]).exit, Some(4));
+    let (second, patch) = (project.call(&["run", "gate"]), project.call(&["run", "patch"]));
+    insta::assert_snapshot!(second.shown(), @r"
+    exit 75
+    run RUN of gate, started by USER
+    it waits for its turn among the runs of gate; nothing here goes on with that: `runs list` shows what is unfinished
+    --- standard error
+    error: run RUN is not over
+      hint: go on with it with `runwright runs resume RUN`
+    ");
+    insta::assert_snapshot!(patch.shown(), @r"
+    exit 75
+    run RUN of patch, started by USER
+    patch: waits for the lock vm/web1
+    it waits for the lock vm/web1, which run RUN holds; nothing here goes on with that: `runs list` shows what is unfinished
+    --- standard error
+    error: run RUN is not over
+      hint: go on with it with `runwright runs resume RUN`
+    ");
+}

@@ -41,6 +41,9 @@ pub struct Library {
     calls: BTreeMap<PathBuf, Calls>,
 }
 
+/// A file that is to be checked, with what is in it.
+type Read = (Due, Result<Arc<[u8]>, Trouble>);
+
 /// What a file calls.
 #[derive(Debug, Clone)]
 struct Calls {
@@ -136,7 +139,7 @@ impl Library {
             let bytes = read(&self.root, &due.path).map(Arc::from);
             (due, bytes)
         };
-        let mut due: Vec<(Due, Result<Arc<[u8]>, Trouble>)> = scan.due.into_iter().map(read_now).collect();
+        let mut due: Vec<Read> = scan.due.into_iter().map(read_now).collect();
         // What calls another runbook is checked again when that has changed, up to the last that calls one.
         for _ in 0..=lang::limits::DEPTH_OF_STEPS {
             for (due, bytes) in due {
@@ -169,7 +172,7 @@ impl Library {
     }
 
     /// The files that call a runbook which is another one by now, as they were read.
-    fn out_of_date(&self, catalog: &Catalog) -> Vec<(Due, Result<Arc<[u8]>, Trouble>)> {
+    fn out_of_date(&self, catalog: &Catalog) -> Vec<Read> {
         let is_other = |(name, before): (&String, &Option<Arc<Runbook>>)| match (before, catalog.runbook(name)) {
             (Some(before), Some(now)) => !Arc::ptr_eq(before, now),
             (before, now) => before.is_some() != now.is_some(),

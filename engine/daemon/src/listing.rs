@@ -46,16 +46,18 @@ impl Engine {
     }
 
     /// The runs that go on in this engine by themselves: those that are over do not, nor those that wait for a person, nor
-    /// those that wait for the lock of one that does not go on.
+    /// those that wait for what one has that does not go on: a lock, or a place among the runs of its runbook.
     pub fn going_on(&self) -> Result<Vec<RunId>, Error> {
         let heads = self.journal().runs(&Query::unfinished())?;
         let is_queued = |head: &Head| head.status == RunStatus::Queued;
         let lives = |head: &Head| head.status != RunStatus::Blocked && self.driver.is_living(head.run);
-        let still = heads.iter().filter(|head| !is_queued(head) && !lives(head));
-        let locks = |head: &'_ Head| -> Vec<String> {
+        let (living, still): (Vec<&Head>, Vec<&Head>) =
+            heads.iter().filter(|head| !is_queued(head)).partition(|head| lives(head));
+        let locks = |head: &&Head| -> Vec<String> {
             head.lock.iter().cloned().chain(head.step_locks.iter().map(|(_, lock)| lock.clone())).collect()
         };
-        let kept: HashSet<String> = still.flat_map(locks).collect();
+        let kept: HashSet<String> = still.iter().flat_map(locks).collect();
+        let is_of = |name: &str, heads: &[&Head]| heads.iter().any(|head| head.name == name);
         let mut going = Vec::new();
         for head in heads.iter().filter(|head| lives(head)) {
             let waits_for = match head.status {
@@ -63,7 +65,11 @@ impl Engine {
                 RunStatus::Waiting => RunView::of(&self.driver.load(head.run)?).waits_for_locks(),
                 _ => Vec::new(),
             };
-            if !waits_for.iter().any(|lock| kept.contains(lock)) {
+            let no_place = is_queued(head)
+                && is_of(&head.name, &still)
+                && !is_of(&head.name, &living)
+                && self.driver.load(head.run)?.runbook().max_parallel.is_some();
+            if !no_place && !waits_for.iter().any(|lock| kept.contains(lock)) {
                 going.push(head.run);
             }
         }

@@ -282,12 +282,12 @@ impl Driver {
         let claims = claims(&run);
         let (mut task, handle) = Task::new(Arc::clone(&self.world), run, claims, batch, replies, self.stop.subscribe());
         lives.handles.insert(id, handle);
-        let (of_all, world) = (Arc::clone(&self.lives), Arc::clone(&self.world));
+        let of_all = Arc::clone(&self.lives);
         while lives.tasks.try_join_next().is_some() {}
         lives.tasks.spawn(async move {
             if let Err(error) = task.live().await {
                 tracing::error!(run = %id, %error, "the run can't go on");
-                world.let_go(task.run());
+                task.give_back();
             }
             // Before the task's ends of the channels go: whoever finds them gone finds no handle either.
             lock(&of_all).handles.remove(&id);

@@ -79,6 +79,10 @@ impl Plugins for Hosted {
         }
     }
 
+    fn grants_secret(&self, name: &str) -> bool {
+        self.host.grants_secret(name)
+    }
+
     fn log(&self, notes: Arc<dyn Notes>) -> Log {
         self.host.log(notes)
     }

@@ -42,8 +42,13 @@ struct Waiter {
     who: Holder,
     /// So many hold it at the same time, this one among them.
     at_once: usize,
-    turn: oneshot::Sender<()>,
+    /// It gives up rather than that others do: it does something new, and takes nothing back.
+    yields: bool,
+    turn: oneshot::Sender<Comes>,
 }
+
+/// What comes to who waits: the turn, or the run because of which it never would.
+pub(crate) type Comes = Result<(), RunId>;
 
 /// What became of a claim.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ pub(crate) enum Turn {
     /// It is held.
     Held,
     /// Others hold it; this resolves when it is this one's turn.
-    Waits(oneshot::Receiver<()>),
+    Waits(oneshot::Receiver<Comes>),
     /// Its turn would never come: this run holds it, and waits for what the one that claims holds.
     Never(RunId),
 }
@@ -69,8 +74,9 @@ impl Holder {
 }
 
 impl Locks {
-    /// Claims it for `who`, who gets in line where `at_once` others hold it.
-    pub(crate) fn claim(&self, key: &Key, who: &Holder, at_once: usize) -> Turn {
+    /// Claims it for `who`, who gets in line where `at_once` others hold it. Where all would wait for each other one gives up:
+    /// who claims, or, where that does not yield, the first that does.
+    pub(crate) fn claim(&self, key: &Key, who: &Holder, at_once: usize, yields: bool) -> Turn {
         let mut lines = self.lines();
         let line = lines.entry(key.clone()).or_default();
         if line.holders.contains(who) {
@@ -81,14 +87,16 @@ impl Locks {
             return Turn::Held;
         }
         // A run that has not begun holds nothing that anybody waits for but its place, and who waits for a place holds nothing.
-        if !who.path.is_empty()
-            && waits_for(&lines, key, who)
-            && let Some(holder) = lines.get(key).and_then(|line| line.holders.first())
+        while !who.path.is_empty()
+            && let Some(circle) = circle(&lines, key, who)
         {
-            return Turn::Never(holder.run);
+            let holder = lines.get(key).and_then(|line| line.holders.first()).map_or(who.run, |holder| holder.run);
+            if yields || !give_up(&mut lines, &circle, who.run) {
+                return Turn::Never(holder);
+            }
         }
         let (turn, comes) = oneshot::channel();
-        let waiter = Waiter { who: who.clone(), at_once, turn };
+        let waiter = Waiter { who: who.clone(), at_once, yields, turn };
         lines.entry(key.clone()).or_default().waiting.push_back(waiter);
         Turn::Waits(comes)
     }
@@ -125,7 +133,7 @@ impl Locks {
                 break;
             }
             let Some(Waiter { who, turn, .. }) = line.waiting.pop_front() else { break };
-            if turn.send(()).is_ok() {
+            if turn.send(Ok(())).is_ok() {
                 line.holders.insert(who);
             }
         }
@@ -139,25 +147,36 @@ impl Locks {
     }
 }
 
-/// Whether who holds `key` waits, itself or through others, for what something around `who` holds.
-fn waits_for(lines: &HashMap<Key, Line>, key: &Key, who: &Holder) -> bool {
-    let (mut rest, mut seen) = (vec![key], Vec::new());
-    while let Some(key) = rest.pop() {
+/// Who waits so that `who` would wait for itself if it waited for `key`: each with what it waits for. None if it would not.
+fn circle(lines: &HashMap<Key, Line>, key: &Key, who: &Holder) -> Option<Vec<(Key, Holder)>> {
+    let mut rest = vec![(key, Vec::new())];
+    let mut seen: Vec<&Key> = Vec::new();
+    while let Some((key, way)) = rest.pop() {
         if seen.contains(&key) {
             continue;
         }
         seen.push(key);
         for holder in lines.get(key).into_iter().flat_map(|line| &line.holders) {
-            let waits = |key: &Key, line: &Line| {
-                matches!(key, Key::Lock(_)) && line.waiting.iter().any(|waiter| waiter.who.is_in(holder))
-            };
-            for (wanted, line) in lines.iter().filter(|(key, line)| waits(key, line)) {
+            for (wanted, line) in lines.iter().filter(|(key, _)| matches!(key, Key::Lock(_))) {
+                let Some(waiter) = line.waiting.iter().find(|waiter| waiter.who.is_in(holder)) else { continue };
+                let way = way.iter().cloned().chain([(wanted.clone(), waiter.who.clone())]).collect();
                 if line.holders.iter().any(|other| who.is_in(other)) {
-                    return true;
+                    return Some(way);
                 }
-                rest.push(wanted);
+                rest.push((wanted, way));
             }
         }
+    }
+    None
+}
+
+/// Of those in the circle the first that yields leaves its line, and is told because of which run. False if none does.
+fn give_up(lines: &mut HashMap<Key, Line>, circle: &[(Key, Holder)], because: RunId) -> bool {
+    for (key, who) in circle {
+        let Some(line) = lines.get_mut(key) else { continue };
+        let Some(at) = line.waiting.iter().position(|waiter| waiter.who == *who && waiter.yields) else { continue };
+        line.waiting.remove(at).map(|waiter| waiter.turn.send(Err(because)));
+        return true;
     }
     false
 }
@@ -184,14 +203,14 @@ mod tests {
     fn a_lock_goes_to_who_waits_longest_and_still_does() {
         let (locks, key) = (Locks::default(), lock("vm"));
         let (first, second, third) = (step(1, ""), step(2, ""), step(3, ""));
-        assert!(matches!(locks.claim(&key, &first, 1), Turn::Held));
-        assert!(matches!(locks.claim(&key, &first, 1), Turn::Held), "a holder holds it already");
-        let Turn::Waits(gone) = locks.claim(&key, &second, 1) else { panic!("it is held") };
-        let Turn::Waits(mut comes) = locks.claim(&key, &third, 1) else { panic!("it is held") };
+        assert!(matches!(locks.claim(&key, &first, 1, true), Turn::Held));
+        assert!(matches!(locks.claim(&key, &first, 1, true), Turn::Held), "a holder holds it already");
+        let Turn::Waits(gone) = locks.claim(&key, &second, 1, true) else { panic!("it is held") };
+        let Turn::Waits(mut comes) = locks.claim(&key, &third, 1, true) else { panic!("it is held") };
         drop(gone);
         assert!(comes.try_recv().is_err());
         locks.release(&key, &first);
-        assert_eq!((comes.try_recv(), locks.holder(&key)), (Ok(()), Some(run(3))));
+        assert_eq!((comes.try_recv(), locks.holder(&key)), (Ok(Ok(())), Some(run(3))));
         locks.release(&key, &first);
         assert_eq!(locks.holder(&key), Some(run(3)), "only the holder releases it");
         locks.release(&key, &third);
@@ -201,10 +220,10 @@ mod tests {
     #[test]
     fn so_many_runs_are_at_work_and_those_without_a_bound_count() {
         let (locks, key) = (Locks::default(), Key::Runs("patch".to_owned()));
-        assert!(matches!(locks.claim(&key, &step(1, ""), usize::MAX), Turn::Held));
-        assert!(matches!(locks.claim(&key, &step(2, ""), 2), Turn::Held));
-        let Turn::Waits(mut third) = locks.claim(&key, &step(3, ""), 2) else { panic!("two are at work") };
-        assert!(matches!(locks.claim(&key, &step(4, ""), usize::MAX), Turn::Held));
+        assert!(matches!(locks.claim(&key, &step(1, ""), usize::MAX, true), Turn::Held));
+        assert!(matches!(locks.claim(&key, &step(2, ""), 2, true), Turn::Held));
+        let Turn::Waits(mut third) = locks.claim(&key, &step(3, ""), 2, true) else { panic!("two are at work") };
+        assert!(matches!(locks.claim(&key, &step(4, ""), usize::MAX, true), Turn::Held));
         locks.release(&key, &step(1, ""));
         assert!(third.try_recv().is_err(), "two are at work still");
         locks.release(&key, &step(4, ""));
@@ -214,8 +233,8 @@ mod tests {
     #[test]
     fn nobody_waits_in_a_circle() {
         let locks = Locks::default();
-        let hold = |key: &str, who: &Holder| assert!(matches!(locks.claim(&lock(key), who, 1), Turn::Held));
-        let wait = |key: &str, who: &Holder| locks.claim(&lock(key), who, 1);
+        let hold = |key: &str, who: &Holder| assert!(matches!(locks.claim(&lock(key), who, 1, true), Turn::Held));
+        let wait = |key: &str, who: &Holder| locks.claim(&lock(key), who, 1, true);
         hold("a", &step(1, "x"));
         hold("b", &step(2, ""));
         hold("c", &step(3, "y"));
@@ -230,9 +249,28 @@ mod tests {
     #[test]
     fn two_branches_of_one_run_wait_for_each_other_too() {
         let locks = Locks::default();
-        let claim = |key: &str, path: &str| locks.claim(&lock(key), &step(1, path), 1);
+        let claim = |key: &str, path: &str| locks.claim(&lock(key), &step(1, path), 1, true);
         assert!(matches!(claim("a", "one"), Turn::Held) && matches!(claim("b", "two"), Turn::Held));
         let Turn::Waits(_one) = claim("b", "one/in") else { panic!("it is held") };
         assert!(matches!(claim("a", "two/in"), Turn::Never(_)));
+    }
+
+    #[test]
+    fn an_undo_does_not_give_up_for_what_goes_forward() {
+        let locks = Locks::default();
+        let claim = |key: &str, who: &Holder, yields| locks.claim(&lock(key), who, 1, yields);
+        assert!(
+            matches!(claim("a", &step(1, "g"), true), Turn::Held)
+                && matches!(claim("b", &step(2, "h"), true), Turn::Held)
+        );
+        let Turn::Waits(mut forward) = claim("a", &step(2, "h/x"), true) else { panic!("it is held") };
+        let Turn::Waits(mut undo) = claim("b", &step(1, "g/y"), false) else { panic!("the other one gives up") };
+        assert_eq!(forward.try_recv(), Ok(Err(run(1))));
+        locks.release(&lock("b"), &step(2, "h"));
+        assert_eq!(undo.try_recv(), Ok(Ok(())));
+        // Two undos: nobody can give up but who comes last.
+        assert!(matches!(claim("c", &step(3, ""), false), Turn::Held));
+        let Turn::Waits(_first) = claim("c", &step(1, "g/z"), false) else { panic!("it is held") };
+        assert!(matches!(claim("a", &step(3, "u"), false), Turn::Never(_)));
     }
 }

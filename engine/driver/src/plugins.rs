@@ -30,6 +30,11 @@ pub trait Plugins: Send + Sync + 'static {
     /// Says whether the attempt, whose answer was lost, happened.
     async fn verify(&self, call: Call, notes: Arc<dyn Notes>) -> Verdict;
 
+    /// Whether some plugin is granted a secret of this name.
+    fn grants_secret(&self, _: &str) -> bool {
+        true
+    }
+
     /// What a script says goes through this into `notes`: bounded, and without secrets.
     fn log(&self, notes: Arc<dyn Notes>) -> Log {
         Log::plain_of(notes)

@@ -126,6 +126,12 @@ impl Host {
         Ok(())
     }
 
+    /// Whether some plugin is granted a secret of this name.
+    pub fn grants_secret(&self, name: &str) -> bool {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.values().any(|entry| entry.granted.secrets.contains_key(name))
+    }
+
     /// Takes back what [`set_grants`](Self::set_grants) gave to plugins called `plugin`.
     pub fn clear_grants(&self, plugin: &str) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(plugin);

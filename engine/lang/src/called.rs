@@ -78,6 +78,10 @@ impl Check<'_> {
 
     /// The runbook, where it and all others that are called fit into one run.
     fn bounded(&mut self, runbook: Arc<Runbook>, entry: &Entry, scope: Scope) -> Option<Arc<Runbook>> {
+        if self.called_steps > limits::CALLED_STEPS || self.called_bytes > limits::CALLED_BYTES {
+            // It is told already.
+            return None;
+        }
         self.called_steps = self.called_steps.saturating_add(runbook.all_steps().len());
         self.called_bytes = self.called_bytes.saturating_add(runbook.source().1.len());
         let message = if scope.depth() + depth(&runbook.steps) >= limits::DEPTH_OF_STEPS {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use daemon::Access;
 use daemon::view::{CancelRequest, RunView, StatusView, Tale};
-use runwright_core::{By, Run, RunId};
+use runwright_core::{By, Run, RunId, RunStatus};
 use tokio::sync::mpsc::Receiver;
 
 pub(crate) use signals::{Signal, Signals};
@@ -34,6 +34,9 @@ const SAY_SO: Duration = Duration::from_secs(1);
 /// How often, and how soon, a command that only looks asks again where the engine in another process ended meanwhile: what that
 /// wrote is in the journal a moment later.
 const LOOKS: usize = 40;
+/// Between two looks at whether a run that waits does so in vain.
+const LOOK_AT_LOCKS: Duration = Duration::from_secs(1);
+
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How far to follow.
@@ -209,6 +212,11 @@ async fn over(context: &Context, access: &mut Access, id: RunId, followed: Follo
     access.show(id).await.ok().filter(|run| exit::of(run.status) != exit::LEFT)
 }
 
+/// Whether the run waits, perhaps for what another one has.
+fn waits(story: &Story) -> bool {
+    story.run().is_some_and(|run| matches!(run.status(), RunStatus::Waiting | RunStatus::Queued))
+}
+
 impl Following<'_> {
     async fn follow(
         mut self,
@@ -228,6 +236,12 @@ impl Following<'_> {
                     }
                     if matches!((stop, story.run()), (Stop::At(seq), Some(run)) if run.seq() >= seq) {
                         break;
+                    }
+                }
+                () = tokio::time::sleep(LOOK_AT_LOCKS), if waits(&story) => {
+                    if let Some(why) = self.waits_in_vain().await {
+                        self.view.say(&why);
+                        return Ok(Followed::Left);
                     }
                 }
                 signal = self.signals.next() => match (signal, interrupt) {
@@ -269,6 +283,20 @@ impl Following<'_> {
         if let Some(behind) = waits {
             self.view.say(&summary::waits(&behind));
         }
+    }
+
+    /// Why the run waits for something that nobody gives it here, in an engine that ends with this command; none if it does not.
+    async fn waits_in_vain(&self) -> Option<String> {
+        let Access::Here(_) = self.access else { return None };
+        if self.access.going_on().ok()?.contains(&self.id) {
+            return None;
+        }
+        let run = self.access.show(self.id).await.ok()?;
+        let of_step = run.all_steps().find(|step| !step.waits_for.is_empty()).and_then(|step| step.note.clone());
+        let waits =
+            of_step.or_else(|| run.queued_behind.as_ref().filter(|behind| behind.run.is_some()).map(summary::waits));
+        let waits = waits.unwrap_or_else(|| format!("waits for its turn among the runs of {}", run.runbook));
+        Some(format!("it {waits}; nothing here goes on with that: `runs list` shows what is unfinished"))
     }
 
     /// Asks the run to stop, and says so.

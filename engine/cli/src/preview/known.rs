@@ -91,16 +91,18 @@ pub(crate) struct Scope<'a> {
     pub(crate) items: BTreeSet<String>,
     /// The inputs that are not known, each with the steps after which it is.
     pub(crate) inputs: BTreeMap<String, BTreeSet<String>>,
+    /// The path of the step that calls the runbook, with a slash behind it; empty in the run's own.
+    pub(crate) within: String,
 }
 
 impl<'a> Scope<'a> {
     /// What the steps of the run see, of which these are `unknown`.
     pub(crate) const fn of_run(scripts: &'a script::Engine, variables: Value, unknown: BTreeSet<String>) -> Self {
-        Self { scripts, variables, unknown, items: BTreeSet::new(), inputs: BTreeMap::new() }
+        Self { scripts, variables, unknown, items: BTreeSet::new(), inputs: BTreeMap::new(), within: String::new() }
     }
 
     /// What the steps of a runbook see, which is given these inputs by a step.
-    pub(crate) fn of_runbook(scripts: &'a script::Engine, runbook: &Runbook, given: &Known) -> Self {
+    pub(crate) fn of_runbook(scripts: &'a script::Engine, runbook: &Runbook, given: &Known, path: &str) -> Self {
         let (mut known, mut inputs) = (Map::new(), BTreeMap::new());
         for name in runbook.inputs.keys() {
             let value = match given {
@@ -115,7 +117,7 @@ impl<'a> Scope<'a> {
             }
         }
         let variables = json!({ "inputs": known, "steps": {}, "run": { "name": runbook.name } });
-        Self { inputs, ..Self::of_run(scripts, variables, BTreeSet::new()) }
+        Self { inputs, within: format!("{path}/"), ..Self::of_run(scripts, variables, BTreeSet::new()) }
     }
     /// `template` with every `${{ }}` worked out where that is possible.
     pub(crate) fn resolve(&self, template: &Value) -> Result<Known, script::Error> {
@@ -136,6 +138,10 @@ impl<'a> Scope<'a> {
             }
             other => Ok(Known::Now(other.clone())),
         }
+    }
+
+    fn named(&self, step: &str) -> String {
+        format!("{}{step}", self.within)
     }
 
     /// Whether a condition will hold.
@@ -166,10 +172,10 @@ impl<'a> Scope<'a> {
             match (read.variable.as_str(), key) {
                 ("steps", Some(step)) => {
                     let unknown = self.unknown.iter().find(|unknown| script::means(step, unknown));
-                    unknown.into_iter().for_each(|unknown| _ = all.get_or_insert_default().insert(unknown.clone()));
+                    unknown.into_iter().for_each(|unknown| _ = all.get_or_insert_default().insert(self.named(unknown)));
                 }
                 ("steps", None) if !self.unknown.is_empty() => {
-                    all.get_or_insert_default().extend(self.unknown.iter().cloned());
+                    all.get_or_insert_default().extend(self.unknown.iter().map(|unknown| self.named(unknown)));
                 }
                 ("inputs", key) => {
                     let read = |name: &str| key.is_none_or(|key| script::means(key, name));

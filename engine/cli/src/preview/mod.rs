@@ -9,7 +9,7 @@ use std::sync::Arc;
 use daemon::{Settings, Workshop};
 use runwright_core::{
     ActionName, By, Cause, EffectClass, Event, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Record, Recovery, Retry,
-    Run, RunId, Runbook, Share, SkipReason, Step, Timestamp, Value, Work, admit_inputs, recovery,
+    Run, RunId, Runbook, Share, SkipReason, Step, Timestamp, Value, Work, admit_inputs, recovery, secret_names,
 };
 use serde::Serialize;
 
@@ -32,6 +32,9 @@ pub(crate) struct Plan {
     /// The lock that it claims, and what becomes of it where that is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<(String, OnBusy)>,
+    /// How many runs of it are at work at the same time, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_parallel: Option<u32>,
     /// The steps in their order.
     steps: Vec<StepPlan>,
     /// The plugins that they use, with what they may reach.
@@ -142,7 +145,8 @@ impl Plan {
             }
         });
         let (name, description) = (runbook.name.clone(), runbook.description.clone());
-        Ok(Self { runbook: name, description, inputs, lock, steps, plugins, problems })
+        let max_parallel = runbook.max_parallel;
+        Ok(Self { runbook: name, description, inputs, lock, max_parallel, steps, plugins, problems })
     }
 
     /// The exit code: whether the run could not do what it should, whatever the world answers.
@@ -185,6 +189,13 @@ impl StepPlan {
                 (None, time.unwrap_or_else(|error| told("`wait`", error)))
             }
         };
+        let of_called = if let Work::Runbook { runbook, .. } = &step.work { runbook.lock.as_ref() } else { None };
+        let own = step.lock.as_ref().map(|key| match scope.resolve(&Value::String(key.clone())) {
+            Ok(Known::Now(key)) => key.as_str().unwrap_or_default().to_owned(),
+            _ => key.clone(),
+        });
+        let keys = own.into_iter().chain(of_called.map(|lock| lock.key.clone()));
+        let holds: Vec<String> = keys.map(|key| format!("holds the lock {key} while it is at work")).collect();
         let pin = run.pin(step);
         let acts = if let Work::Script { acts, .. } = &step.work { acts.as_slice() } else { &[] };
         let called = |act: &ActionName| run.pin_of(&Work::Action { action: act.clone(), with: Map::new() });
@@ -194,7 +205,7 @@ impl StepPlan {
             action: action.map(ToString::to_string),
             acts: acts.iter().map(ToString::to_string).collect(),
             kind: step.work.kind(),
-            settings: each_settings(&step.work),
+            settings: each_settings(&step.work).into_iter().chain(holds).collect(),
             until: step.until.as_ref().map(|until| until.condition.clone()),
             undo: step.undo.as_ref().map(|undo| undo.action().map_or("script".to_owned(), ToString::to_string)),
             point_of_no_return: step.point_of_no_return,
@@ -234,7 +245,7 @@ fn inner(
         Work::Runbook { runbook, with } => {
             let given = around.resolve(&Value::Object(with.clone()));
             let given = given.map_or_else(|_| Known::After(BTreeSet::new()), |given| given.with_defaults(runbook));
-            Scope::of_runbook(around.scripts, runbook, &given)
+            Scope::of_runbook(around.scripts, runbook, &given, path)
         }
         _ => around.clone(),
     };
@@ -343,6 +354,11 @@ fn check_input(workshop: &Workshop, run: &Run, step: &Step, input: &Known, probl
     if let (Work::Runbook { runbook, .. }, Some(Value::Object(given))) = (&step.work, input.value()) {
         let wrong = admit_inputs(runbook, given.clone()).err().unwrap_or_default();
         problems.extend(wrong.into_iter().map(|problem| format!("step {}: {problem}", step.id)));
+        let secrets =
+            secret_names(runbook, given).into_iter().filter(|(_, secret)| !workshop.host.grants_secret(secret));
+        let unknown =
+            |input: &str| format!("step {}: the input `{input}`: no plugin is granted a secret of this name", step.id);
+        problems.extend(secrets.map(|(input, _)| unknown(input)));
     }
 }
 

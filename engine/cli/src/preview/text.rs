@@ -6,7 +6,7 @@ use runwright_core::{EffectClass, OnBusy, OnFailure, Step};
 
 use super::known::Known;
 use super::{Plan, PluginPlan, StepPlan};
-use crate::human::{clean, duration, table, value};
+use crate::human::{clean, count, duration, table, value};
 use crate::screen::{Screen, Tone};
 use host::missing;
 
@@ -24,6 +24,14 @@ pub(crate) fn text(screen: &Screen, plan: &Plan) -> Vec<String> {
         "lock",
         plan.lock.iter().map(|(key, on_busy)| format!("  {}, {}", clean(key), busy(*on_busy))),
     );
+    if let Some(most) = plan.max_parallel {
+        section(
+            screen,
+            &mut lines,
+            "turn",
+            std::iter::once(format!("  at most {} of it at work at once", count(most as usize, "run"))),
+        );
+    }
     let width = plan.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or(0);
     let steps = plan.steps.iter().flat_map(|step| step.text(screen, width));
     section(screen, &mut lines, "steps", steps);

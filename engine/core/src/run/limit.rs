@@ -29,7 +29,9 @@ impl Run {
         match self.at(id).active().map(|attempt| &attempt.phase) {
             Some(Phase::Asking { .. }) => self.unanswered(id, at),
             _ => {
-                let of_runbook = self.runbook_in(id).and_then(|runbook| runbook.limit);
+                // The time of a step that calls a runbook is that of a group.
+                let own = self.step_at(id).limit_ms.unwrap_or(u64::MAX);
+                let of_runbook = self.runbook_in(id).and_then(|runbook| runbook.limit).filter(|limit| limit.ms < own);
                 let back = of_runbook.is_some_and(|limit| limit.on_failure == OnFailure::Rollback);
                 let course = if back { Course::Undoing } else { Course::Closing(End::Failed) };
                 let why = Failure::new(FailureKind::Permanent, "it took longer than its `timeout`");

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Driver, Error};
 use crate::children;
-use crate::locks::{Holder, Key};
+use crate::locks::{Holder, Key, Turn};
 use crate::run::{Claims, Command, Reply};
 
 impl Driver {
@@ -111,7 +111,7 @@ impl Driver {
                 continue;
             }
             let (run, locks) = (head.run, &self.world.locks);
-            let hold = |key, path| _ = locks.claim(&key, &Holder { run, path }, usize::MAX);
+            let hold = |key, path| _ = locks.claim(&key, &Holder { run, path }, usize::MAX, true);
             if let Some(key) = head.lock {
                 hold(Key::Wanted(key.clone()), String::new());
                 hold(Key::Lock(key), String::new());
@@ -149,14 +149,23 @@ impl Driver {
         if !self.is_at(id, seq)? {
             return Ok(false);
         }
-        if let Some(key) = run.lock()
-            && let Some(holder) = self.world.locks.holder(&Key::Lock(key.to_owned())).filter(|holder| *holder != id)
+        let (locks, who) = (&self.world.locks, Holder::of_run(id));
+        let key = run.lock().map(|key| Key::Lock(key.to_owned()));
+        if let Some(key) = &key
+            && !matches!(locks.claim(key, &who, 1, true), Turn::Held)
         {
-            return Err(Error::Busy { key: key.to_owned(), holder });
+            let holder = locks.holder(key).unwrap_or(id);
+            locks.release(key, &who);
+            return Err(Error::Busy { key: run.lock().unwrap_or_default().to_owned(), holder });
         }
         let (reopened, durable) = oneshot::channel();
-        if !self.spawn(run, |run| Claims::of_history(&self.world.locks, run), batch, vec![reopened])? {
-            return Ok(false);
+        match self.spawn(run, |run| Claims::of_history(locks, run), batch, vec![reopened]) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(error) => {
+                key.inspect(|key| locks.release(key, &who));
+                return Err(error);
+            }
         }
         durable.await.map_err(|_| Error::Stopped)?.map(|()| true)
     }

@@ -7,13 +7,13 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use runwright_core::{Run, RunId, RunStatus};
 
-use crate::locks::{Holder, Key, Locks, Turn};
+use crate::locks::{Comes, Holder, Key, Locks, Turn};
 
 /// The claims of one run, by the path that claims; the run itself has the empty one.
 #[derive(Default)]
 pub(crate) struct Claims {
     of: BTreeMap<String, Claim>,
-    turns: FuturesUnordered<BoxFuture<'static, (String, u64, bool)>>,
+    turns: FuturesUnordered<BoxFuture<'static, (String, u64, Option<Comes>)>>,
     tickets: u64,
     /// Steps that may need no more what they claim.
     touched: BTreeSet<String>,
@@ -25,6 +25,10 @@ struct Claim {
     got: usize,
     /// The number of the place in line, where it waits.
     waits: Option<u64>,
+    /// It would wait for ever for this run.
+    never: Option<RunId>,
+    /// It gives up where all would wait for each other.
+    yields: bool,
 }
 
 /// How far a claim is.
@@ -40,18 +44,30 @@ pub(crate) enum Standing {
 
 impl Claims {
     /// Claims all of `wanted` for this path, each with how many may have it at the same time. Asked again, goes on with what
-    /// was wanted at first, and says how far that is.
-    pub(crate) fn claim(&mut self, locks: &Locks, run: RunId, path: &str, wanted: Vec<(Key, usize)>) -> Standing {
-        let claim = self.of.entry(path.to_owned()).or_insert(Claim { wanted, got: 0, waits: None });
+    /// was wanted at first, and says how far that is. One that `yields` gives up where all would wait for each other.
+    pub(crate) fn claim(
+        &mut self,
+        locks: &Locks,
+        run: RunId,
+        path: &str,
+        wanted: Vec<(Key, usize)>,
+        yields: bool,
+    ) -> Standing {
+        let new = Claim { wanted, got: 0, waits: None, never: None, yields };
+        let claim = self.of.entry(path.to_owned()).or_insert(new);
+        if let Some(holder) = claim.never {
+            self.release(locks, run, path);
+            return Standing::Never(holder);
+        }
         while claim.waits.is_none() && claim.got < claim.wanted.len() {
             let (key, at_once) = &claim.wanted[claim.got];
-            match locks.claim(key, &Holder { run, path: path.to_owned() }, *at_once) {
+            match locks.claim(key, &Holder { run, path: path.to_owned() }, *at_once, claim.yields) {
                 Turn::Held => claim.got += 1,
                 Turn::Waits(comes) => {
                     self.tickets += 1;
                     claim.waits = Some(self.tickets);
                     let (path, ticket) = (path.to_owned(), self.tickets);
-                    self.turns.push(Box::pin(async move { (path, ticket, comes.await.is_ok()) }));
+                    self.turns.push(Box::pin(async move { (path, ticket, comes.await.ok()) }));
                 }
                 Turn::Never(holder) => {
                     self.release(locks, run, path);
@@ -67,7 +83,7 @@ impl Claims {
     pub(crate) fn of_new(locks: &Locks, run: &Run) -> Self {
         let at_once = run.runbook().max_parallel.map_or(usize::MAX, |most| most as usize);
         let mut claims = Self::default();
-        claims.claim(locks, run.id(), "", of_run(run, 1, at_once));
+        claims.claim(locks, run.id(), "", of_run(run, 1, at_once), true);
         claims
     }
 
@@ -78,14 +94,14 @@ impl Claims {
             return Self::of_new(locks, run);
         }
         let mut claims = Self::default();
-        claims.claim(locks, run.id(), "", of_run(run, usize::MAX, usize::MAX));
+        claims.claim(locks, run.id(), "", of_run(run, usize::MAX, usize::MAX), true);
         let mut of_steps: BTreeMap<String, Vec<(Key, usize)>> = BTreeMap::new();
         let held = locks.of_steps(run.id()).into_iter().chain(run.step_locks());
         for (path, key) in held {
             of_steps.entry(path).or_default().push((Key::Lock(key), usize::MAX));
         }
         for (path, wanted) in of_steps {
-            claims.claim(locks, run.id(), &path, wanted);
+            claims.claim(locks, run.id(), &path, wanted, true);
             claims.touched.insert(path);
         }
         claims
@@ -95,14 +111,15 @@ impl Claims {
     pub(crate) async fn turn(&mut self) -> String {
         loop {
             match self.turns.next().await {
-                Some((path, ticket, true)) => {
+                Some((path, ticket, Some(comes))) => {
                     if let Some(claim) = self.of.get_mut(&path).filter(|claim| claim.waits == Some(ticket)) {
-                        (claim.got, claim.waits) = (claim.got + 1, None);
+                        (claim.waits, claim.never) = (None, comes.err());
+                        claim.got += usize::from(comes.is_ok());
                         return path;
                     }
                 }
                 // It is not waited for any more.
-                Some((.., false)) => {}
+                Some((.., None)) => {}
                 None => std::future::pending().await,
             }
         }
@@ -124,10 +141,15 @@ impl Claims {
         }
     }
 
+    /// Releases what `keeps` is false for.
+    pub(crate) fn keep(&mut self, locks: &Locks, run: RunId, keeps: impl Fn(&str) -> bool) {
+        let goes: Vec<String> = self.of.keys().filter(|path| !keeps(path)).cloned().collect();
+        goes.iter().for_each(|path| self.release(locks, run, path));
+    }
+
     /// Releases all.
     pub(crate) fn release_all(&mut self, locks: &Locks, run: RunId) {
-        let all: Vec<String> = self.of.keys().cloned().collect();
-        all.iter().for_each(|path| self.release(locks, run, path));
+        self.keep(locks, run, |_| false);
     }
 
     fn release(&mut self, locks: &Locks, run: RunId, path: &str) {

@@ -1,10 +1,11 @@
 //! What follows from a run's state without meeting the world.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use runwright_core::{
     Answer, Direction, Effect, Event, Failure, FailureKind, Map, Outcome, Reads, RunStatus, Runbook, Share, SkipReason,
-    Step, Timestamp, Value, Work, admit_inputs, duration_ms, kind_of,
+    Step, StepRun, Timestamp, Value, Work, admit_inputs, duration_ms, kind_of, secret_names,
 };
 use serde_json::json;
 
@@ -54,14 +55,22 @@ impl Task {
     /// What comes of a claim on locks by now; nothing while it waits for its turn.
     fn lock(&mut self, step: String, keys: Vec<String>) -> Option<Event> {
         let (locks, run) = (&self.world.locks, self.run.id());
+        // In one order everywhere: so two steps that want the same do not wait for each other.
+        let keys: BTreeSet<String> = keys.into_iter().collect();
         let wanted = keys.into_iter().map(|key| (Key::Lock(key), 1)).collect();
-        match self.claims.claim(locks, run, &step, wanted) {
+        // What takes something back does not give up for what goes forward.
+        let is_undo = |state: &StepRun| state.active().is_some_and(|attempt| attempt.direction == Direction::Undo);
+        let mut around = std::iter::successors(Some(&*step), |path| path.rsplit_once('/').map(|(above, _)| above));
+        let yields = !around.any(|path| self.run.step(path).is_some_and(|(_, state)| is_undo(state)));
+        match self.claims.claim(locks, run, &step, wanted, yields) {
             Standing::Held => Some(Event::Locked { step }),
             Standing::Waits => None,
             Standing::Never(holder) => {
                 let attempt = self.run.step(&step).and_then(|(_, state)| state.active())?;
                 let (direction, attempt) = (attempt.direction, attempt.number);
-                let why = format!("its lock is held by run {holder}, which waits for what this one holds");
+                let why = format!(
+                    "its lock is held by run {holder}, which waits, itself or for others, for what this run holds"
+                );
                 let outcome = Outcome::Failed(Failure::new(FailureKind::Transient, why));
                 Some(Event::Ended { step, direction, attempt, outcome })
             }
@@ -157,6 +166,12 @@ impl Task {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Failure::new(FailureKind::InvalidInput, format!("`with` does not fit: {}", problems.join("; ")))
         })?;
+        // What is no name of a secret may be one: it is not shown.
+        let unknown = |(_, secret): &(&str, &str)| !self.world.plugins.grants_secret(secret);
+        if let Some((input, _)) = secret_names(runbook, &inputs).into_iter().find(unknown) {
+            let why = format!("`with` does not fit: the input `{input}`: no plugin is granted a secret of this name");
+            return Err(Failure::new(FailureKind::InvalidInput, why));
+        }
         let steps = runbook.all_steps().len();
         if self.run.size().saturating_add(steps) > NODES_MAX {
             let why = format!("its {steps} steps are more than a run can have: {NODES_MAX} in all");

@@ -15,10 +15,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use journal::{Batch, Journal};
 use logs::Logs;
-use runwright_core::{Effect, Event, Exit, Head, Misfit, Record, Run, RunStatus, Timestamp, Work};
+use runwright_core::{Effect, Event, Exit, Misfit, Record, Run, RunStatus, Timestamp, Work};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::locks::{Holder, Key, Locks};
+use crate::locks::Locks;
 use crate::progress::Telling;
 use crate::threads::Threads;
 use crate::{Clock, Error, Plugins, Progress};
@@ -44,27 +44,6 @@ pub(crate) struct World {
     pub(crate) locks: Locks,
     pub(crate) telling: Telling,
     pub(crate) threads: Threads,
-}
-
-impl World {
-    /// Releases the claims of a run whose task ended with an error, unless the journal says that the run still has what it
-    /// claims: then nobody else may.
-    pub(crate) fn let_go(&self, run: &Run) {
-        let holds = |head: Head| !head.status.is_finished() && head.status != RunStatus::Queued;
-        match self.journal.head(run.id()).map(|head| head.is_some_and(holds)) {
-            Ok(false) => {
-                let who = Holder::of_run(run.id());
-                for key in
-                    run.lock().into_iter().flat_map(|key| [Key::Lock(key.to_owned()), Key::Wanted(key.to_owned())])
-                {
-                    self.locks.release(&key, &who);
-                }
-                self.locks.release(&Key::Runs(run.runbook().name.clone()), &who);
-            }
-            Ok(true) => {}
-            Err(error) => tracing::error!(run = %run.id(), %error, "its locks stay held: nobody knows whose they are"),
-        }
-    }
 }
 
 /// An answer that waits until what it answers is durable.
@@ -154,8 +133,18 @@ impl Task {
         (task, Handle { commands: command_in, status: status_out })
     }
 
-    pub(crate) fn run(&self) -> &Run {
-        &self.run
+    /// Releases what the run claims, after its task ended with an error, but for what the journal says that it has: that nobody
+    /// else may have.
+    pub(crate) fn give_back(&mut self) {
+        let (locks, run) = (&self.world.locks, self.run.id());
+        match self.world.journal.head(run) {
+            Ok(Some(head)) if !head.status.is_finished() && head.status != RunStatus::Queued => {
+                let has = |path: &str| path.is_empty() || head.step_locks.iter().any(|(holds, _)| holds == path);
+                self.claims.keep(locks, run, has);
+            }
+            Ok(_) => self.claims.release_all(locks, run),
+            Err(error) => tracing::error!(%run, %error, "its locks stay held: nobody knows whose they are"),
+        }
     }
 
     /// Lives until the run is over, the engine stops or the journal fails.

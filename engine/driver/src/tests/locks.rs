@@ -154,3 +154,44 @@ async fn a_run_that_waits_for_its_turn_holds_no_lock_that_others_need() {
     assert_eq!(bench.driver.wait(first).await.unwrap().status(), RunStatus::Succeeded);
     assert_eq!(bench.driver.wait(second).await.unwrap().status(), RunStatus::Succeeded);
 }
+
+/// A run whose lock is "k", and that hangs.
+fn with_lock(on_busy: OnBusy, max_parallel: Option<u32>) -> Runbook {
+    let lock = Some(Lock { key: "k".into(), on_busy });
+    Runbook { lock, max_parallel, ..runbook(vec![step("hangs", "x/unsafe", json!({}))], json!({})) }
+}
+
+async fn try_start(bench: &Bench, runbook: Runbook) -> Result<RunId, Error> {
+    let inputs = json!({"n": 1}).as_object().unwrap().clone();
+    let cause = Cause::Person { by: by() };
+    bench.driver.start(Admission { runbook: Arc::new(runbook), inputs, cause }).await
+}
+
+#[tokio::test]
+async fn a_run_that_replaces_another_cancels_no_run_for_a_lock_of_one_of_its_steps() {
+    let bench = Bench::new();
+    bench.fault("holds", Fault::Hang);
+    let first = bench
+        .start(runbook(vec![locked("holds", "x/unsafe", "k"), step("more", "x/read", json!({}))], json!({})))
+        .await;
+    bench.until_effects(1).await;
+    let second = bench.start(with_lock(OnBusy::Replace, None)).await;
+    assert_eq!(bench.driver.load(second).unwrap().status(), RunStatus::Queued);
+    assert_eq!(bench.driver.load(first).unwrap().status(), RunStatus::Running, "it does more than hold that lock");
+}
+
+#[tokio::test]
+async fn who_waits_for_its_turn_counts_for_who_would_skip_or_replace_it() {
+    let bench = Bench::new();
+    bench.fault("hangs", Fault::Hang);
+    let other = Runbook { lock: None, ..with_lock(OnBusy::Queue, Some(1)) };
+    bench.start(other).await;
+    bench.until_effects(1).await;
+    let queued = bench.start(with_lock(OnBusy::Skip, Some(1))).await;
+    assert_eq!(bench.driver.load(queued).unwrap().status(), RunStatus::Queued, "it waits for its turn");
+    let skipped = try_start(&bench, with_lock(OnBusy::Skip, Some(1))).await.unwrap_err();
+    assert_eq!(skipped.to_string(), format!("the lock \"k\" is held by run {queued}"));
+    let newest = bench.start(with_lock(OnBusy::Replace, Some(1))).await;
+    assert_eq!(bench.driver.wait(queued).await.unwrap().status(), RunStatus::Cancelled);
+    assert_eq!(bench.driver.load(newest).unwrap().status(), RunStatus::Queued);
+}
