@@ -206,18 +206,47 @@ fn files_stay_small() {
     }
 }
 
+/// The tests that a text names.
+fn tests_named(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() >= 3)
+}
+
 #[test]
 fn every_test_that_the_promises_name_exists() {
     let sources: Vec<String> =
         ["engine", "tests"].iter().flat_map(|folder| files(folder, &is_rust)).map(read).collect();
     for page in ["docs/guarantees.md", "docs/runbook.md"] {
         let promises = read(page);
-        let named = promises.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() >= 3);
-        let named: Vec<&str> = named.collect();
+        let named: Vec<&str> = tests_named(&promises).collect();
         assert!(named.len() > 15, "{named:?}");
         for test in named {
             let exists = sources.iter().any(|source| source.contains(&format!("fn {test}()")));
             assert!(exists, "{page} names the test {test}, which there is not");
         }
     }
+}
+
+/// The sentences of a page, and the rows of its tables; examples are none.
+fn sentences(page: &str) -> Vec<String> {
+    let prose: String = page.split("```").step_by(2).collect();
+    let is_row = |line: &str| line.starts_with('|');
+    let (rows, lines): (Vec<&str>, Vec<&str>) = prose.lines().partition(|line| is_row(line));
+    let text = lines.join("\n");
+    let blocks = text.split("\n\n").flat_map(|block| block.split("\n- ")).map(|block| block.replace('\n', " "));
+    let sentences = blocks.flat_map(|block| block.split(". ").map(str::to_owned).collect::<Vec<_>>());
+    rows.into_iter().map(str::to_owned).chain(sentences).collect()
+}
+
+#[test]
+fn what_the_language_says_must_or_never_be_names_its_test() {
+    let mut promises = 0;
+    for sentence in sentences(&read("docs/runbook.md")) {
+        let words: String = sentence.split('`').step_by(2).collect();
+        let mut words = words.split(|c: char| !c.is_alphabetic());
+        if words.any(|word| matches!(word.to_lowercase().as_str(), "must" | "never" | "always")) {
+            assert!(tests_named(&sentence).next().is_some(), "name the test that shows it: {sentence}");
+            promises += 1;
+        }
+    }
+    assert!(promises >= 5, "{promises}");
 }

@@ -133,3 +133,65 @@ fn an_engine_that_dies_in_a_call_leaves_a_run_that_says_so() {
     assert!(shown.out.contains("fix/2: nobody knows whether it happened: the engine died"), "{shown:?}");
     assert!(shown.out.contains(" fix/2 retry "), "{shown:?}");
 }
+
+/// A script whose second call, and a for-each whose second item, happened without saying so, and can be taken back.
+const DEEP: [(&str, &str); 2] = [
+    (
+        "fix/2",
+        r#"
+name: deep
+steps:
+  - id: fix
+    script: |
+      act("fixture/append", #{ file: "FOLDER/clear", line: "one" });
+      act("fixture/append", #{ file: "FOLDER/vague", line: "two", fail: "unknown", times: 1 });
+      "fixed"
+"#,
+    ),
+    (
+        "fleet/2/patch",
+        r#"
+name: deep
+steps:
+  - id: fleet
+    for-each: [clear, vague]
+    as: vm
+    steps:
+      - id: patch
+        uses: fixture/append
+        with: { file: "FOLDER/${{ vm }}", line: "${{ vm }}", fail: unknown, times: 1 }
+"#,
+    ),
+];
+
+#[test]
+fn each_of_the_four_commands_that_are_shown_works_wherever_a_run_blocks() {
+    for (path, runbook) in DEEP {
+        for (word, exit, end) in [
+            ("done", 0, "succeeded in"),
+            ("failed", 1, "failed in"),
+            ("retry", 0, "succeeded in"),
+            ("undo", 5, "rolled back after"),
+        ] {
+            let project = Project::new();
+            project.write("deep.yaml", runbook);
+            // Nobody can read there whether the line was added.
+            std::fs::write(project.path("vague"), b"\xff\n").expect("a file");
+            let ran = project.call(&["run", "deep.yaml"]);
+            assert_eq!(ran.exit, Some(4), "{ran:?}");
+            let shown = project.call(&["runs", "show", "latest"]).out;
+            let commands: Vec<&str> = shown.lines().filter(|line| line.contains(" settle ")).collect();
+            assert_eq!(commands.len(), 4, "{shown}");
+            let command = commands.into_iter().find(|line| line.contains(&format!(" {path} {word} ")));
+            let command = command.unwrap_or_else(|| panic!("no {word} of {path} in {shown}"));
+            let words: Vec<&str> = command.split("  #").next().unwrap_or_default().split_whitespace().skip(1).collect();
+            // A person has looked, and mended the file.
+            project.write("vague", "");
+            let settled = project.call(&words);
+            assert_eq!(settled.exit, Some(exit), "{path} {word}: {settled:?}");
+            assert!(settled.out.contains(end), "{path} {word}: {settled:?}");
+            let undone = |file: &str| project.lines(file).iter().any(|line| line.contains(" undo "));
+            assert_eq!((undone("vague"), undone("clear")), (word == "undo", word == "undo"), "{path} {word}");
+        }
+    }
+}

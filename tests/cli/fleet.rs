@@ -300,3 +300,118 @@ fn a_run_that_blocks_deep_in_a_tree_says_where_and_what_to_do() {
         }
     }
 }
+
+/// A for-each of 25, of which the 13th fails.
+const MANY: &str = r#"
+name: many
+inputs: { all: { type: list } }
+steps:
+  - id: fleet
+    for-each: "${{ inputs.all }}"
+    as: n
+    waves: [5]
+    max-failures: 1
+    steps:
+      - { id: drain, uses: fixture/append, with: { file: FOLDER/effects, line: "vm ${{ n }}" } }
+      - id: patch
+        if: n == 13
+        uses: fixture/append
+        with: { file: FOLDER/effects, line: x, fail: permanent }
+    between:
+      - { id: bake, wait: 1ms }
+  - id: fix
+    script: |
+      for n in 1..=45 { act("fixture/echo", #{ value: n }); }
+"#;
+
+#[test]
+fn many_are_counted_while_a_run_goes_on_and_what_failed_is_shown() {
+    let project = Project::new();
+    project.write("many.yaml", MANY);
+    let all: Vec<u32> = (1..=25).collect();
+    let shown = project.call(&["run", "many.yaml", "-i", &format!("all:={all:?}")]).shown();
+    let (shown, calls): (Vec<&str>, Vec<&str>) = shown.lines().partition(|line| !line.starts_with("fix/"));
+    insta::assert_snapshot!(shown.join("\n"), @r"
+    exit 0
+    run RUN of many, started by USER
+    fleet: started
+    fleet: 3/25 done, wave 1 of 2
+    fleet/between/1: started
+    fleet/between/1/bake: waits for TIME
+    fleet/between/1/bake: succeeded in TIME
+    fleet/between/1: succeeded in TIME
+    fleet: 8/25 done, wave 2 of 2
+    fleet: 11/25 done, wave 2 of 2
+    fleet/13/patch: failed in TIME: as asked
+    fleet/13: failed in TIME: fleet/13/patch: as asked
+    fleet: 14/25 done, 1 failed, wave 2 of 2
+    fleet: 17/25 done, 1 failed, wave 2 of 2
+    fleet: 20/25 done, 1 failed, wave 2 of 2
+    fleet: 23/25 done, 1 failed, wave 2 of 2
+    fleet: 25/25 done, 1 failed, wave 2 of 2
+    fleet: succeeded in TIME
+    fix: started
+    fix: 40 calls done
+    fix: succeeded in TIME
+    run RUN succeeded in TIME
+    ");
+    assert_eq!((calls.len(), calls.last()), (40, Some(&"fix/20: succeeded in TIME")), "from then on they are counted");
+    insta::assert_snapshot!(project.call(&["runs", "show", "latest"]).shown(), @r"
+    exit 0
+    many, started DATE by USER
+      all = [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25]
+      ✓ fleet               succeeded  TIME
+        ✗ fleet/13          failed  TIME  fleet/13/patch: as asked
+          ✓ fleet/13/drain  succeeded  TIME
+          ✗ fleet/13/patch  failed  TIME  as asked
+        - …                 24 succeeded
+      ✓ fix                 succeeded  TIME
+        - …                 45 succeeded
+    run RUN succeeded in TIME
+    ");
+}
+
+/// 25 branches, of which one asks, and a for-each of which one item does.
+const ASKING: &str = r#"
+name: asking
+inputs: { all: { type: list } }
+steps:
+  - id: both
+    parallel:
+      - id: fleet
+        for-each: "${{ inputs.all }}"
+        as: n
+        at-once: 25
+        steps:
+          - { id: a, if: n == 13, uses: fixture/append-blind, with: { file: FOLDER/effects, line: x, fail: unknown } }
+          - { id: b, if: n > 13, wait: 1h }
+      - id: side
+        parallel:
+BRANCHES
+"#;
+
+#[test]
+fn of_many_at_work_the_one_that_asks_is_always_shown() {
+    let project = Project::new();
+    let branch = |n: u32| {
+        match n {
+        25 => "          - { id: s25, uses: fixture/append-blind, with: { file: FOLDER/effects, line: x, fail: unknown } }".to_owned(),
+        n => format!("          - {{ id: s{n}, wait: 1h }}"),
+    }
+    };
+    let branches: Vec<String> = (1..=25).map(branch).collect();
+    project.write("asking.yaml", &ASKING.replace("BRANCHES", &branches.join("\n")));
+    let serve = project.start(&["serve"]);
+    let serve = serve.wait_until("serving", || project.path("state/api.sock").exists());
+    let all: Vec<u32> = (1..=25).collect();
+    assert_eq!(project.call(&["run", "asking.yaml", "-i", &format!("all:={all:?}"), "--detach"]).exit, Some(0));
+    let shown = || project.call(&["runs", "show", "latest"]).shown();
+    let asks = |shown: &str, path: &str| shown.lines().any(|line| line.trim_start().starts_with(&format!("? {path} ")));
+    let _serve = serve.wait_until("both ask", || {
+        let shown = shown();
+        asks(&shown, "both/fleet/13/a") && asks(&shown, "both/side/s25")
+    });
+    let shown = shown();
+    assert!(shown.contains("both/fleet/13 ") && shown.contains("12/25 done") && shown.contains("1/25 done"), "{shown}");
+    assert!(shown.lines().count() < 70, "others are counted: {shown}");
+}

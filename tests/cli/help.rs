@@ -132,7 +132,8 @@ fn help_of_a_command_has_examples() {
               The run: its id, the beginning or end of it, or `latest`
 
       <STEP>
-              The step, or a call of a script, such as `fix/2`
+              The step, or a call of a script, such as `fix/2`; or a pattern for several, such as
+              `fix/*`
 
       <BECAME>
               What became of it
@@ -182,9 +183,12 @@ fn help_of_a_command_has_examples() {
       runwright settle latest restart done --reason 'it answers again'
       runwright settle 01m5d create done --output '{"id": 7}'
       runwright settle latest restart retry
+      runwright settle latest 'clean/*' failed
 
     Where nobody can tell whether a step happened, its run is blocked until a person looked and says
-    what became of it. Who decided what, and why, is in the journal. Afterwards the run goes on and is
+    what became of it. Who decided what, and why, is in the journal. A STEP with `*` means all that fit
+    it and wait for a person: `*` stands for any characters of one name, `**` for any names, so
+    `fleet/*/patch` is that step of every item, and `**` is all. Afterwards the run goes on and is
     watched.
     "#);
 }

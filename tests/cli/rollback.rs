@@ -108,3 +108,55 @@ fn the_failure_that_decided_is_in_the_last_line_and_the_others_follow() {
     let view = project.call(&["runs", "show", "latest", "-o", "json"]).json();
     assert_eq!((&view["failed-at"], &view["error"]["message"]), (&json!("check"), &json!("as asked")));
 }
+
+const BLIND: &str = r#"
+name: blind
+inputs: { all: { type: list } }
+steps:
+  - id: fleet
+    for-each: "${{ inputs.all }}"
+    steps:
+      - { id: a, uses: fixture/append-blind, with: { file: FOLDER/effects, line: x } }
+"#;
+
+#[test]
+fn many_that_did_not_come_back_are_counted() {
+    let project = Project::new();
+    project.write("blind.yaml", BLIND);
+    let plan = project.call(&["plan", "blind.yaml", "-i", "all:=[1, 2]", "-o", "json"]).json();
+    assert_eq!(plan["not-undoable"], json!(["fleet/a"]));
+    assert_eq!(project.call(&["run", "blind.yaml", "-i", "all:=[1, 2, 3, 4, 5, 6, 7]"]).exit, Some(0));
+    let named = "7 steps: fleet/1/a, fleet/2/a, fleet/3/a, fleet/4/a, fleet/5/a and 2 more";
+    let rolled = project.call(&["runs", "rollback", "latest"]);
+    assert_eq!(rolled.exit, Some(5), "nothing came back: {rolled:?}");
+    assert!(rolled.out.starts_with(&format!("can't be taken back, and stays as it is: {named}\n")), "{rolled:?}");
+    for said in [rolled, project.call(&["runs", "show", "latest"])] {
+        let end = said.shown();
+        assert!(end.contains("not rolled back, because nothing could be taken back, after TIME"), "{end}");
+        assert!(end.contains(&format!("\n  not taken back: {named}\n")), "{end}");
+    }
+    let view = project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    assert_eq!((&view["status"], &view["taken-back"]), (&json!("rolled-back"), &json!("nothing")));
+}
+
+/// A group that is taken back as a whole, though nothing in it can be.
+const COVERED: &str = r#"
+name: covered
+on-failure: rollback
+steps:
+  - id: group
+    steps:
+      - { id: a, uses: fixture/append-blind, with: { file: FOLDER/effects, line: a } }
+    undo: { uses: fixture/append, with: { file: FOLDER/effects, line: removed } }
+  - { id: b, uses: fixture/append, with: { file: FOLDER/effects, line: b, fail: permanent } }
+"#;
+
+#[test]
+fn what_something_around_it_takes_back_is_not_said_to_stay() {
+    let project = Project::new();
+    project.write("covered.yaml", COVERED);
+    let plan = project.call(&["plan", "covered.yaml", "-o", "json"]).json();
+    assert!(plan.get("not-undoable").is_none(), "{plan}");
+    let ran = project.call(&["run", "covered.yaml", "-o", "json"]);
+    assert_eq!((ran.exit, &ran.json()["taken-back"]), (Some(5), &json!("all")), "{ran:?}");
+}

@@ -148,7 +148,7 @@ fn a_run_that_is_over_can_be_rolled_back_once() {
     project.write("undone.yaml", UNDONE);
     assert_eq!(project.call(&["run", "undone.yaml"]).exit, Some(0));
     insta::assert_snapshot!(project.call(&["runs", "rollback", "latest", "--reason", "wrong VM"]).shown(), @r"
-    exit 0
+    exit 5
     can't be taken back, and stays as it is: second
     run RUN of undone, started by USER
     so far: first succeeded, second succeeded, third succeeded, pause succeeded
@@ -193,7 +193,8 @@ fn a_run_that_is_cancelled_with_rollback_takes_back_what_it_did() {
     let shown = || project.call(&["runs", "show", "latest", "-o", "json"]).json();
     let _serve = serve.wait_until("its pause", || shown()["steps"][3]["attempts"] == 1);
     insta::assert_snapshot!(project.call(&["runs", "cancel", "latest", "--rollback", "--reason", "not now"]).shown(), @r"
-    exit 0
+    exit 5
+    can't be taken back, and stays as it is: second
     run RUN of undone, started by USER
     so far: first succeeded, second succeeded, third succeeded, pause running
     cancelled, with all that was done, by USER (not now)

@@ -1,5 +1,7 @@
 //! `runwright settle`: a person says what became of a step.
 
+use serde_json::json;
+
 use crate::support::{Project, Ran};
 
 /// Its first step happens without saying so.
@@ -185,4 +187,86 @@ fn retry_tries_again_and_the_whole_story_can_be_read_afterwards() {
     let whys: Vec<_> =
         decisions.iter().map(|it| (&it["event"]["settlement"]["type"], &it["event"]["by"]["why"])).collect();
     assert_eq!(serde_json::json!(whys), serde_json::json!([["retry", "it is not there"], ["done", null]]));
+}
+
+/// Three steps side by side that happened without saying so; only the last can be taken back.
+const THREE: &str = r#"
+name: three
+steps:
+  - id: clean
+    parallel:
+      - { id: a, uses: fixture/append-blind, with: { file: FOLDER/effects, line: a, fail: unknown } }
+      - { id: b, uses: fixture/append-blind, with: { file: FOLDER/effects, line: b, fail: unknown } }
+      - id: c
+        uses: fixture/append-blind
+        with: { file: FOLDER/effects, line: c, fail: unknown }
+        undo: { uses: fixture/append, with: { file: FOLDER/effects, line: removed } }
+"#;
+
+fn three() -> Project {
+    let project = Project::new();
+    project.write("three.yaml", THREE);
+    assert_eq!(project.call(&["run", "three.yaml"]).exit, Some(4));
+    project
+}
+
+/// How many decisions the journal has of the last run.
+fn decisions(project: &Project) -> usize {
+    let shown = project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    shown["decisions"].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+fn one_settle_may_take_many() {
+    let project = three();
+    insta::assert_snapshot!(project.call(&["settle", "latest", "claen/*", "failed"]).shown(), @r#"
+    exit 3
+    --- standard error
+    error: could not settle step claen/* of run latest
+      cause: no step that waits for a person fits "claen/*"; those that do: clean/a, clean/b, clean/c
+    "#);
+    let refused = project.call(&["settle", "latest", "*/a", "undo"]);
+    assert_eq!((refused.exit, decisions(&project)), (Some(3), 0), "{refused:?}");
+    let settled = project.call(&["settle", "latest", "clean/*", "done", "--reason", "I looked"]);
+    assert_eq!((settled.exit, decisions(&project)), (Some(0), 3), "each is a record of its own: {settled:?}");
+    assert!(settled.out.starts_with("settled 3 steps as done: clean/a, clean/b, clean/c\n"), "{settled:?}");
+    for step in ["clean/a", "clean/b", "clean/c"] {
+        assert!(settled.out.contains(&format!("{step}: settled as done by")), "{step}: {settled:?}");
+    }
+    let none = project.call(&["settle", "latest", "**", "done"]);
+    assert!(none.err.contains("none of this run does"), "{none:?}");
+}
+
+#[test]
+fn where_some_can_not_be_settled_so_the_others_are_and_the_exit_code_says_so() {
+    let project = three();
+    let partly = project.call(&["settle", "latest", "**", "undo", "-o", "json"]);
+    assert_eq!(partly.exit, Some(7), "{partly:?}");
+    let (shown, error) = (partly.json(), partly.error());
+    let refused: Vec<_> = shown["refused"].as_array().expect("a list").iter().map(|it| &it["step"]).collect();
+    assert_eq!((&shown["settled"], refused), (&json!(["clean/c"]), vec![&json!("clean/a"), &json!("clean/b")]));
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(
+        message.starts_with("could not settle 2 steps of run latest that fit: clean/a: step \"clean/a\" has no undo"),
+        "{message}"
+    );
+    assert_eq!(shown["status"], "blocked", "two of them are still asked about");
+    let settled = project.call(&["settle", "latest", "clean/*", "failed"]);
+    assert_eq!(settled.exit, Some(5), "{settled:?}");
+    assert!(
+        settled.out.contains("rolled back in part") && settled.out.contains("not taken back: clean/a, clean/b"),
+        "{settled:?}"
+    );
+    let view = project.call(&["runs", "show", "latest", "-o", "json"]).json();
+    assert_eq!((&view["taken-back"], &view["not-undoable"]), (&json!("part"), &json!(["clean/a", "clean/b"])));
+}
+
+#[test]
+fn an_engine_that_serves_settles_many_for_one_request() {
+    let project = three();
+    let serve = project.start(&["serve"]);
+    let _serve = serve.wait_until("serving", || project.path("state/api.sock").exists());
+    let settled = project.call(&["settle", "latest", "clean/*", "failed", "--detach"]);
+    assert!(settled.out.starts_with("settled 3 steps as failed: clean/a, clean/b, clean/c\n"), "{settled:?}");
+    assert_eq!((project.call(&["runs", "watch", "latest"]).exit, decisions(&project)), (Some(1), 3));
 }

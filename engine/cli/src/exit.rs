@@ -17,7 +17,8 @@ pub const BLOCKED: u8 = 4;
 pub const ROLLED_BACK: u8 = 5;
 /// The run was cancelled.
 pub const CANCELLED: u8 = 6;
-/// Only a part of what was sent was taken, for example because one alert of many can't be read.
+/// Only a part of what was sent was taken, for example because one alert of many can't be read, or one step of many can't be
+/// settled so.
 pub const PARTLY: u8 = 7;
 /// Something that should not be so: the disk, the network, or a defect.
 pub const INTERNAL: u8 = 70;

@@ -334,6 +334,10 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 6] =
+        [Self::InvalidInput, Self::Denied, Self::Permanent, Self::Transient, Self::Partial, Self::Cancelled];
+
     /// Whether it says nothing about the world: the engine or the plugin would not even try.
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::Denied | Self::InvalidInput)

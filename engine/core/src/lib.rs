@@ -17,6 +17,7 @@ mod event;
 mod head;
 mod id;
 mod input;
+mod on_failure;
 mod recovery;
 mod run;
 mod runbook;
@@ -35,13 +36,12 @@ pub use event::{
 pub use head::{Head, RunStatus};
 pub use id::{ActionName, Digest, Key, ParseIdError, RunId};
 pub use input::{Input, InputKind};
+pub use on_failure::{FailureKinds, OnFailure};
 pub use recovery::{Recovery, recovery};
 pub use run::{
     Approver, Attempt, Attempts, Effect, Items, Misfit, Path, Phase, Reads, Run, ScriptCall, StepRun, StepState,
 };
-pub use runbook::{
-    Limit, Lock, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work,
-};
+pub use runbook::{Limit, Lock, OnBusy, OnTimeout, OnUnknown, Retry, Runbook, Share, Step, Trigger, Until, Work};
 pub use said::{Line, Stream};
 pub use time::Timestamp;
 pub use words::{kind_of, listed, plain, short};

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ActionName, Digest, Direction, FailureKind, Input, Map};
+use crate::{ActionName, Digest, Direction, Input, Map, OnFailure};
 
 /// A runbook that was checked: what to do for one specific task.
 ///
@@ -454,43 +454,6 @@ impl Retry {
         let exponent = i32::try_from(spent.saturating_sub(1)).unwrap_or(i32::MAX);
         let delay = self.delay_ms as f64 * self.backoff.max(1.0).powi(exponent);
         (delay.min(self.max_delay_ms as f64)) as u64
-    }
-}
-
-/// What the failure of a step means for its run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFailure {
-    /// No further step starts but those marked `always`; the run failed.
-    Stop,
-    /// The same, but the steps done so far are undone first.
-    Rollback,
-    /// Of a for-each: the items of the wave that failed are undone, then as `stop`.
-    RollbackWave,
-    /// The next step starts, unless the failure says nothing about the world: where a capability was refused or the input
-    /// is wrong, the run stops. A step marked `always` lets the run go on then, too.
-    #[serde(rename = "continue-unless-refused")]
-    Continue,
-    /// The next step starts, whatever the failure: what `continue` meant to runs that were created before it meant the
-    /// above. They replay as they went.
-    #[serde(rename = "continue")]
-    ContinueAnyway,
-}
-
-impl OnFailure {
-    /// The word for it in runbooks.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Rollback => "rollback",
-            Self::RollbackWave => "rollback-wave",
-            Self::Continue | Self::ContinueAnyway => "continue",
-        }
-    }
-
-    /// What it comes to for a failure of this kind, in a step that `always` runs or not.
-    pub(crate) fn after(self, kind: FailureKind, always: bool) -> Self {
-        if self == Self::Continue && kind.is_refusal() && !always { Self::Stop } else { self }
     }
 }
 

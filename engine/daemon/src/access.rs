@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use crate::api::{self, Client, Socket, SocketFile};
 use crate::engine::{LOCK_LOOK, PATIENCE};
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started,
-    StatusView, Tale, UnstartedAlarm, UnstartedRequest, find_run,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, Settled, StartRequest,
+    Started, StatusView, Tale, UnstartedAlarm, UnstartedRequest, find_run,
 };
 use crate::{Engine, Error, Settings, person};
 
@@ -176,13 +176,10 @@ impl Access {
         }
     }
 
-    /// Decides what became of a step.
-    pub async fn settle(&self, run: RunId, request: SettleRequest) -> Result<(), Error> {
+    /// Decides what became of a step, or of all that fit a pattern.
+    pub async fn settle(&self, run: RunId, request: SettleRequest) -> Result<Settled, Error> {
         match self {
-            Self::Here(own) => {
-                let SettleRequest { step, settlement, by } = request;
-                Ok(own.engine.driver().settle(run, step, settlement, by).await?)
-            }
+            Self::Here(own) => own.engine.settle(run, request).await,
             Self::There(client) => client.settle(run, &request).await,
         }
     }

@@ -109,6 +109,14 @@ pub enum Error {
     /// The run has no such step.
     #[error("{0}")]
     NoStep(String),
+    /// No step that waits for a person fits the pattern.
+    #[error("no step that waits for a person fits {pattern:?}{}", waiting(open))]
+    NothingToSettle {
+        /// The pattern.
+        pattern: String,
+        /// The steps that wait for one.
+        open: Vec<String>,
+    },
     /// Several runs fit what was asked for.
     #[error("several runs fit {0:?}; give more of the id")]
     AmbiguousRun(String),
@@ -153,6 +161,18 @@ pub enum Error {
     /// Something in the journal has a form that can't be.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// Steps that an error names, at most.
+const NAMED_MAX: usize = 20;
+
+fn waiting(open: &[String]) -> String {
+    let more = open.len().saturating_sub(NAMED_MAX);
+    match open.len() {
+        0 => "; none of this run does".to_owned(),
+        _ if more > 0 => format!("; those that do: {} and {more} more", open[..NAMED_MAX].join(", ")),
+        _ => format!("; those that do: {}", open.join(", ")),
+    }
 }
 
 fn count(problems: usize) -> String {

@@ -26,6 +26,7 @@ mod registry;
 mod said;
 mod serve;
 mod settings;
+mod settling;
 mod starts;
 pub mod view;
 mod watch;

@@ -2,15 +2,19 @@
 
 mod alarms;
 mod locks;
+mod requests;
 
 use journal::Journal;
 use runwright_core::{
-    Attempt, Cause, Direction, Failure, Head, Line, Map, Phase, Record, Run, RunId, RunStatus, Runbook, Step, StepRun,
-    StepState, Timestamp, Value, Work,
+    Attempt, Cause, Direction, Failure, Head, Items, Line, Map, Phase, Record, Run, RunId, RunStatus, Runbook, Step,
+    StepRun, StepState, Timestamp, Value, Work,
 };
 use serde::{Deserialize, Serialize};
 
 pub use alarms::{Accepted, AcceptedAlarm, RefusedAlert, StartFailure, UnstartedAlarm, UnstartedRequest};
+pub use requests::{
+    ApproveRequest, CancelRequest, RefusedSettlement, RunbookRef, SettleRequest, Settled, StartRequest, Started,
+};
 
 /// One run, as `runs show` and `run -o json` show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +58,21 @@ pub struct RunView {
     /// point of no return came after them, or a person decided so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_undoable: Vec<String>,
+    /// Of a run that was rolled back: how much of what it did came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<TakenBack>,
+}
+
+/// How much of what a run did came back when it was rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TakenBack {
+    /// All of it.
+    All,
+    /// Something did, something did not.
+    Part,
+    /// Nothing: all of it stands.
+    Nothing,
 }
 
 /// The run that holds a lock.
@@ -161,7 +180,7 @@ impl RunView {
     pub fn of(run: &Run) -> Self {
         let failed_at = run.failed_at();
         let error = run.failure().or(failed_at.and_then(|(_, state)| state.failure.as_ref()));
-        Self {
+        let mut view = Self {
             run: run.id(),
             runbook: run.runbook().name.clone(),
             status: run.status(),
@@ -178,7 +197,21 @@ impl RunView {
             error: error.cloned(),
             failed_at: failed_at.map(|(_, state)| state.path.to_string()),
             not_undoable: run.not_undoable().map(|(_, state)| state.path.to_string()).collect(),
+            taken_back: None,
+        };
+        if view.status == RunStatus::RolledBack {
+            view.taken_back = Some(match (view.not_undoable.is_empty(), view.was_undone()) {
+                (true, _) => TakenBack::All,
+                (false, true) => TakenBack::Part,
+                (false, false) => TakenBack::Nothing,
+            });
         }
+        view
+    }
+
+    /// Whether anything that it did was taken back.
+    pub fn was_undone(&self) -> bool {
+        self.all_steps().any(|step| step.outcome == "undone")
     }
 }
 
@@ -246,6 +279,9 @@ fn outcome(run: &Run, step: &Step, state: &StepRun) -> &'static str {
     }
 }
 
+/// Steps that a group holds without a word about how far it is.
+const FEW: usize = 20;
+
 /// What a person needs to know of a state beyond its word.
 fn note(run: &Run, state: &StepRun) -> Option<String> {
     if let Some((_, waits)) = run.waits_for(&state.path) {
@@ -268,7 +304,10 @@ fn note(run: &Run, state: &StepRun) -> Option<String> {
         StepState::Active(Attempt { phase: Phase::Asking { .. }, .. }) => Some(asked(run, state)),
         StepState::UndoFailed { accepted: true } => Some("not taken back: a person decided to leave it so".into()),
         StepState::Active(Attempt { phase: Phase::Inside { .. }, .. }) => {
-            run.items(&state.path).map(|items| items.to_string())
+            let is_each = |step: &Step| matches!(step.work, Work::Each { .. });
+            let is_told =
+                |items: &Items| items.all > FEW || run.step(&state.path).is_some_and(|(step, _)| is_each(step));
+            run.items(&state.path).filter(is_told).map(|items| items.to_string())
         }
         _ => None,
     }
@@ -477,80 +516,6 @@ pub struct Problem {
     pub subject: String,
     /// What is wrong with it and how to mend it.
     pub problem: String,
-}
-
-/// What `POST /v1/runs` takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct StartRequest {
-    /// The runbook.
-    pub runbook: RunbookRef,
-    /// Its inputs.
-    #[serde(default)]
-    pub inputs: Map,
-    /// Who starts it, and why.
-    pub by: runwright_core::By,
-}
-
-/// Which runbook to run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunbookRef {
-    /// One of the watched directory.
-    Name(String),
-    /// This text, with the file name for its diagnostics.
-    Text {
-        /// The file's name.
-        file: String,
-        /// The text.
-        text: String,
-    },
-}
-
-/// What `POST /v1/runs` answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Started {
-    /// The run.
-    pub run: RunId,
-    /// What whoever started it should know, for example that its file has errors now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
-/// What `POST /v1/runs/RUN/cancel` takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct CancelRequest {
-    /// Who asks, and why.
-    pub by: runwright_core::By,
-    /// Whether the run is to take back what it did.
-    #[serde(default)]
-    pub rollback: bool,
-}
-
-/// What `POST /v1/runs/RUN/settle` takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SettleRequest {
-    /// The step.
-    pub step: String,
-    /// The decision.
-    pub settlement: runwright_core::Settlement,
-    /// Who decides, and why.
-    pub by: runwright_core::By,
-}
-
-/// What `POST /v1/runs/RUN/approve` takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ApproveRequest {
-    /// The step.
-    pub step: String,
-    /// Whether they approve.
-    pub yes: bool,
-    /// Who answers, and why. Where the system knows who logged in, that counts.
-    pub by: runwright_core::By,
 }
 
 /// The run that `text` means: an id, the beginning of one, `latest`, or the last characters of one.

@@ -69,6 +69,7 @@ pub use limits::Limits;
 pub use linked::Kind;
 pub use notes::{Notes, Said, Silent};
 pub use pack::{Form, form, pack};
+pub use pattern::fits;
 pub use reach::{Reach, missing, reach};
 pub use said::Log;
 pub use shown::shown;

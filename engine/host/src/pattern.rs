@@ -1,7 +1,7 @@
 //! The one pattern language of grants: text in which `*` stands for any characters without `/`.
 
-/// Does `text` fit `pattern`?
-pub(crate) fn fits(pattern: &str, text: &str) -> bool {
+/// Does `text` fit `pattern`, in which `*` stands for any characters but `/`?
+pub fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // The last star, and the text position up to which it has been stretched.

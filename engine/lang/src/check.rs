@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use runwright_core::{ActionName, Catalog, did_you_mean, duration_ms, short};
 
+use crate::defaults::Defaults;
 use crate::diagnostic::bounded;
 use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
@@ -20,6 +21,7 @@ pub(crate) struct Check<'a> {
     /// Anchors and aliases met so far.
     pub(crate) anchors: usize,
     pub(crate) types: Types<'a>,
+    pub(crate) defaults: Defaults,
     /// The steps that the expressions met since it was last taken read.
     pub(crate) steps_read: BTreeSet<String>,
     /// The name of the runbook, once it is read.
@@ -49,6 +51,7 @@ impl<'a> Check<'a> {
             schemas: HashMap::new(),
             anchors: 0,
             types: Types::default(),
+            defaults: Defaults::default(),
             steps_read: BTreeSet::new(),
             own: String::new(),
             calls: BTreeSet::new(),

@@ -2,11 +2,11 @@
 //!
 //! It says less than a check does: an editor knows no plugins, and what is in an expression is text to it.
 
-use runwright_core::{InputKind, Value};
+use runwright_core::{FailureKind, InputKind, Value};
 use serde_json::json;
 
 use crate::check::Keys;
-use crate::{approve, input, lock, runbook, step, trigger, undo, wait};
+use crate::{approve, defaults, failing, input, lock, runbook, step, trigger, undo, wait};
 
 /// The JSON Schema (draft 2020-12) of a runbook's file.
 pub fn editor_schema() -> Value {
@@ -15,6 +15,8 @@ pub fn editor_schema() -> Value {
     root["title"] = json!("A runbook of Runwright");
     root["$defs"] = json!({
         "step": step(),
+        "defaults": object(&defaults::KEYS, &[], of_defaults),
+        "continue": object(&failing::KEYS, &["continue"], of_failing),
         "retry": object(&step::RETRY, &["attempts"], of_retry),
         "wait-until": object(&wait::KEYS, &["uses", "if"], of_wait_until),
         "approve": object(&approve::KEYS, &["message"], of_approve),
@@ -119,6 +121,7 @@ fn of_runbook(key: &str) -> Value {
         ),
         "timeout" => described(duration(), "How long a run may take, from when it begins."),
         "on-failure" => described(words(&["stop", "rollback"]), "The on-failure of every step that has none."),
+        "defaults" => described(defined("defaults"), "What holds for the steps that say nothing of it."),
         "steps" => described(steps(), "What is done, one after the other."),
         "outputs" => described(
             json!({ "type": "object", "propertyNames": identifier() }),
@@ -161,7 +164,7 @@ fn of_step(key: &str) -> Value {
         "timeout" => described(duration(), "How long one attempt may take; of a group, all of it."),
         "retry" => described(defined("retry"), "When it is tried again."),
         "on-failure" => described(
-            words(&["stop", "rollback", "continue", "rollback-wave"]),
+            json!({ "anyOf": [words(&["stop", "rollback", "continue", "rollback-wave"]), defined("continue")] }),
             "What its failure means for the list in which it stands.",
         ),
         "on-unknown" => described(words(&["ask", "retry", "fail"]), "Where nobody can tell whether it happened."),
@@ -170,6 +173,30 @@ fn of_step(key: &str) -> Value {
         "undo" => described(defined("undo"), "What takes it back."),
         "lock" => described(text(), "What it holds while it is at work: no other run or step has it."),
         "point-of-no-return" => described(boolean(), "Once it succeeded, a rollback does not go further back."),
+        _ => Value::Null,
+    }
+}
+
+fn of_defaults(key: &str) -> Value {
+    match key {
+        "timeout" => described(duration(), "How long one attempt of a call or a script may take."),
+        "retry" => described(defined("retry"), "When a call is tried again."),
+        "on-failure" => described(
+            json!({ "anyOf": [words(&["stop", "rollback", "continue"]), defined("continue")] }),
+            "What the failure of a step means for the list in which it stands.",
+        ),
+        "on-unknown" => described(words(&["ask", "fail"]), "Where nobody can tell whether a call happened."),
+        _ => Value::Null,
+    }
+}
+
+fn of_failing(key: &str) -> Value {
+    let kinds = FailureKind::ALL.map(FailureKind::as_str);
+    match key {
+        "continue" => described(
+            json!({ "type": "array", "items": words(&kinds), "minItems": 1 }),
+            "The kinds of failure after which the list goes on.",
+        ),
         _ => Value::Null,
     }
 }
@@ -280,6 +307,7 @@ mod tests {
         }
         let tables = [&step::KEYS, &step::RETRY, &wait::KEYS, &undo::KEYS, &lock::KEYS, &input::KEYS, &input::OF];
         let tables = tables.into_iter().chain([&trigger::ON, &trigger::ALARM, &runbook::KEYS, &approve::KEYS]);
+        let tables = tables.chain([&defaults::KEYS, &failing::KEYS]);
         assert_eq!(keys, tables.map(|table| table.known.len()).sum::<usize>());
     }
 }

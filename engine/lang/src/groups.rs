@@ -27,7 +27,7 @@ const HAVE_RESCUE: [&str; 2] = ["steps", "parallel"];
 const AT_ONCE: RangeInclusive<u32> = 1..=1_000;
 
 impl Check<'_> {
-    /// The work of a step with `steps`.
+    /// The work of a step with `steps`, or with `parallel`.
     pub(crate) fn group(
         &mut self,
         fields: &[Entry],
@@ -35,27 +35,16 @@ impl Check<'_> {
         on_failure: OnFailure,
         scope: Scope,
     ) -> Option<Work> {
-        self.without(fields, &OF_CALLS, "a group of steps");
-        let steps = self.inner(entry, on_failure, scope, true)?;
+        let is_parallel = entry.key == "parallel";
+        self.without(fields, &OF_CALLS, if is_parallel { "`parallel`" } else { "a group of steps" });
+        let steps = self.inner(entry, on_failure, scope, !is_parallel)?;
         let rescue = self.rescue(fields, &steps, on_failure, scope)?;
-        Some(Work::Group { steps, at_once: None, fail_fast: false, rescue })
-    }
-
-    /// The work of a step with `parallel`.
-    pub(crate) fn parallel(
-        &mut self,
-        fields: &[Entry],
-        entry: &Entry,
-        on_failure: OnFailure,
-        scope: Scope,
-    ) -> Option<Work> {
-        self.without(fields, &OF_CALLS, "`parallel`");
-        let steps = self.inner(entry, on_failure, scope, false)?;
-        let at_once = find(fields, "at-once").map(|field| self.integer(&field.value, AT_ONCE));
+        let at_once = match find(fields, "at-once").filter(|_| is_parallel) {
+            Some(field) => Some(self.integer(&field.value, AT_ONCE)?),
+            None => is_parallel.then(|| u32::try_from(steps.len()).unwrap_or(u32::MAX).max(1)),
+        };
         let fail_fast = find(fields, "fail-fast").and_then(|field| self.boolean(&field.value)).unwrap_or(false);
-        let all = u32::try_from(steps.len()).unwrap_or(u32::MAX).max(1);
-        let rescue = self.rescue(fields, &steps, on_failure, scope)?;
-        Some(Work::Group { steps, at_once: Some(at_once.unwrap_or(Some(all))?), fail_fast, rescue })
+        Some(Work::Group { steps, at_once, fail_fast, rescue })
     }
 
     /// The steps that mend what a group's failure left, if it has any; they see the group's steps. The outer nothing: they

@@ -3,6 +3,7 @@
 use runwright_core::{Limit, Map, OnFailure, Runbook, Value, short};
 
 use crate::check::{Check, Keys, find};
+use crate::failing::Failing;
 use crate::input::dotted;
 use crate::limits;
 use crate::node::{Entry, Kind, Node};
@@ -19,10 +20,11 @@ pub(crate) const KEYS: Keys = Keys {
         "max-parallel",
         "timeout",
         "on-failure",
+        "defaults",
         "steps",
         "outputs",
     ],
-    later: &["silence", "throttle", "undo", "schedule", "defaults"],
+    later: &["silence", "throttle", "undo", "schedule"],
 };
 
 impl Check<'_> {
@@ -47,6 +49,11 @@ impl Check<'_> {
         let on_failure = find(fields, "on-failure").and_then(|field| self.choice(&field.value, &stop));
         let limit = find(fields, "timeout").and_then(|field| self.duration(&field.value));
         let limit = limit.map(|ms| Limit { ms, on_failure: on_failure.unwrap_or(OnFailure::Stop) });
+        self.defaults = find(fields, "defaults").map(|field| self.defaults(&field.value)).unwrap_or_default();
+        let usual = match self.defaults.on_failure {
+            Some(Failing::Ends(ends)) => ends,
+            _ => on_failure.unwrap_or(OnFailure::Stop),
+        };
         let steps = self.list(root, fields);
         let ids: Vec<&str> = steps.iter().map(|step| id(step).unwrap_or_default()).collect();
         self.same_steps(steps, &[]);
@@ -54,7 +61,7 @@ impl Check<'_> {
         let mut checked = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             let first = ids[..at].iter().position(|id| *id == ids[at]).map(|first| &steps[first]);
-            checked.extend(self.step(step, first, on_failure.unwrap_or(OnFailure::Stop), known(at)));
+            checked.extend(self.step(step, first, usual, known(at)));
         }
         let outputs = find(fields, "outputs").map(|field| self.outputs(&field.value, known(ids.len())));
         let runbook = Runbook {

@@ -4,7 +4,7 @@ use runwright_core::{EffectClass, OnFailure, OnUnknown, Retry, Step, Until, Work
 
 use crate::check::{Check, Keys, find};
 use crate::foreign;
-use crate::node::{Entry, Kind, Node};
+use crate::node::{Entry, Node};
 use crate::runbook::first;
 use crate::scope::Scope;
 
@@ -82,13 +82,13 @@ impl Check<'_> {
         let lock = field("lock").and_then(|value| self.step_lock(value, scope));
         let point_of_no_return = field("point-of-no-return").and_then(|value| self.boolean(value)).unwrap_or(false);
         let timeout = field("timeout").and_then(|value| self.duration(value));
-        let retry = field("retry").and_then(|value| self.retry(value)).unwrap_or_default();
+        let retry = field("retry").map(|value| self.retry(value).unwrap_or_default());
         let idempotent = field("idempotent").and_then(|value| self.boolean(value)).unwrap_or(false);
         let always = field("always").and_then(|value| self.boolean(value)).unwrap_or(false);
         let is_each = field("for-each").is_some();
-        let on_failure = field("on-failure").map_or(Some(on_failure), |value| self.on_failure(value, is_each));
+        let failing = field("on-failure").map(|value| self.failing(value, is_each));
         let choices = [("ask", OnUnknown::Ask), ("retry", OnUnknown::Retry), ("fail", OnUnknown::Fail)];
-        let on_unknown = field("on-unknown").map_or(Some(OnUnknown::Ask), |value| self.choice(value, &choices));
+        let on_unknown = field("on-unknown").map(|value| self.choice(value, &choices));
         let read = std::mem::replace(&mut self.steps_read, read_around);
         let Doing { work, until, timeout_ms, limit_ms } = doing?;
         if let Some(undo) = find(fields, "undo")
@@ -98,13 +98,20 @@ impl Check<'_> {
             let error = self.error("bad-value", undo.at.clone(), message);
             error.help("let the steps in it say `stop`, and the step around them `rollback`");
         }
-        if on_unknown == Some(OnUnknown::Retry) && !idempotent {
+        if on_unknown == Some(Some(OnUnknown::Retry)) && !idempotent {
             self.repeatable(fields, &work);
         }
         let limit_ms = limit_ms.or(timeout.filter(|_| has_limit(&work)));
-        let timeout_ms =
-            timeout_ms.or(timeout).or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
-        let (id, on_failure, on_unknown) = (id?, on_failure?, on_unknown?);
+        let (defaults, polls) = (self.defaults, until.is_some());
+        let timeout_ms = timeout_ms.or(timeout).or(defaults.timeout_ms(&work, polls));
+        let timeout_ms = timeout_ms.or_else(|| self.usual_timeout(&work)).unwrap_or(Step::DEFAULT_TIMEOUT_MS);
+        let retry = retry.or(defaults.retry(&work, polls)).unwrap_or_default();
+        let on_failure = match failing {
+            Some(failing) => failing?.of_step(always, on_failure),
+            None => defaults.on_failure(&work, always, on_failure),
+        };
+        let on_unknown = on_unknown.unwrap_or_else(|| defaults.on_unknown(&work).or(Some(OnUnknown::Ask)))?;
+        let id = id?;
         self.gives(&id, &work);
         let builds_on = read.into_iter().filter(|step| *step != id).collect();
         Some(Step {
@@ -163,8 +170,7 @@ impl Check<'_> {
                 "uses" => self.action(kind, with, scope).map(plain),
                 "script" => self.script(kind, with, scope, false).map(plain),
                 "wait" => self.wait(fields, kind, scope),
-                "steps" => self.group(fields, kind, on_failure, scope).map(plain),
-                "parallel" => self.parallel(fields, kind, on_failure, scope).map(plain),
+                "steps" | "parallel" => self.group(fields, kind, on_failure, scope).map(plain),
                 "for-each" => self.for_each(node, fields, kind, on_failure, scope).map(plain),
                 "approve" => self.approve(fields, kind, scope),
                 "runbook" => self.called(fields, kind, with, scope).map(plain),
@@ -187,7 +193,7 @@ impl Check<'_> {
         }
     }
 
-    fn retry(&mut self, node: &Node) -> Option<Retry> {
+    pub(crate) fn retry(&mut self, node: &Node) -> Option<Retry> {
         let fields = self.map(node, "a map like `{ attempts: 3, delay: 5s }`")?;
         self.keys(fields, &RETRY);
         let usual = Retry::default();
@@ -221,28 +227,6 @@ impl Check<'_> {
         }
         let max_delay_ms = max_delay_ms.unwrap_or(usual.max_delay_ms.max(delay_ms));
         Some(Retry { attempts: attempts?, delay_ms, backoff: backoff.unwrap_or(usual.backoff), max_delay_ms })
-    }
-
-    fn on_failure(&mut self, node: &Node, is_each: bool) -> Option<OnFailure> {
-        if let Kind::Map(entries) = &node.kind
-            && let Some(go) = find(entries, "go")
-        {
-            self.error("unsupported", go.at.clone(), "`go` is not supported by this version yet")
-                .help("use `on-failure: continue`, and `if` in the steps behind");
-            return None;
-        }
-        let choices = [
-            ("stop", OnFailure::Stop),
-            ("rollback", OnFailure::Rollback),
-            ("continue", OnFailure::Continue),
-            ("rollback-wave", OnFailure::RollbackWave),
-        ];
-        if !is_each && node.text() == Some("rollback-wave") {
-            self.error("bad-value", node.span.clone(), "only a `for-each` has waves")
-                .help("use `on-failure: rollback`, or put it beside the `for-each`");
-            return None;
-        }
-        self.choice(node, if is_each { &choices } else { &choices[..3] })
     }
 
     /// Refuses `on-unknown: retry` where repeating is not known to be safe.
@@ -287,6 +271,5 @@ fn goes_back(work: &Work) -> bool {
         Work::Runbook { runbook, .. } => runbook.steps.iter().map(|step| &**step).collect(),
         _ => Vec::new(),
     };
-    let goes = |step: &Step| matches!(step.on_failure, OnFailure::Rollback | OnFailure::RollbackWave);
-    steps.into_iter().any(|step| goes(step) || goes_back(&step.work))
+    steps.into_iter().any(|step| step.on_failure.may_roll_back() || goes_back(&step.work))
 }

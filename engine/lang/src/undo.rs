@@ -1,6 +1,6 @@
 //! How a step is taken back.
 
-use runwright_core::{OnFailure, Runbook, Step, Work};
+use runwright_core::{Runbook, Step, Work};
 
 use crate::check::{Check, Keys, find};
 use crate::node::{Entry, Kind, Node};
@@ -49,12 +49,12 @@ impl Check<'_> {
             };
             step.undo.is_some() || acts.iter().any(|act| catalog.get(act).is_none_or(|facts| facts.has_undo))
         };
-        let asked = |step: &&Step| matches!(step.on_failure, OnFailure::Rollback | OnFailure::RollbackWave);
         let all = runbook.all_steps();
-        if !all.iter().copied().any(|step| asked(&step)) || all.iter().copied().any(|step| undoable(&step)) {
+        if !all.iter().any(|step| step.on_failure.may_roll_back()) || all.iter().copied().any(|step| undoable(&step)) {
             return;
         }
-        let mut entries: Vec<&Entry> = fields.iter().collect();
+        let defaults = find(fields, "defaults").map(|field| field.value.entries()).unwrap_or_default();
+        let mut entries: Vec<&Entry> = fields.iter().chain(defaults).collect();
         steps.iter().for_each(|step| deep(step, &mut entries));
         let asks = |entry: &&&Entry| {
             entry.key == "on-failure" && matches!(entry.value.text(), Some("rollback" | "rollback-wave"))
@@ -71,7 +71,9 @@ impl Check<'_> {
 fn deep<'n>(step: &'n Node, all: &mut Vec<&'n Entry>) {
     for entry in step.entries() {
         all.push(entry);
-        if let ("steps" | "parallel" | "between", Kind::List(steps)) = (entry.key.as_str(), &entry.value.kind) {
+        if let ("steps" | "parallel" | "between" | "rescue", Kind::List(steps)) =
+            (entry.key.as_str(), &entry.value.kind)
+        {
             steps.iter().for_each(|step| deep(step, all));
         }
     }

@@ -2,9 +2,9 @@
 
 use clap::ValueEnum;
 use daemon::view::ApproveRequest;
-use runwright_core::By;
+use runwright_core::{By, Map};
 
-use crate::follow::{Signals, close_after_others, hand_over, see_on, stands};
+use crate::follow::Asking;
 use crate::{Context, Error};
 
 const EXAMPLES: &str = "\
@@ -47,22 +47,15 @@ enum Answer {
 
 impl Approve {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let signals = Signals::listen()?;
-        let access = context.access_to_go_on("runwright approve", self.detach).await?;
-        let by = By { who: context.who(), why: self.reason };
-        let request = ApproveRequest { step: self.step.clone(), yes: self.answer == Answer::Yes, by };
-        let answered = async {
-            let before = stands(&access, &self.run).await?;
-            access.approve(before.run, request).await?;
-            Ok::<_, daemon::Error>(before)
-        };
-        match answered.await {
-            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
-            Ok(before) => see_on(context, access, &before, signals).await,
-            Err(error) => {
-                close_after_others(context, access, signals).await;
-                Err(Error::from(error).during(&format!("answer step {} of run {}", self.step, self.run)))
-            }
-        }
+        let Self { run, step, answer, reason, detach } = self;
+        let by = By { who: context.who(), why: reason };
+        let what = format!("answer step {step} of run {run}");
+        let request = ApproveRequest { step, yes: answer == Answer::Yes, by };
+        Asking { command: "runwright approve", run: &run, what, detach, wanted: None }
+            .see_through(context, async |access, before| {
+                access.approve(before.run, request).await?;
+                Ok(Map::new())
+            })
+            .await
     }
 }

@@ -1,7 +1,7 @@
 //! `runwright run`
 
 use daemon::view::{StartRequest, Started};
-use runwright_core::By;
+use runwright_core::{By, Map};
 
 use super::plan::Plan;
 use crate::follow::{Signals, close_after_others, hand_over, see_through};
@@ -56,7 +56,7 @@ impl Run {
             Ok((Started { run, note }, tales)) => {
                 note.inspect(|note| context.screen.remark(format!("warning: {note}")));
                 match self.detach {
-                    true => Ok(hand_over::done(context, run)),
+                    true => Ok(hand_over::done(context, run, Map::new())),
                     false => see_through(context, access, run, tales, signals).await,
                 }
             }

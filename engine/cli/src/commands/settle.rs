@@ -1,10 +1,12 @@
 //! `runwright settle`
 
 use clap::ValueEnum;
-use daemon::view::SettleRequest;
+use daemon::view::{RefusedSettlement, SettleRequest, Settled};
 use runwright_core::{By, Settlement, Value};
+use serde_json::json;
 
-use crate::follow::{Signals, close_after_others, hand_over, see_on, stands};
+use crate::follow::Asking;
+use crate::human::count;
 use crate::{Context, Error, exit};
 
 const EXAMPLES: &str = "\
@@ -12,9 +14,12 @@ Examples:
   runwright settle latest restart done --reason 'it answers again'
   runwright settle 01m5d create done --output '{\"id\": 7}'
   runwright settle latest restart retry
+  runwright settle latest 'clean/*' failed
 
 Where nobody can tell whether a step happened, its run is blocked until a person looked and says what became of it. Who \
-decided what, and why, is in the journal. Afterwards the run goes on and is watched.";
+decided what, and why, is in the journal. A STEP with `*` means all that fit it and wait for a person: `*` stands for any \
+characters of one name, `**` for any names, so `fleet/*/patch` is that step of every item, and `**` is all. Afterwards the \
+run goes on and is watched.";
 
 /// Say what became of a step, where nobody but a person can
 #[derive(Debug, clap::Args)]
@@ -22,7 +27,7 @@ decided what, and why, is in the journal. Afterwards the run goes on and is watc
 pub(crate) struct Settle {
     /// The run: its id, the beginning or end of it, or `latest`
     run: String,
-    /// The step, or a call of a script, such as `fix/2`
+    /// The step, or a call of a script, such as `fix/2`; or a pattern for several, such as `fix/*`
     step: String,
     /// What became of it
     #[arg(value_enum)]
@@ -54,24 +59,50 @@ enum Became {
 impl Settle {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
         let settlement = settlement(self.became, self.output.as_deref())?;
-        let signals = Signals::listen()?;
-        let access = context.access_to_go_on("runwright settle", self.detach).await?;
-        let by = By { who: context.who(), why: self.reason };
-        let request = SettleRequest { step: self.step.clone(), settlement, by };
-        let settled = async {
-            let before = stands(&access, &self.run).await?;
-            access.settle(before.run, request).await?;
-            Ok::<_, daemon::Error>(before)
-        };
-        match settled.await {
-            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
-            Ok(before) => see_on(context, access, &before, signals).await,
+        let Self { run, step, reason, detach, .. } = self;
+        let by = By { who: context.who(), why: reason };
+        let what = format!("settle step {step} of run {run}");
+        let request = SettleRequest { step, settlement, by };
+        let is_pattern = request.step.contains('*');
+        let mut refused = Vec::new();
+        let asking = Asking { command: "runwright settle", run: &run, what, detach, wanted: None };
+        let ended = asking.see_through(context, async |access, before| {
+            let settled = access.settle(before.run, request).await?;
+            if is_pattern {
+                context.screen.line(told(&settled, self.became));
+            }
+            let said = [("settled", json!(settled.settled)), ("refused", json!(settled.refused))];
+            refused = settled.refused;
+            Ok(said.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
+        });
+        let ended = ended.await;
+        if refused.is_empty() {
+            return ended;
+        }
+        let partly = partly(&run, &refused);
+        match ended {
+            Ok(_) => Err(partly),
             Err(error) => {
-                close_after_others(context, access, signals).await;
-                Err(Error::from(error).during(&format!("settle step {} of run {}", self.step, self.run)))
+                context.screen.error(&partly);
+                Err(error)
             }
         }
     }
+}
+
+/// Which steps were settled, where one pattern meant them.
+fn told(settled: &Settled, became: Became) -> String {
+    let word = became.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
+    let steps = count(settled.settled.len(), "step");
+    format!("settled {steps} as {word}: {}", settled.settled.join(", "))
+}
+
+/// What of it was refused, where some was not.
+fn partly(run: &str, refused: &[RefusedSettlement]) -> Error {
+    let steps = count(refused.len(), "step");
+    let mut error = Error::new(exit::PARTLY, format!("could not settle {steps} of run {run} that fit"));
+    error.causes = refused.iter().map(|RefusedSettlement { step, problem }| format!("{step}: {problem}")).collect();
+    error
 }
 
 fn settlement(became: Became, output: Option<&str>) -> Result<Settlement, Error> {

@@ -1,7 +1,7 @@
 //! Leaving a run to the engine that serves.
 
 use daemon::Access;
-use runwright_core::RunId;
+use runwright_core::{Map, RunId};
 use serde_json::json;
 
 use crate::context::Context;
@@ -20,9 +20,11 @@ pub(crate) async fn serving(context: &Context, command: &str) -> Result<Access, 
     Err(Error::new(exit::INVALID, "could not detach: no engine serves this state directory").hint(hint))
 }
 
-/// Says which run it is, and gives the exit code.
-pub(crate) fn done(context: &Context, id: RunId) -> u8 {
-    context.screen.json(&json!({ "run": id }));
+/// Says which run it is, and in JSON what was `said` to the command beside; gives the exit code.
+pub(crate) fn done(context: &Context, id: RunId, said: Map) -> u8 {
+    let mut shown = said;
+    shown.insert("run".to_owned(), json!(id));
+    context.screen.json(&shown);
     context.screen.line(id);
     exit::SUCCEEDED
 }

@@ -1,6 +1,8 @@
 //! Following a run until it is over, a person must decide, or somebody leaves.
 
+mod asking;
 pub(crate) mod hand_over;
+mod many;
 mod signals;
 mod story;
 mod summary;
@@ -14,9 +16,12 @@ use std::time::Duration;
 
 use daemon::Access;
 use daemon::view::{CancelRequest, RunView, StatusView, Tale};
-use runwright_core::{By, Run, RunId, RunStatus};
+use runwright_core::{By, Map, Run, RunId, RunStatus};
+use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 
+pub(crate) use asking::Asking;
+pub(crate) use many::MANY;
 pub(crate) use signals::{Signal, Signals};
 pub(crate) use story::{Mark, told};
 pub(crate) use summary::{INTERRUPTED, grouped, summary};
@@ -79,6 +84,17 @@ struct Following<'a> {
     since: u64,
 }
 
+/// How a run stood before a command that asked something of it follows it.
+struct Before {
+    run: RunId,
+    /// Its last record then: what happened before is one line.
+    seq: u64,
+    /// What was said to the command: it stands beside the run in JSON.
+    said: Map,
+    /// The end by which the command did what it should, where all came back that was to.
+    wanted: Option<RunStatus>,
+}
+
 /// Follows a run that this command is responsible for, shows how it ended, and gives the exit code. Closes `access`.
 ///
 /// The first Ctrl-C cancels the run: the step in flight is asked to stop. The second one, SIGTERM or SIGHUP, leaves it as it is.
@@ -91,26 +107,18 @@ pub(crate) async fn see_through(
     tales: Option<Receiver<Tale>>,
     signals: Signals,
 ) -> Result<u8, Error> {
-    see_through_since(context, access, (id, 0), tales, signals).await
-}
-
-/// The same for a run that stood so before this command asked something of it: what happened before is one line.
-pub(crate) async fn see_on(context: &Context, access: Access, before: &RunView, signals: Signals) -> Result<u8, Error> {
-    see_through_since(context, access, (before.run, before.seq), None, signals).await
-}
-
-/// How the run stands that `text` means.
-pub(crate) async fn stands(access: &Access, text: &str) -> Result<RunView, daemon::Error> {
-    access.show(access.find(text).await?).await
+    let before = Before { run: id, seq: 0, said: Map::new(), wanted: None };
+    see_through_since(context, access, before, tales, signals).await
 }
 
 async fn see_through_since(
     context: &Context,
     mut access: Access,
-    (id, since): (RunId, u64),
+    before: Before,
     tales: Option<Receiver<Tale>>,
     mut signals: Signals,
 ) -> Result<u8, Error> {
+    let Before { run: id, seq: since, said, wanted } = before;
     let view = View::new(&context.screen, context.global.verbose > 0);
     let ended = async {
         let (tales, stop) = match tales {
@@ -122,9 +130,12 @@ async fn see_through_since(
         let Some(run) = over(context, &mut access, id, followed).await else {
             return Err(left(context, &access, id).await);
         };
-        context.screen.json(&run);
+        let mut shown = json!(run);
+        shown.as_object_mut().into_iter().for_each(|shown| shown.extend(said.clone()));
+        context.screen.json(&shown);
         context.screen.lines(summary(&context.screen, &run, &context.itself()));
-        Ok(exit::of(run.status))
+        let is_whole = run.status != RunStatus::RolledBack || run.not_undoable.is_empty();
+        Ok(if wanted == Some(run.status) && is_whole { exit::SUCCEEDED } else { exit::of(run.status) })
     };
     match ended.await {
         Ok(exit) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use daemon::view::Tale;
 use runwright_core::{self as core, Direction, Event, Record, Run, RunStatus, Runbook, StepState, Stream};
 
+use super::many::counted;
 use super::view::plain;
 use super::words::{left_out, of_calls, of_run, of_step, opening};
 use crate::human::clean;
@@ -116,7 +117,10 @@ impl Story {
                 self.runbook = Some(Arc::from(runbook));
                 Vec::new()
             }
-            Tale::Record(record) => self.add(&record)?,
+            Tale::Record(record) => {
+                let lines = self.add(&record)?;
+                self.run.as_ref().map(|run| counted(run, lines)).unwrap_or_default()
+            }
             Tale::Said(said) => said_lines(&said.line),
             Tale::Progress { step, percent, note } => {
                 let percent = percent.map(|percent| format!("{percent} %")).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! How a run ended, for people: outcome, outputs, and what a person must do.
 
-use daemon::view::{Decision, LockHolder, RunView, StepView};
+use daemon::view::{Decision, LockHolder, RunView, StepView, TakenBack};
 use runwright_core::{Direction, Failure, FailureKind, RunId, RunStatus};
 
 use crate::human::{clean, count, duration, value};
@@ -12,8 +12,8 @@ const ASKING_MAX: usize = 5;
 /// Steps that are named as failed beside the one that decided, at most.
 const ALSO_MAX: usize = 12;
 
-/// Steps and scripts in one list, at most.
-const GROUPS_MAX: usize = 12;
+/// Steps and scripts that are named in one list, at most.
+const GROUPS_MAX: usize = 5;
 
 /// A run that is not over, and that no engine goes on with.
 pub(crate) const INTERRUPTED: &str = "interrupted, no engine";
@@ -34,7 +34,7 @@ pub(crate) fn summary(screen: &Screen, run: &RunView, itself: &str) -> Vec<Strin
     lines.extend(also_failed(run));
     let width = run.outputs.keys().map(|key| key.chars().count()).max().unwrap_or(0);
     lines.extend(run.outputs.iter().map(|(key, output)| format!("  {:<width$}  {}", clean(key), value(output))));
-    if (run.outcome == RunStatus::RolledBack || was_undone(run)) && !run.not_undoable.is_empty() {
+    if (run.outcome == RunStatus::RolledBack || run.was_undone()) && !run.not_undoable.is_empty() {
         lines.push(format!("  not taken back: {}", grouped(&run.not_undoable)));
     }
     if run.is_interrupted() {
@@ -67,10 +67,10 @@ pub(super) fn waits(behind: &LockHolder) -> String {
 
 /// Whether all came back, for the last line.
 fn rolled_back(run: &RunView) -> &'static str {
-    match (run.not_undoable.is_empty(), was_undone(run)) {
-        (true, _) => "rolled back",
-        (false, true) => "rolled back in part",
-        (false, false) => "not rolled back, because nothing could be taken back,",
+    match run.taken_back {
+        None | Some(TakenBack::All) => "rolled back",
+        Some(TakenBack::Part) => "rolled back in part",
+        Some(TakenBack::Nothing) => "not rolled back, because nothing could be taken back,",
     }
 }
 
@@ -81,12 +81,7 @@ fn in_short(failure: &Failure) -> String {
     short.unwrap_or(&whole).to_owned()
 }
 
-/// Whether anything was taken back.
-fn was_undone(run: &RunView) -> bool {
-    run.all_steps().any(|step| step.outcome == "undone")
-}
-
-/// These steps and calls, those of one script together: `second, clean (4 calls)`.
+/// These steps and calls, those of one script together: `second, clean (4 calls)`; of many, how many, and the first.
 pub(crate) fn grouped(paths: &[String]) -> String {
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for path in paths {
@@ -102,9 +97,10 @@ pub(crate) fn grouped(paths: &[String]) -> String {
         0 => (*name).to_owned(),
         calls => format!("{name} ({})", count(*calls, "call")),
     };
-    let named = groups.iter().take(GROUPS_MAX).map(group).collect::<Vec<_>>().join(", ");
-    let more = groups.len().saturating_sub(GROUPS_MAX);
-    if more > 0 { format!("{named} and {more} more") } else { named }
+    let (first, more) = groups.split_at(groups.len().min(GROUPS_MAX));
+    let named = first.iter().map(group).collect::<Vec<_>>().join(", ");
+    let more: usize = more.iter().map(|(_, calls)| (*calls).max(1)).sum();
+    if more > 0 { format!("{}: {named} and {more} more", count(paths.len(), "step")) } else { named }
 }
 
 /// `: STEP: why`, for the end of a run that did not succeed: the failure that decided so.

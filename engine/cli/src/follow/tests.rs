@@ -8,7 +8,7 @@ use runwright_core::{
 use serde_json::json;
 
 use super::story::{Line, Story};
-use super::summary::summary;
+use super::summary::{grouped, summary};
 use super::view::plain;
 use crate::screen::{Color, Format, Screen};
 
@@ -284,4 +284,15 @@ fn a_history_that_can_not_be_is_an_error() {
     let event = Event::Finished { outputs: Map::new(), failure: None };
     let record = Record { run: id(), seq: 9, at: Timestamp::from_millis(1), event };
     assert!(told.story.hear(Tale::Record(Box::new(record))).is_err());
+}
+
+#[test]
+fn of_more_than_five_it_is_said_how_many_there_are() {
+    let paths = |count: u32| (1..=count).map(|n| format!("s{n}")).collect::<Vec<_>>();
+    assert_eq!(grouped(&paths(5)), "s1, s2, s3, s4, s5");
+    assert_eq!(grouped(&paths(6)), "6 steps: s1, s2, s3, s4, s5 and 1 more");
+    let calls = (1..=9).map(|n| format!("clean/{n}"));
+    assert_eq!(grouped(&calls.clone().collect::<Vec<_>>()), "clean (9 calls)");
+    let both: Vec<String> = paths(5).into_iter().chain(calls).collect();
+    assert_eq!(grouped(&both), "14 steps: s1, s2, s3, s4, s5 and 9 more");
 }

@@ -39,6 +39,9 @@ pub(crate) struct Plan {
     steps: Vec<StepPlan>,
     /// The plugins that they use, with what they may reach.
     plugins: Vec<PluginPlan>,
+    /// The steps that do something which a rollback could not take back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_undoable: Vec<String>,
     /// What would go wrong for sure.
     problems: Vec<String>,
 }
@@ -86,8 +89,15 @@ struct StepPlan {
     always: bool,
 }
 
+/// As a runbook has it.
 fn as_written<S: serde::Serializer>(on_failure: &OnFailure, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(on_failure.as_str())
+    match on_failure {
+        OnFailure::Stop => serializer.serialize_str("stop"),
+        OnFailure::Rollback => serializer.serialize_str("rollback"),
+        OnFailure::RollbackWave => serializer.serialize_str("rollback-wave"),
+        OnFailure::Continue | OnFailure::ContinueAnyway => serializer.serialize_str("continue"),
+        OnFailure::ContinueAfter { kinds, .. } => serializer.collect_map([("continue", kinds)]),
+    }
 }
 
 /// A plugin that the steps use.
@@ -145,8 +155,8 @@ impl Plan {
             }
         });
         let (name, description) = (runbook.name.clone(), runbook.description.clone());
-        let max_parallel = runbook.max_parallel;
-        Ok(Self { runbook: name, description, inputs, lock, max_parallel, steps, plugins, problems })
+        let (max_parallel, not_undoable) = (runbook.max_parallel, not_undoable(&steps));
+        Ok(Self { runbook: name, description, inputs, lock, max_parallel, steps, plugins, not_undoable, problems })
     }
 
     /// The exit code: whether the run could not do what it should, whatever the world answers.
@@ -156,6 +166,11 @@ impl Plan {
 }
 
 impl StepPlan {
+    /// Whether it would run, as far as that is known.
+    fn runs(&self) -> bool {
+        self.runs != Known::Now(false.into())
+    }
+
     fn new(step: &Step, run: &Run, scope: &Scope<'_>, problems: &mut Vec<String>) -> Self {
         let mut told = |what: &str, error: script::Error| {
             problems.push(format!("step {}: could not work out {what}: {error}", step.id));
@@ -229,6 +244,16 @@ impl StepPlan {
             always: step.always,
         }
     }
+}
+
+/// The steps that do something which neither an undo of theirs nor one around them takes back.
+fn not_undoable(steps: &[StepPlan]) -> Vec<String> {
+    let is_in =
+        |step: &StepPlan, around: &StepPlan| step.id.strip_prefix(&around.id).is_some_and(|rest| rest.starts_with('/'));
+    let is_covered = |step: &StepPlan| steps.iter().any(|around| around.undo.is_some() && is_in(step, around));
+    let stays =
+        |step: &&StepPlan| step.runs() && step.effect != EffectClass::Read && !step.has_undo && !is_covered(step);
+    steps.iter().filter(stays).map(|step| step.id.clone()).collect()
 }
 
 /// The steps in a step, which stand below it. What they read of each other is known when they run.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use runwright_core::{EffectClass, OnBusy, OnFailure, Step};
+use runwright_core::{EffectClass, FailureKind, OnBusy, OnFailure, Step};
 
 use super::known::Known;
 use super::{Plan, PluginPlan, StepPlan};
@@ -63,13 +63,12 @@ impl Plan {
     /// What a person should know before they start it.
     fn mind(&self) -> Vec<String> {
         let ids = |wanted: &dyn Fn(&StepPlan) -> bool| {
-            let steps = self.steps.iter().filter(|step| step.runs != Known::Now(false.into()) && wanted(step));
+            let steps = self.steps.iter().filter(|step| step.runs() && wanted(step));
             steps.map(|step| step.id.as_str()).collect::<Vec<_>>().join(", ")
         };
-        let writes = |step: &StepPlan| step.effect != EffectClass::Read;
         let rows = [
             ("destroys what can't be brought back", ids(&|step| step.destructive)),
-            ("can't be taken back by a rollback", ids(&|step| writes(step) && !step.has_undo)),
+            ("can't be taken back by a rollback", self.not_undoable.join(", ")),
             ("forbids rolling back past it", ids(&|step| step.point_of_no_return)),
             ("needs a person after a crash in it", ids(&|step| step.after_crash == "ask")),
         ];
@@ -97,7 +96,7 @@ impl StepPlan {
             };
             add(format!("if {}: {holds}", clean(condition)));
         }
-        if self.runs == Known::Now(false.into()) {
+        if !self.runs() {
             return lines;
         }
         for line in self.input() {
@@ -142,6 +141,11 @@ impl StepPlan {
             OnFailure::Stop => {}
             OnFailure::Continue => lines.push("if it fails, and was not refused, the run goes on".to_owned()),
             OnFailure::ContinueAnyway => lines.push("if it fails, the run goes on".to_owned()),
+            OnFailure::ContinueAfter { kinds, rollback } => {
+                let kinds = kinds.iter().map(FailureKind::as_str).collect::<Vec<_>>().join(", ");
+                let else_ = if rollback { "is rolled back" } else { "stops" };
+                lines.push(format!("if it fails as {kinds}, the run goes on; else it {else_}"));
+            }
             OnFailure::Rollback => lines.push("if it fails, the run is rolled back".to_owned()),
             OnFailure::RollbackWave => lines.push("if it fails, the items of its last wave are rolled back".to_owned()),
         }

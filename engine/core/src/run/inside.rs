@@ -74,10 +74,10 @@ pub(super) struct Inside {
     pub(super) failures_max: u32,
 }
 
-/// How far a for-each is.
+/// How far a for-each is, or a group with its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Items {
-    /// Items that have come to their end.
+    /// Items, or steps, that have come to their end.
     pub done: usize,
     /// Those of them that failed.
     pub failed: usize,
@@ -245,8 +245,7 @@ impl Run {
     /// A step failed for good: what holds it goes where its `on-failure` says, unless that is ending already. What the
     /// failure of a call means, its script decides.
     pub(super) fn rise(&mut self, id: NodeId, at: Timestamp) {
-        let decided = self.at(self.innermost(id)).failure.as_ref();
-        let kind = decided.map_or(FailureKind::Permanent, |failure| failure.kind);
+        let kind = self.kind_of_failure(id);
         let Some(parent) = self.node(id).parent.filter(|parent| !self.is_script(*parent)) else { return };
         let step = self.step_at(id);
         let (mut follows, is_each) = (step.on_failure.after(kind, step.always), self.is_each(parent));
@@ -266,16 +265,16 @@ impl Run {
             if is_item && !is_refusal && inside.failures <= inside.failures_max {
                 return;
             }
-            follows = OnFailure::Stop;
+            follows = Some(OnFailure::Stop);
             if on_failure == OnFailure::RollbackWave {
-                follows = OnFailure::Rollback;
+                follows = Some(OnFailure::Rollback);
                 inside.undo_from = from;
             }
         }
         let course = match follows {
-            OnFailure::Continue | OnFailure::ContinueAnyway => return,
-            OnFailure::Stop | OnFailure::RollbackWave => Course::Closing(End::Failed),
-            OnFailure::Rollback => Course::Undoing,
+            None => return,
+            Some(OnFailure::Rollback) => Course::Undoing,
+            Some(_) => Course::Closing(End::Failed),
         };
         inside.cause = Some(id);
         let fail_fast = inside.fail_fast;
@@ -283,6 +282,13 @@ impl Run {
         if fail_fast {
             self.stop_children(parent, Course::Closing(End::Cancelled), at);
         }
+    }
+
+    /// The kind of its failure. A refusal in it stays one: whatever it left behind, nothing was learnt about the world.
+    fn kind_of_failure(&self, id: NodeId) -> FailureKind {
+        let kind = |id| self.at(id).failure.as_ref().map(|failure| failure.kind);
+        let refused = kind(self.innermost(id)).filter(|kind| kind.is_refusal());
+        refused.or_else(|| kind(id)).unwrap_or(FailureKind::Permanent)
     }
 
     /// The innermost step whose failure decided about this one; itself where none did.
@@ -303,11 +309,13 @@ impl Run {
         children.get(first).copied().unwrap_or(child)
     }
 
-    /// How far the for-each at this path is; none where there is no such thing.
+    /// How far the step at this path is with what it holds: the items of a for-each, or the steps of a group. None where it
+    /// holds none.
     pub fn items(&self, path: &str) -> Option<Items> {
-        let id = self.find(path).filter(|id| self.is_each(*id))?;
+        let id = self.find(path).filter(|id| self.holds_steps(*id))?;
         let (inside, children) = (self.inside(id)?, &self.node(id).children);
-        let is_gate = |child: &NodeId| self.item_of(*child).is_none();
+        let is_each = self.is_each(id);
+        let is_gate = |child: &NodeId| inside.rescue == Some(*child) || is_each && self.item_of(*child).is_none();
         let mut waves: Vec<usize> = Vec::new();
         for (n, end) in inside.segments.iter().enumerate() {
             let first = if n == 0 { 0 } else { inside.segments[n - 1] };
@@ -413,8 +421,8 @@ impl Run {
         let is_rescued = inside.rescue.is_some_and(|rescue| self.at(rescue).state == StepState::Succeeded);
         let spoils = |child: &&NodeId| {
             let (step, state) = self.shown(**child);
-            let decides = matches!(step.on_failure, OnFailure::Stop | OnFailure::Rollback);
-            step.always && decides && state.state == StepState::Failed
+            let decides = || step.on_failure.after(self.kind_of_failure(**child), step.always).is_some();
+            step.always && state.state == StepState::Failed && decides()
         };
         // What always runs comes after the rescue, and can fail too.
         let spoiled = self.node(id).children.iter().filter(|_| is_rescued).find(spoils);

@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use super::{ErrorBody, ErrorText, RunRef};
 use crate::Error;
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, StartRequest, Started,
-    StatusView, Tale, UnstartedAlarm, UnstartedRequest,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, Said, SettleRequest, Settled, StartRequest,
+    Started, StatusView, Tale, UnstartedAlarm, UnstartedRequest,
 };
 
 /// Talks to the engine that serves a state directory.
@@ -90,9 +90,9 @@ impl Client {
         self.post::<RunRef>(&format!("/v1/runs/{run}/resume"), b"").await.map(drop)
     }
 
-    /// Decides what became of a step.
-    pub async fn settle(&self, run: RunId, request: &SettleRequest) -> Result<(), Error> {
-        self.post::<RunRef>(&format!("/v1/runs/{run}/settle"), &json(request)?).await.map(drop)
+    /// Decides what became of a step, or of all that fit a pattern.
+    pub async fn settle(&self, run: RunId, request: &SettleRequest) -> Result<Settled, Error> {
+        self.post(&format!("/v1/runs/{run}/settle"), &json(request)?).await
     }
 
     /// Answers a step that asks for approval.

@@ -18,7 +18,7 @@
 //! | `POST /v1/runs/RUN/rollback` | [`By`](runwright_core::By) | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/resume` | | 202 `{"run": ID}` |
 //! | `POST /v1/runs/RUN/approve` | [`ApproveRequest`](crate::view::ApproveRequest) | 200 `{"run": ID}` |
-//! | `POST /v1/runs/RUN/settle` | [`SettleRequest`](crate::view::SettleRequest) | 200 `{"run": ID}` |
+//! | `POST /v1/runs/RUN/settle` | [`SettleRequest`](crate::view::SettleRequest) | 200 [`Settled`](crate::view::Settled); 207 where some steps were refused |
 //! | `POST /v1/alarms/alertmanager`, `…/grafana` | the webhook's body | 202 [`Accepted`](crate::view::Accepted); 207 where some alerts were not taken |
 //! | `POST /v1/alarms/unstarted/retry` | [`UnstartedRequest`](crate::view::UnstartedRequest) | [`Accepted`](crate::view::Accepted) |
 //! | `POST /v1/alarms/unstarted/dismiss` | [`UnstartedRequest`](crate::view::UnstartedRequest) | list of [`UnstartedAlarm`](crate::view::UnstartedAlarm) |

@@ -18,7 +18,7 @@ use super::request::{self, Named, Posted, Whole};
 use super::socket::Socket;
 use super::{ErrorBody, ErrorText, RunRef, connections};
 use crate::view::{
-    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, SettleRequest, StartRequest, Started,
+    Accepted, ApproveRequest, CancelRequest, Listed, LogQuery, RunView, SettleRequest, Settled, StartRequest, Started,
     StatusView, UnstartedAlarm, UnstartedRequest,
 };
 use crate::{Engine, Error, person};
@@ -144,10 +144,14 @@ async fn resume(State(engine): State<Engine>, Named(run): Named) -> Done {
     Ok((StatusCode::ACCEPTED, Json(RunRef { run })))
 }
 
-async fn settle(State(engine): State<Engine>, Named(run): Named, Posted(request): Posted<SettleRequest>) -> Done {
-    let SettleRequest { step, settlement, by } = request;
-    engine.driver().settle(run, step, settlement, by).await?;
-    Ok((StatusCode::OK, Json(RunRef { run })))
+async fn settle(
+    State(engine): State<Engine>,
+    Named(run): Named,
+    Posted(request): Posted<SettleRequest>,
+) -> Result<(StatusCode, Json<Settled>), Error> {
+    let settled = engine.settle(run, request).await?;
+    let status = if settled.refused.is_empty() { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    Ok((status, Json(settled)))
 }
 
 async fn approve(
@@ -215,6 +219,7 @@ impl IntoResponse for Error {
             Self::AmbiguousRun(_)
             | Self::NotServing { .. }
             | Self::Contested { .. }
+            | Self::NothingToSettle { .. }
             | Self::Driver(driver::Error::Misfit(_) | driver::Error::Over { .. } | driver::Error::Busy { .. }) => {
                 StatusCode::CONFLICT
             }

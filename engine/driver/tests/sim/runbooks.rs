@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use runwright_core::{
-    ActionName, Input, InputKind, Limit, Lock, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry, Runbook, Share,
-    Step, Until, Value, Work,
+    ActionName, FailureKind, Input, InputKind, Limit, Lock, Map, OnBusy, OnFailure, OnTimeout, OnUnknown, Retry,
+    Runbook, Share, Step, Until, Value, Work,
 };
 use serde_json::json;
 
@@ -69,6 +69,8 @@ fn step(n: usize, depth: usize, alone: bool, left: &mut usize, dice: &mut Dice) 
     let builds_on = (0..n).filter(|_| dice.percent(15)).map(|n| format!("{letter}{n}")).collect();
     let mut failures = vec![OnFailure::Stop, OnFailure::Rollback, OnFailure::Rollback, OnFailure::Continue];
     failures.extend(is_each.then_some(OnFailure::RollbackWave));
+    let kinds = FailureKind::ALL.into_iter().filter(|_| dice.percent(50)).collect();
+    failures.push(OnFailure::ContinueAfter { kinds, rollback: dice.percent(50) });
     Step {
         builds_on,
         condition: dice.percent(12).then(|| dice.one(&conditions).to_owned()),

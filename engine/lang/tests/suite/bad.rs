@@ -342,7 +342,7 @@ fn text_that_is_not_yaml() {
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `steps`; each step has an `id`, and `uses` or `script` [missing-key] +1
     x.yaml:1:1: error: the runbook has no `name`; begin the file with `name: x` [missing-key] +2
-    x.yaml:1:1: error: unknown key `a` in a runbook; there are: name, description, inputs, on, lock, max-parallel, timeout, on-failure, steps, outputs [unknown-key] +4
+    x.yaml:1:1: error: unknown key `a` in a runbook; there are: name, description, inputs, on, lock, max-parallel, timeout, on-failure, defaults, steps, outputs [unknown-key] +4
     x.yaml:1:2: error: a control character; remove it; in quoted text it is written as an escape, such as "\0" [syntax]
     x.yaml:1:36: error: more than 32 lists and maps inside each other [too-large]
     x.yaml:1:39999: error: the file has more than 20000 values; split it into several runbooks [too-large]

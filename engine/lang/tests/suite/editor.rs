@@ -64,6 +64,7 @@ fn what_a_check_refuses_by_its_shape_an_editor_underlines() {
         "for-each: [1], steps: [{ id: b, wait: 1s }], waves: [1, 10%], max-failures: 5%",
         "runbook: other, with: { vm: a }, lock: vm/a, timeout: 1m",
         "uses: a/b, undo: { script: '1' }, retry: { attempts: 3 }, on-failure: rollback-wave",
+        "script: '1', on-failure: { continue: [denied, partial] }",
     ] {
         assert!(!wrong(&step(right)), "{right}");
     }
@@ -78,10 +79,19 @@ fn what_a_check_refuses_by_its_shape_an_editor_underlines() {
         "script: '1', on-failure: ignore",
         "runbook: other, script: '1'",
         "runbook: Other name",
+        "script: '1', on-failure: { continue: [] }",
+        "script: '1', on-failure: { continue: [denid] }",
         "script: '1', retry: { attempts: 0 }",
         "script: '1', undo: { uses: a/b, script: '1' }",
     ] {
         assert!(wrong(&step(broken)), "{broken}");
+    }
+    let with_defaults = |defaults: &str| format!("name: x\ndefaults: {{ {defaults} }}\nsteps: []\n");
+    assert!(!wrong(&with_defaults(
+        "timeout: 5m, retry: { attempts: 2 }, on-failure: { continue: [denied] }, on-unknown: fail"
+    )));
+    for defaults in ["on-unknown: retry", "always: true", "on-failure: rollback-wave"] {
+        assert!(wrong(&with_defaults(defaults)), "{defaults}");
     }
     for inputs in ["a: { type: strin }", "a: {}", "a: { type: list, of: { min: 1 } }", "7a: { type: string }"] {
         assert!(wrong(&format!("name: x\ninputs: {{ {inputs} }}\nsteps: []\n")), "{inputs}");

@@ -5,6 +5,7 @@ mod bad;
 mod called;
 mod doubtful;
 mod editor;
+mod failing;
 mod good;
 mod groups;
 mod hostile;

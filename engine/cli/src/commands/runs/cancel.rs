@@ -1,10 +1,11 @@
 //! `runwright runs cancel`
 
 use daemon::view::CancelRequest;
-use runwright_core::By;
+use runwright_core::{By, Map, RunStatus};
 
-use crate::follow::{Signals, close_after_others, hand_over, see_on, stands};
-use crate::{Context, Error, exit};
+use super::rollback::warnings;
+use crate::follow::Asking;
+use crate::{Context, Error};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,7 +13,7 @@ Examples:
   runwright runs cancel 01m5d --rollback
 
 The step in flight is asked to stop, no other one starts but those marked `always`, and what was done stays done or, with \
---rollback, is undone. The exit code is 0 if the run ends as asked, else that of its end.";
+--rollback, is undone. The exit code is 0 if the run ends as asked, and with --rollback all came back; else that of its end.";
 
 /// Cancel a run and wait until it is over
 #[derive(Debug, clap::Args)]
@@ -33,25 +34,17 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let signals = Signals::listen()?;
-        let access = context.access_to_go_on("runwright runs cancel", self.detach).await?;
-        let request = CancelRequest { by: By { who: context.who(), why: self.reason }, rollback: self.rollback };
-        let cancelled = async {
-            let before = stands(&access, &self.run).await?;
-            access.cancel(before.run, request).await?;
-            Ok::<_, daemon::Error>(before)
-        };
-        match cancelled.await {
-            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
-            Ok(before) => match see_on(context, access, &before, signals).await? {
-                exit::CANCELLED if !self.rollback => Ok(exit::SUCCEEDED),
-                exit::ROLLED_BACK if self.rollback => Ok(exit::SUCCEEDED),
-                other => Ok(other),
-            },
-            Err(error) => {
-                close_after_others(context, access, signals).await;
-                Err(Error::from(error).during(&format!("cancel run {}", self.run)))
-            }
-        }
+        let Self { run, reason, rollback, detach } = self;
+        let request = CancelRequest { by: By { who: context.who(), why: reason }, rollback };
+        let wanted = Some(if rollback { RunStatus::RolledBack } else { RunStatus::Cancelled });
+        Asking { command: "runwright runs cancel", run: &run, what: format!("cancel run {run}"), detach, wanted }
+            .see_through(context, async |access, before| {
+                if rollback {
+                    context.screen.lines(warnings(before));
+                }
+                access.cancel(before.run, request).await?;
+                Ok(Map::new())
+            })
+            .await
     }
 }

@@ -1,6 +1,8 @@
 //! `runwright runs resume`
 
-use crate::follow::{Signals, close_after_others, hand_over, see_on, stands};
+use runwright_core::Map;
+
+use crate::follow::Asking;
 use crate::{Context, Error};
 
 const EXAMPLES: &str = "\
@@ -24,20 +26,12 @@ pub(crate) struct Resume {
 
 impl Resume {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let signals = Signals::listen()?;
-        let access = context.access_to_go_on("runwright runs resume", self.detach).await?;
-        let resumed = async {
-            let before = stands(&access, &self.run).await?;
-            access.resume(before.run).await?;
-            Ok::<_, daemon::Error>(before)
-        };
-        match resumed.await {
-            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
-            Ok(before) => see_on(context, access, &before, signals).await,
-            Err(error) => {
-                close_after_others(context, access, signals).await;
-                Err(Error::from(error).during(&format!("resume run {}", self.run)))
-            }
-        }
+        let Self { run, detach } = self;
+        Asking { command: "runwright runs resume", run: &run, what: format!("resume run {run}"), detach, wanted: None }
+            .see_through(context, async |access, before| {
+                access.resume(before.run).await?;
+                Ok(Map::new())
+            })
+            .await
     }
 }

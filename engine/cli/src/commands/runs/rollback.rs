@@ -1,10 +1,10 @@
 //! `runwright runs rollback`
 
 use daemon::view::{RunView, StepView};
-use runwright_core::{By, RunStatus};
+use runwright_core::{By, Map, RunStatus};
 
-use crate::follow::{Signals, close_after_others, grouped, hand_over, see_on, stands};
-use crate::{Context, Error, exit};
+use crate::follow::{Asking, grouped};
+use crate::{Context, Error};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,7 +12,7 @@ Examples:
   runwright runs rollback 01m5d
 
 What the run did is undone, last step first: by the step's own `undo` or the action's. It works while a run lasts and \
-after its end. What has no undo is told. The exit code is 0 if the run ends as rolled back, else that of its end.";
+after its end. What has no undo is told. The exit code is 0 if the run ends as rolled back and all came back, else that of its end.";
 
 /// Take back what a run did and wait until that is over
 #[derive(Debug, clap::Args)]
@@ -30,31 +30,21 @@ pub(crate) struct Rollback {
 
 impl Rollback {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Error> {
-        let signals = Signals::listen()?;
-        let access = context.access_to_go_on("runwright runs rollback", self.detach).await?;
-        let by = By { who: context.who(), why: self.reason };
-        let asked = async {
-            let before = stands(&access, &self.run).await?;
-            context.screen.lines(warnings(&before));
-            access.roll_back(before.run, by).await?;
-            Ok::<_, daemon::Error>(before)
-        };
-        match asked.await {
-            Ok(before) if self.detach => Ok(hand_over::done(context, before.run)),
-            Ok(before) => match see_on(context, access, &before, signals).await? {
-                exit::ROLLED_BACK => Ok(exit::SUCCEEDED),
-                other => Ok(other),
-            },
-            Err(error) => {
-                close_after_others(context, access, signals).await;
-                Err(Error::from(error).during(&format!("roll back run {}", self.run)))
-            }
-        }
+        let Self { run, reason, detach } = self;
+        let by = By { who: context.who(), why: reason };
+        let (what, wanted) = (format!("roll back run {run}"), Some(RunStatus::RolledBack));
+        Asking { command: "runwright runs rollback", run: &run, what, detach, wanted }
+            .see_through(context, async |access, before| {
+                context.screen.lines(warnings(before));
+                access.roll_back(before.run, by).await?;
+                Ok(Map::new())
+            })
+            .await
     }
 }
 
 /// What will not come back, or may not.
-fn warnings(run: &RunView) -> Vec<String> {
+pub(super) fn warnings(run: &RunView) -> Vec<String> {
     if matches!(run.outcome, RunStatus::RollingBack | RunStatus::RolledBack) {
         return Vec::new();
     }

@@ -7,13 +7,10 @@ use daemon::view::{LogQuery, RunView, Said, StepView, Tale};
 use runwright_core::{Cause, Event, Record, Runbook};
 use serde_json::json;
 
-use crate::follow::{Mark, person, summary, told};
+use crate::follow::{MANY, Mark, person, summary, told};
 use crate::human::{clean, count, duration, one_line, table, time, value};
 use crate::screen::Tone;
 use crate::{Context, Error, exit};
-
-/// Steps of one step that are shown one by one, at most.
-const SHOWN_MAX: usize = 20;
 
 /// Failed steps of which it is shown what they said last, at most, and lines of each.
 const TOLD_MAX: usize = 5;
@@ -127,7 +124,7 @@ fn text(context: &Context, run: &RunView, said: &BTreeMap<String, Vec<String>>) 
     let mut lines = vec![format!("{}, started {} by {cause}", run.runbook, time(run.created))];
     lines.extend(run.inputs.iter().map(|(key, input)| format!("  {} = {}", clean(key), value(input))));
     let mut tree = Vec::new();
-    rows(&run.steps, 0, &mut tree);
+    rows(&run.steps, false, 0, &mut tree);
     let (rows, marks): (Vec<_>, Vec<_>) =
         tree.into_iter().map(|(indent, mark, row)| (row, ("  ".repeat(indent), mark))).unzip();
     for ((line, (indent, mark)), row) in table(&rows).iter().zip(marks).zip(&rows) {
@@ -140,24 +137,35 @@ fn text(context: &Context, run: &RunView, said: &BTreeMap<String, Vec<String>>) 
     lines
 }
 
-/// Steps with what is in them below. Of many in one step those are shown that went wrong, are at work or ask; the others are
-/// counted.
-fn rows(steps: &[StepView], indent: usize, all: &mut Vec<(usize, Mark, Vec<String>)>) {
-    let is_calm = |step: &&StepView| {
-        let calm = matches!(step.outcome.as_str(), "succeeded" | "skipped" | "undone" | "pending");
-        indent > 0 && steps.len() > SHOWN_MAX && calm
-    };
-    for step in steps.iter().filter(|step| !is_calm(step)).take(SHOWN_MAX.max(steps.len() * usize::from(indent == 0))) {
+/// Steps with what is in them below. Of many in one step those are shown that went wrong or ask, and some that are at work; the
+/// others are counted.
+fn rows(steps: &[StepView], of_each: bool, indent: usize, all: &mut Vec<(usize, Mark, Vec<String>)>) {
+    let is_many = indent > 0 && steps.len() > MANY;
+    let (mut hidden, mut at_work) = (BTreeMap::<&str, usize>::new(), 0);
+    for step in steps {
+        let is_calm = matches!(step.outcome.as_str(), "succeeded" | "skipped" | "undone" | "pending");
+        at_work += usize::from(!is_calm);
+        if is_many && !matters(step) && (is_calm || at_work > MANY) {
+            // Gates between waves are no items.
+            let is_gate = of_each && step.id.rsplit('/').nth(1) == Some("between");
+            *hidden.entry(&step.outcome).or_default() += usize::from(!is_gate);
+            continue;
+        }
         all.push((indent, Mark::of(&step.outcome), row(step, &"  ".repeat(indent))));
-        rows(&step.steps, indent + 1, all);
+        rows(&step.steps, step.kind == "for-each", indent + 1, all);
     }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    steps.iter().filter(is_calm).for_each(|step| *counts.entry(&step.outcome).or_default() += 1);
-    let hidden: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let hidden: Vec<String> =
+        hidden.iter().filter(|(_, count)| **count > 0).map(|(outcome, count)| format!("{count} {outcome}")).collect();
     if !hidden.is_empty() {
         let row = vec![format!("{}…", "  ".repeat(indent)), hidden.join(", ")];
         all.push((indent, Mark::Skipped, row));
     }
+}
+
+/// Whether it went wrong or asks, or something in it did that it did not get over.
+fn matters(step: &StepView) -> bool {
+    let is_bad = matches!(step.outcome.as_str(), "failed" | "undo-failed" | "unknown");
+    is_bad || step.decide.is_some() || step.outcome != "succeeded" && step.steps.iter().any(matters)
 }
 
 fn row(step: &StepView, indent: &str) -> Vec<String> {
