@@ -4,7 +4,7 @@
 //! 1. Nothing acts that is not written down: every effect has a durable `started` that is still in flight.
 //! 2. An effect of an unsafe action never happens twice under one key, unless in between the plugin said that nothing
 //!    remained, `verify` said that it did not happen, or a person said `retry`.
-//! 3. Nothing is undone before it is settled what became of it, nor while another step is in flight; undoing goes in the
+//! 3. No undo begins before it is settled what became of the step, nor while another step is in flight; undoing goes in the
 //!    reverse order of completion, but what a step builds on stays while that step could not be taken back. (That an undo
 //!    does not happen twice is rule 2; an action's own undo may be repeated.)
 //! 4. Every run comes to its end, or is blocked with a step that asks a person. No unfinished run is without a task.
@@ -146,7 +146,9 @@ impl Books {
         if !settled {
             return Some(format!("3: {path} is undone, and it is {:?}", state.state));
         }
-        if let Some(other) = in_the_way(before, path) {
+        // An undo that has begun comes to its end, also where something beside it then goes forward.
+        let begins = !matches!(record.event, Event::Started { attempt: 2.., .. });
+        if let Some(other) = in_the_way(before, path).filter(|_| begins) {
             return Some(format!("3: {path} is undone while {other} is in flight"));
         }
         let held = held_back(before);
@@ -271,7 +273,9 @@ fn in_the_way(run: &Run, path: &str) -> Option<String> {
         |state: &StepRun| state.active().is_some_and(|attempt| !matches!(attempt.phase, Phase::Inside { .. }));
     let at_work = run.attempts().filter(|(_, state)| is_leaf(state) && forward(&state.path));
     let others = at_work.filter(|(_, state)| !around(path).any(|around| *around == *state.path));
-    let in_way = |other: &str| in_sequence(run, path, other) || !forward(meet(path, other).1);
+    // What was stuck beside it may close meanwhile.
+    let closes = |other: &str| around(other).any(|path| run.step(path).is_some_and(|(step, _)| step.always));
+    let in_way = |other: &str| in_sequence(run, path, other) || !forward(meet(path, other).1) && !closes(other);
     others.map(|(_, state)| state.path.to_string()).find(|other| in_way(other))
 }
 
