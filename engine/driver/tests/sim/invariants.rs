@@ -160,10 +160,15 @@ impl Books {
             return None;
         }
         let done = |path: &str| watched.completed.get(path).copied().unwrap_or(u64::MAX);
+        // What is in a step is taken back with it, also when what was held back as that began is so no more.
+        let had_to_wait = |other: &Undone| {
+            let begun = |above: &str| watched.undone.iter().find(|undone| undone.path == above);
+            around(&other.path).filter_map(begun).any(|above| above.held_back.contains(path))
+        };
         let early = |other: &&Undone| {
             done(&other.path) < done(path)
                 && done(path) < other.began
-                && !other.held_back.contains(path)
+                && !had_to_wait(other)
                 && in_sequence(before, &other.path, path)
         };
         let early = watched.undone.iter().find(early).map(|other| other.path.clone());
