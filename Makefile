@@ -7,8 +7,8 @@ unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
 export INSTA_UPDATE := no
 export SEED SECONDS
 
-# Many tests wait for processes and timers: two more than there are cores keep the cores at work.
-NEXTEST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 2)))
+# Many tests wait for processes and timers: one more than there are cores keeps the cores at work.
+NEXTEST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 1)))
 RUST_TEST_THREADS ?= $(NEXTEST_TEST_THREADS)
 export NEXTEST_TEST_THREADS RUST_TEST_THREADS
 
