@@ -62,7 +62,6 @@ pub async fn serve(
 /// one request.
 fn tasks(engine: &Engine, socket: api::Socket, safe_mode: bool) -> JoinSet<Result<(), Error>> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(api::answer(engine.clone(), socket, std::future::pending()));
     tasks.spawn(forget(engine.clone()));
     if !safe_mode {
         let complaints = Complaints::default();
@@ -71,6 +70,8 @@ fn tasks(engine: &Engine, socket: api::Socket, safe_mode: bool) -> JoinSet<Resul
         tasks.spawn(watch::watch_alarms(engine.clone(), Arc::clone(&complaints)));
         tasks.spawn(watch::watch_plugins(engine.clone(), complaints));
     }
+    // Last: who is answered finds an engine that does all of this.
+    tasks.spawn(api::answer(engine.clone(), socket, std::future::pending()));
     tasks
 }
 

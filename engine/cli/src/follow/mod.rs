@@ -39,6 +39,9 @@ const SAY_SO: Duration = Duration::from_secs(1);
 /// How often, and how soon, a command that only looks asks again where the engine in another process ended meanwhile: what that
 /// wrote is in the journal a moment later.
 const LOOKS: usize = 40;
+/// A lock for which a step waits longer is told.
+const LOCKS_COME: Duration = Duration::from_millis(200);
+
 /// Between two looks at whether a run that waits does so in vain.
 const LOOK_AT_LOCKS: Duration = Duration::from_secs(1);
 
@@ -249,6 +252,10 @@ impl Following<'_> {
                         break;
                     }
                 }
+                () = tokio::time::sleep(LOCKS_COME), if story.has_waiting() => {
+                    let lines = story.waiting();
+                    self.view.show(lines, story.run());
+                }
                 () = tokio::time::sleep(LOOK_AT_LOCKS), if waits(&story) => {
                     if let Some(why) = self.waits_in_vain().await {
                         self.view.say(&why);
@@ -265,6 +272,8 @@ impl Following<'_> {
                 },
             }
         }
+        let lines = story.waiting();
+        self.view.show(lines, story.run());
         Ok(match story.run().map(RunView::of) {
             Some(run) if exit::of(run.outcome) != exit::LEFT => Followed::Over(Box::new(run)),
             _ if stop == Stop::AtTheEnd => Followed::BrokeOff,

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use daemon::view::Tale;
-use runwright_core::{self as core, Direction, Event, Record, Run, RunStatus, Runbook, StepState, Stream};
+use runwright_core::{
+    self as core, Direction, Event, Phase, Record, Run, RunStatus, Runbook, StepRun, StepState, Stream,
+};
 
 use super::many::counted;
 use super::view::plain;
@@ -17,6 +19,16 @@ use crate::screen::Tone;
 pub(crate) struct Story {
     runbook: Option<Arc<Runbook>>,
     run: Option<Run>,
+    /// That steps wait for locks, each with its path: most have them at once, and then there is nothing to say.
+    waiting: Vec<(String, Line)>,
+}
+
+/// A run that waited at least so long for its turn says when it has come.
+const TURN_TOLD_MS: u64 = 200;
+
+/// Whether it waits for its locks.
+fn is_queued(state: &StepRun) -> bool {
+    state.active().is_some_and(|attempt| attempt.phase == Phase::Queued)
 }
 
 /// Something to show.
@@ -110,6 +122,16 @@ impl Story {
         self.run.as_ref()
     }
 
+    /// Whether there are steps that wait for locks, of which nothing was said.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// What is to be said of them, if they wait still.
+    pub(crate) fn waiting(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.waiting).into_iter().map(|(_, line)| line).collect()
+    }
+
     /// Takes in what was told; gives what there is to show. An error is a history that can't be.
     pub(crate) fn hear(&mut self, tale: Tale) -> Result<Vec<Line>, String> {
         Ok(match tale {
@@ -146,10 +168,24 @@ impl Story {
         let status = run.status();
         run.apply(record).map_err(|misfit| misfit.to_string())?;
         let mut lines: Vec<Line> = of_run(&record.event).map(Line::Run).into_iter().collect();
+        let waited = record.at.millis_since(run.created()) >= TURN_TOLD_MS;
+        if matches!(&record.event, Event::Locked { step } if step.is_empty() && waited) {
+            lines.push(Line::Run("its turn has come".to_owned()));
+        }
+        if let Event::Locked { step } = &record.event {
+            self.waiting.retain(|(path, _)| path != step);
+        }
         let changed = run.changed().filter(|(_, state, before)| state.state != **before);
+        let (waits, changed): (Vec<_>, Vec<_>) = changed.partition(|(_, state, _)| is_queued(state));
+        let waits = waits
+            .into_iter()
+            .map(|(step, state, before)| (state.path.to_string(), of_step(run, step, state, before, record)));
+        self.waiting.extend(waits);
         match of_calls(&record.event, settled.as_ref()) {
             Some(line) => lines.push(line),
-            None => lines.extend(changed.map(|(step, state, before)| of_step(run, step, state, before, record))),
+            None => {
+                lines.extend(changed.into_iter().map(|(step, state, before)| of_step(run, step, state, before, record)))
+            }
         }
         if run.status() == RunStatus::RollingBack && status != RunStatus::RollingBack && !was_undoing(run) {
             lines.push(Line::Run("rolling back".to_owned()));
@@ -169,7 +205,7 @@ fn said_lines(line: &core::Line) -> Vec<Line> {
 ///
 /// An error is a history that can't be.
 pub(crate) fn told<'r>(runbook: Runbook, history: &'r [Record]) -> Result<Vec<(&'r Record, Vec<String>)>, String> {
-    let mut story = Story { runbook: Some(Arc::new(runbook)), run: None };
+    let mut story = Story { runbook: Some(Arc::new(runbook)), ..Story::default() };
     let words = |record: &'r Record| {
         let lines = story.add(record)?;
         Ok((record, lines.iter().filter_map(plain).collect()))

@@ -40,7 +40,6 @@ pub(super) fn of_run(event: &Event) -> Option<String> {
         Event::Approval { step, yes: true, by } => format!("{step} approved by {}", person(by)),
         Event::TimedOut { step } if step.is_empty() => "it took longer than its `timeout`".to_owned(),
         Event::Created { lock: Some(key), .. } => format!("waits for the lock {key:?}"),
-        Event::Locked { step } if step.is_empty() => "its turn has come".to_owned(),
         Event::RollbackRequested { by } => format!("rollback asked for by {}", person(by)),
         _ => return None,
     })
