@@ -39,13 +39,13 @@ const SAY_SO: Duration = Duration::from_secs(1);
 /// How often, and how soon, a command that only looks asks again where the engine in another process ended meanwhile: what that
 /// wrote is in the journal a moment later.
 const LOOKS: usize = 40;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// A lock for which a step waits longer is told.
 const LOCKS_COME: Duration = Duration::from_millis(200);
 
 /// Between two looks at whether a run that waits does so in vain.
 const LOOK_AT_LOCKS: Duration = Duration::from_secs(1);
-
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How far to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -339,9 +339,7 @@ impl Task {
         }
         Ok(())
     }
-}
 
-impl Task {
     /// The calls of actions that are written down and were not performed, because the engine stops.
     fn never_begun(&self) -> Vec<String> {
         let due = self.run.due(self.world.clock.now());
