@@ -73,6 +73,15 @@ fn a_step_waits_for_a_lock_and_a_run_for_its_turn_and_both_are_told() {
 }
 
 #[test]
+fn a_plan_shows_what_is_held_and_how_many_runs_are_at_work() {
+    let project = project();
+    let (gate, patch) = (project.call(&["plan", "gate"]).out, project.call(&["plan", "patch"]).out);
+    assert!(gate.contains("at most 1 run of it at work at once"), "{gate}");
+    assert!(gate.contains("holds the lock vm/web1 while it is at work"), "{gate}");
+    assert!(patch.contains("holds the lock vm/web1 while it is at work"), "{patch}");
+}
+
+#[test]
 fn wrong_locks_are_told_where_they_stand() {
     let project = Project::new();
     let steps = "  - { id: a, lock: \"\", wait: 1s }\n  - { id: b, lock: { key: k, on-busy: skip }, wait: 1s }\n  - { id: c, lock: \"${{ nope }}\", wait: 1s }\n";

@@ -93,3 +93,14 @@ async fn its_own_time_ends_it_and_not_the_run() {
 fn wait(id: &str) -> Step {
     Step::new(id, Work::Wait { time: "1h".into() })
 }
+
+#[tokio::test]
+async fn where_the_time_of_the_step_is_over_first_what_was_done_stays() {
+    let mut sub = called("sub", vec![step("a", "x/unsafe", json!({})), wait("b")], json!({}), json!({"n": 1}));
+    if let Work::Runbook { runbook, .. } = &mut sub.work {
+        Arc::make_mut(runbook).limit = Some(Limit { ms: 2_000, on_failure: OnFailure::Rollback });
+    }
+    let sub = Step { on_failure: OnFailure::Continue, limit_ms: Some(1_000), ..sub };
+    let run = Bench::new().run(runbook(vec![sub], json!({}))).await;
+    assert_eq!([state(&run, "sub"), state(&run, "sub/a")], ["failed", "succeeded"]);
+}
